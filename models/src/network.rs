@@ -1,0 +1,119 @@
+//! The graph of layers: the single definition of a network.
+//!
+//! Torch's module, the ONNX file, the costs and the table keys are all derived from a [`Network`].
+//!
+//! **Invariant:** node 0 is the input, every node reads only earlier nodes, the last node yields
+//! the logits, names are unique, and every shape is the one that inference gave.
+
+use serde::{Deserialize, Serialize};
+
+/// Channels, height and width of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ImageShape {
+    pub channels: usize,
+    pub height: usize,
+    pub width: usize,
+}
+
+/// What a node yields for one image; the batch dimension is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// `[channels, height, width]`
+    Map(ImageShape),
+    /// `[features]`
+    Vector(usize),
+}
+
+/// Index of a node in its network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub(crate) usize);
+
+impl NodeId {
+    pub fn index(self) -> usize {
+        self.0
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Activation {
+    Relu,
+    Relu6,
+    /// `x · relu6(x + 3) / 6`
+    HSwish,
+    /// `relu6(x + 3) / 6`
+    HSigmoid,
+    Sigmoid,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Op {
+    Input,
+    /// Square kernel, symmetric padding. Depthwise where `groups` equals the input channels,
+    /// pointwise where `kernel` is 1.
+    Conv {
+        out_channels: usize,
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+        groups: usize,
+        bias: bool,
+    },
+    /// Directly behind a convolution that nothing else reads, so that export can fold it.
+    BatchNorm {
+        eps: f64,
+        /// Share of the new batch in the running statistics (torch's convention).
+        momentum: f64,
+    },
+    Activation(Activation),
+    MaxPool { kernel: usize, stride: usize, padding: usize },
+    /// Padding does not count in the mean.
+    AvgPool { kernel: usize, stride: usize, padding: usize },
+    /// To 1×1.
+    GlobalAvgPool,
+    Add,
+    /// Of a map by a `[channels, 1, 1]` map (squeeze-and-excite) or by one of its own shape.
+    Mul,
+    /// Along the channels.
+    Concat,
+    Flatten,
+    Linear { out_features: usize, bias: bool },
+    Dropout { rate: f64 },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Such as `b03.l01.expand.conv`: fixed-width counters, so that no name is a prefix of another's.
+    pub name: String,
+    pub op: Op,
+    pub inputs: Vec<NodeId>,
+    pub shape: Shape,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    pub name: String,
+    pub input: ImageShape,
+    pub classes: usize,
+    pub(crate) nodes: Vec<Node>,
+}
+
+/// The part that a tensor plays in its layer; decides how it is initialised and whether it decays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    ConvWeight,
+    LinearWeight,
+    Bias,
+    Scale,
+    Shift,
+    RunningMean,
+    RunningVar,
+}
+
+/// A tensor that a network needs: `<node>.<weight|bias|running_mean|running_var>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorSpec {
+    pub name: String,
+    /// Torch's layout: convolution `[out, in / groups, k, k]`, linear `[out, in]`, else `[n]`.
+    pub dims: Vec<usize>,
+    pub role: Role,
+}
