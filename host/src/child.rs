@@ -1,0 +1,248 @@
+//! A child process spoken to in JSON Lines: the agent or the worker.
+//!
+//! **Invariant:** no call waits longer than its deadline, whatever the child does; a child never
+//! outlives its handle; a signal from the terminal reaches the host alone, which then decides.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::marker::PhantomData;
+use std::os::unix::process::CommandExt;
+use std::process::{self, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pearl_agent::line::{LineError, read_line};
+use pearl_agent::wire::{Failure, MAX_LINE, Outcome, Reply, Request};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::interrupt;
+
+/// How often a wait looks up for Ctrl-C.
+const TICK: Duration = Duration::from_millis(50);
+/// How long a child may take to end after its input was closed.
+const FAREWELL: Duration = Duration::from_secs(1);
+const STDERR_LINES: usize = 20;
+
+#[derive(Debug, thiserror::Error)]
+pub enum ChildError {
+    #[error("{name}: cannot be started: {source}")]
+    Start { name: String, source: std::io::Error },
+    #[error("{name} ended ({status}){stderr}")]
+    Died { name: String, status: String, stderr: String },
+    #[error("{name} gave no answer within {seconds} s")]
+    Late { name: String, seconds: u64 },
+    #[error("{name} answered what is not in the protocol: {what}")]
+    Protocol { name: String, what: String },
+    #[error("{0}")]
+    Failed(Failure),
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl ChildError {
+    /// Whether the child has to be replaced.
+    pub fn lost(&self) -> bool {
+        matches!(self, Self::Died { .. } | Self::Late { .. } | Self::Protocol { .. })
+    }
+}
+
+/// How long to wait for the terminal line.
+#[derive(Clone, Copy, Debug)]
+pub enum Deadline {
+    /// From the request.
+    Total(Duration),
+    /// From the last line that arrived.
+    Silence(Duration),
+}
+
+/// `B`: bodies of requests, `P`: progress, `D`: results.
+pub struct Child<B, P, D> {
+    name: String,
+    process: process::Child,
+    requests: Option<Sender<Vec<u8>>>,
+    replies: Receiver<Result<Option<Vec<u8>>, LineError>>,
+    stderr: Arc<Mutex<VecDeque<String>>>,
+    last_id: u64,
+    shape: PhantomData<fn(B) -> (P, D)>,
+}
+
+impl<B: Serialize, P: DeserializeOwned, D: DeserializeOwned> Child<B, P, D> {
+    /// Starts `command` in a process group of its own. `name` is what errors call it.
+    pub fn start(name: impl Into<String>, command: &mut Command) -> Result<Self, ChildError> {
+        let name = name.into();
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .map_err(|source| ChildError::Start { name: name.clone(), source })?;
+        let stdin = process.stdin.take().expect("stdin was piped");
+        let stdout = process.stdout.take().expect("stdout was piped");
+        let stderr = process.stderr.take().expect("stderr was piped");
+
+        let (requests, outgoing) = mpsc::channel();
+        thread::spawn(move || write_all(stdin, &outgoing));
+        let (incoming, replies) = mpsc::sync_channel(16);
+        thread::spawn(move || read_all(stdout, &incoming));
+        let tail = Arc::new(Mutex::new(VecDeque::new()));
+        let sink = Arc::clone(&tail);
+        thread::spawn(move || keep_tail(stderr, &sink));
+
+        Ok(Self {
+            name,
+            process,
+            requests: Some(requests),
+            replies,
+            stderr: tail,
+            last_id: 0,
+            shape: PhantomData,
+        })
+    }
+
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Sends a request and waits for its terminal line.
+    pub fn request(
+        &mut self,
+        body: B,
+        deadline: Deadline,
+        mut on_progress: impl FnMut(P),
+    ) -> Result<D, ChildError> {
+        self.last_id += 1;
+        let id = self.last_id;
+        let mut line = serde_json::to_vec(&Request { id, body })
+            .map_err(|error| self.protocol(format!("own request: {error}")))?;
+        line.push(b'\n');
+        let sent = self.requests.as_ref().is_some_and(|requests| requests.send(line).is_ok());
+        if !sent {
+            return Err(self.died());
+        }
+        let mut since = Instant::now();
+        loop {
+            let line = self.wait(since, deadline)?;
+            if let Deadline::Silence(_) = deadline {
+                since = Instant::now();
+            }
+            let reply: Reply<P, D> = serde_json::from_slice(&line).map_err(|error| {
+                let start: String = String::from_utf8_lossy(&line).chars().take(80).collect();
+                self.protocol(format!("{error} in {start:?}"))
+            })?;
+            // An answer to a request that was given up on is not ours; id 0 is the child's own
+            // complaint about a line that it could not read.
+            if reply.id != id && reply.id != 0 {
+                continue;
+            }
+            match reply.outcome {
+                Outcome::Progress(progress) => on_progress(progress),
+                Outcome::Done(done) => return Ok(done),
+                Outcome::Failed(failure) => return Err(ChildError::Failed(failure)),
+            }
+        }
+    }
+
+    fn wait(&mut self, since: Instant, deadline: Deadline) -> Result<Vec<u8>, ChildError> {
+        let (Deadline::Total(limit) | Deadline::Silence(limit)) = deadline;
+        loop {
+            match self.replies.recv_timeout(TICK) {
+                Ok(Ok(Some(line))) => return Ok(line),
+                Ok(Ok(None) | Err(LineError::Truncated | LineError::Io(_)))
+                | Err(RecvTimeoutError::Disconnected) => return Err(self.died()),
+                Ok(Err(error @ LineError::TooLong { .. })) => {
+                    return Err(self.protocol(error.to_string()));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if interrupt::requested() {
+                return Err(ChildError::Interrupted);
+            }
+            if since.elapsed() > limit {
+                self.kill();
+                return Err(ChildError::Late { name: self.name.clone(), seconds: limit.as_secs() });
+            }
+        }
+    }
+
+    fn protocol(&mut self, what: String) -> ChildError {
+        self.kill();
+        ChildError::Protocol { name: self.name.clone(), what }
+    }
+
+    fn died(&mut self) -> ChildError {
+        // Its output has ended; give it a moment to end by itself, so that its status is its own.
+        let status = match self.farewell() {
+            Some(status) => status.to_string(),
+            None => "its output was closed".to_owned(),
+        };
+        let lines = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
+        let stderr = lines.iter().rfind(|line| !line.trim().is_empty());
+        let stderr = stderr.map(|line| format!(": {line}")).unwrap_or_default();
+        ChildError::Died { name: self.name.clone(), status, stderr }
+    }
+}
+
+impl<B, P, D> Child<B, P, D> {
+    fn kill(&mut self) {
+        // Fails only where the process has ended already.
+        let _ = self.process.kill();
+    }
+
+    /// Waits for the end of a process that has been told to end; kills it where it does not.
+    fn farewell(&mut self) -> Option<process::ExitStatus> {
+        self.requests = None;
+        let start = Instant::now();
+        while start.elapsed() < FAREWELL {
+            match self.process.try_wait() {
+                Ok(Some(status)) => return Some(status),
+                Ok(None) => thread::sleep(Duration::from_millis(5)),
+                Err(_) => break,
+            }
+        }
+        self.kill();
+        self.process.wait().ok()
+    }
+}
+
+impl<B, P, D> Drop for Child<B, P, D> {
+    fn drop(&mut self) {
+        self.farewell();
+    }
+}
+
+fn write_all(mut stdin: process::ChildStdin, lines: &Receiver<Vec<u8>>) {
+    while let Ok(line) = lines.recv() {
+        if stdin.write_all(&line).and_then(|()| stdin.flush()).is_err() {
+            return;
+        }
+    }
+}
+
+fn read_all(stdout: impl Read, lines: &SyncSender<Result<Option<Vec<u8>>, LineError>>) {
+    let mut stdout = BufReader::new(stdout);
+    loop {
+        let line = read_line(&mut stdout, MAX_LINE);
+        let last = !matches!(line, Ok(Some(_)));
+        if lines.send(line).is_err() || last {
+            return;
+        }
+    }
+}
+
+fn keep_tail(stderr: impl Read, tail: &Mutex<VecDeque<String>>) {
+    let mut stderr = BufReader::new(stderr);
+    let mut line = Vec::new();
+    // A line without end is cut, not kept.
+    while let Ok(1..) = (&mut stderr).take(4096).read_until(b'\n', &mut line) {
+        let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
+        if tail.len() == STDERR_LINES {
+            tail.pop_front();
+        }
+        tail.push_back(String::from_utf8_lossy(&line).trim_end().to_owned());
+        line.clear();
+    }
+}
