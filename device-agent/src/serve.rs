@@ -61,14 +61,18 @@ where
     thread::Builder::new().name("requests".into()).spawn(move || {
         let failed = loop {
             match read_line(&mut input, MAX_LINE) {
-                Ok(Some(line)) if lines.send(Ok(line)).is_ok() => {}
-                Ok(_) => break None,
+                Ok(Some(line)) => {
+                    // Nobody listens where the serving itself has failed.
+                    if lines.send(Ok(line)).is_err() {
+                        break None;
+                    }
+                }
+                Ok(None) => break None,
                 Err(error) => break Some(error),
             }
         };
         at_end();
         if let Some(error) = failed {
-            // Nobody listens where the serving itself has failed.
             let _ = lines.send(Err(error));
         }
     })?;
