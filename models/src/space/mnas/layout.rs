@@ -50,18 +50,19 @@ const MOBILE: Layout = Layout {
     dropout: Some(20),
 };
 
-/// For small images, 28 → 14 → 7 → 4: three halvings, and about a quarter of MobileNetV2's widths,
-/// but at least 12, below which multiples of 4 do not tell the filter choices apart. No dropout: such
-/// a network is trained for a few epochs only and does not overfit in them.
+/// For small images, 28 → 14 → 7 → 4: three halvings, and a quarter of MobileNetV2's stem and head. Its
+/// blocks have about a quarter of the widths, evened out: at least 12, below which multiples of 4 do
+/// not tell the filter choices apart, and at most 48, which keeps the last block from holding most of
+/// the weights. No dropout: such a network is trained for a few epochs and does not overfit in them.
 const SMALL: Layout = Layout {
-    stem: 16,
+    stem: 8,
     blocks: [
         block(12, 1),
-        block(12, 1),
-        block(16, 2),
-        block(24, 1),
-        block(24, 1),
-        block(40, 2),
+        block(12, 2),
+        block(16, 1),
+        block(24, 2),
+        block(32, 1),
+        block(40, 1),
         block(48, 1),
     ],
     head: 320,
