@@ -6,7 +6,25 @@
 
 pub mod agent;
 pub mod child;
+pub mod cli;
+#[cfg(feature = "torch")]
+pub mod controller;
 pub mod device;
+pub mod duration;
 pub mod exit;
+pub mod home;
 pub mod interrupt;
+pub mod measure;
+pub mod objective;
+pub mod report;
 pub mod store;
+
+#[cfg(feature = "torch")]
+pub mod data;
+#[cfg(feature = "torch")]
+pub mod search;
+#[cfg(feature = "torch")]
+pub mod teacher;
+pub mod weights;
+#[cfg(feature = "torch")]
+pub mod worker;

@@ -1,0 +1,23 @@
+//! The search: sample, train, export, measure, reward, and again; then train the winner.
+//!
+//! Every step is stored before the next begins, so that a run that was killed goes on exactly where
+//! it was. Whoever wants to watch listens to [`Event`]s.
+//!
+//! **Invariant:** a reward follows from a training and a measurement that are both in the store; no
+//! training step overlaps a timed inference on the same machine, for one thread does both in turn.
+
+mod budget;
+mod config;
+mod event;
+mod run;
+mod seeds;
+mod view;
+mod winner;
+
+pub use budget::Budget;
+pub use config::{FinalTraining, SearchConfig};
+pub use event::Event;
+pub use run::{Outcome, search};
+pub use seeds::Seeds;
+pub use view::run_view;
+pub use winner::Best;
