@@ -1,0 +1,29 @@
+//! Lets the programs built here find libtorch without a variable set.
+//!
+//! **Invariant:** does nothing where the feature `torch` is off.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=LIBTORCH");
+    println!("cargo::rerun-if-env-changed=LIBTORCH_LIB");
+    if env::var_os("CARGO_FEATURE_TORCH").is_none() {
+        return;
+    }
+    let Some(folder) = libraries() else { return };
+    println!("cargo::rustc-link-search=native={}", folder.display());
+    println!("cargo::rustc-link-arg=-Wl,-rpath,{}", folder.display());
+    // Nothing refers to libtorch itself: it only registers its kernels when it is loaded, so the
+    // linker has to be kept from dropping it. CUDA's kernels register in the same way.
+    println!("cargo::rustc-link-arg=-Wl,--no-as-needed");
+    println!("cargo::rustc-link-arg=-ltorch");
+}
+
+/// Where tch's own build finds the libraries, made absolute: an rpath is relative to nothing.
+fn libraries() -> Option<PathBuf> {
+    let named = env::var_os("LIBTORCH_LIB").or_else(|| env::var_os("LIBTORCH"))?;
+    let folder = Path::new(&named).join("lib");
+    Some(folder.canonicalize().unwrap_or(folder))
+}
