@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod child;
+pub mod choice;
 pub mod cli;
 #[cfg(feature = "torch")]
 pub mod controller;

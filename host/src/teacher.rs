@@ -3,7 +3,7 @@
 //! **Invariant:** a teacher is complete when its `teacher.json` is there: that file comes last, by
 //! rename.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use fs_err as fs;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::{Classify, Fault, Kind};
 use crate::home;
+use crate::weights::replace_file;
 use crate::worker::protocol::TeacherSource;
 
 /// Changelog: 1, the first.
@@ -107,7 +108,7 @@ impl Teachers {
     pub fn complete(&self, teacher: &Teacher) -> anyhow::Result<()> {
         let path = self.folder.join(&teacher.name).join(MANIFEST);
         let text = serde_json::to_string_pretty(teacher).context("teacher.json")?;
-        replace(&path, text.as_bytes()).or_fault(Kind::Usage)
+        replace_file(&path, text.as_bytes()).or_fault(Kind::Usage)
     }
 }
 
@@ -124,16 +125,6 @@ impl Teacher {
             test_accuracy: None,
         }
     }
-}
-
-/// Writes a file under a temporary name and renames it, so that it is there whole or not at all.
-pub fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    std::io::Write::write_all(&mut file, bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
 }
 
 fn check_name(name: &str) -> anyhow::Result<()> {

@@ -34,6 +34,8 @@ pub struct SearchConfig {
     pub final_training: Option<FinalTraining>,
     /// The run directory.
     pub out: PathBuf,
+    /// The command line that repeats the run, for its readers.
+    pub command: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

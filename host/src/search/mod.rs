@@ -11,13 +11,10 @@ mod config;
 mod event;
 mod run;
 mod seeds;
-mod view;
 mod winner;
 
 pub use budget::Budget;
 pub use config::{FinalTraining, SearchConfig};
-pub use event::Event;
+pub use event::{Event, Observer};
 pub use run::{Outcome, search};
 pub use seeds::Seeds;
-pub use view::run_view;
-pub use winner::Best;

@@ -1,10 +1,11 @@
 //! The loop.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Context;
 use fs_err as fs;
+use pearl_agent::agent::Engine;
 use pearl_calibration::Verdict;
 use pearl_models::architecture::Architecture;
 use pearl_models::onnx;
@@ -12,16 +13,16 @@ use pearl_models::space::Space;
 use pearl_models::weights::RandomWeights;
 
 use super::event::Observer;
-use super::{Best, Budget, Event, SearchConfig, budget, winner};
+use super::{Budget, Event, SearchConfig, budget, winner};
 use crate::agent::Agent;
 use crate::child::ChildError;
+use crate::choice::choose;
 use crate::controller::{self, Controller, ControllerState};
 use crate::exit::{Classify, Fault, Kind};
 use crate::interrupt;
 use crate::measure::{Measurement, Session, model_file};
-use crate::store::{Candidate, CandidateTime, Latency, RunLock, Status, Store};
-use crate::teacher::replace;
-use crate::weights::SafetensorsWeights;
+use crate::store::{Best, Candidate, CandidateTime, Latency, RunLock, Status, Store};
+use crate::weights::{WeightsFile, replace_file};
 use crate::worker::client::{self, Worker};
 use crate::worker::protocol::{Loss, NetworkSource, TeachRequest, TrainReport, TrainRequest};
 
@@ -32,7 +33,12 @@ const MEASUREMENTS: usize = 3;
 #[derive(Debug)]
 pub struct Outcome {
     pub budget_ns: u64,
+    pub engine: Engine,
+    pub wall_ns: u64,
     pub candidates: Vec<Candidate>,
+    /// The winner by the search's own numbers.
+    pub chosen: Option<usize>,
+    /// The winner trained at length.
     pub best: Option<Best>,
 }
 
@@ -58,7 +64,7 @@ pub(super) struct Run<'a> {
 pub fn search(config: &SearchConfig, observer: &mut Observer<'_>) -> anyhow::Result<Outcome> {
     let since = Instant::now();
     let _lock = RunLock::take(&config.out).or_fault(Kind::Usage)?;
-    let mut store = Store::open(&database(&config.out)).or_fault(Kind::Usage)?;
+    let mut store = Store::open(&Store::path(&config.out)).or_fault(Kind::Usage)?;
     store.settle(&config.settings()).or_fault(Kind::Usage)?;
     fs::create_dir_all(config.out.join("models")).or_fault(Kind::Usage)?;
 
@@ -77,6 +83,7 @@ pub fn search(config: &SearchConfig, observer: &mut Observer<'_>) -> anyhow::Res
 
     let result = run.all(observer);
     run.keep_wall_time()?;
+    run.keep_marginals()?;
     result.with_context(|| {
         let finished = run.candidates.iter().filter(|candidate| candidate.status.is_final());
         format!(
@@ -89,11 +96,14 @@ pub fn search(config: &SearchConfig, observer: &mut Observer<'_>) -> anyhow::Res
     let best = winner::make(&mut run, observer);
     run.keep_wall_time()?;
     let best = best.with_context(|| format!("{}: the winner", config.out.display()))?;
-    Ok(Outcome { budget_ns: run.budget_ns, candidates: run.candidates, best })
-}
-
-pub fn database(folder: &Path) -> PathBuf {
-    folder.join("pearl.db")
+    Ok(Outcome {
+        budget_ns: run.budget_ns,
+        engine: run.agent.hello().engine.clone(),
+        wall_ns: run.wall_time()?,
+        chosen: choose(&run.candidates, run.budget_ns, config.window_ns),
+        candidates: run.candidates,
+        best,
+    })
 }
 
 /// Checks data and teacher, and has the teacher's logits ready before anything trains.
@@ -117,7 +127,7 @@ fn restore(config: &SearchConfig, space: &Space, store: &Store) -> anyhow::Resul
     match store.policy().or_fault(Kind::Usage)? {
         None => Ok(Controller::new(&choices, config.controller, config.seeds.controller)?),
         Some(bytes) => {
-            let file = database(&config.out);
+            let file = Store::path(&config.out);
             let state = ControllerState::from_bytes(&bytes)
                 .or_fault(Kind::Usage)
                 .with_context(|| file.display().to_string())?;
@@ -303,11 +313,11 @@ impl Run<'_> {
         let bytes = if diverged {
             onnx::export(&network, &RandomWeights { seed: self.config.seeds.weights })?
         } else {
-            let weights = SafetensorsWeights::read(&self.weights_path(candidate))?;
+            let weights = WeightsFile::read(&self.weights_path(candidate))?;
             onnx::export(&network, &weights)?
         };
-        replace(&path, &bytes).or_fault(Kind::Usage)?;
-        replace(&self.model_path(candidate, "json"), architecture.to_json().as_bytes())
+        replace_file(&path, &bytes).or_fault(Kind::Usage)?;
+        replace_file(&self.model_path(candidate, "json"), architecture.to_json().as_bytes())
             .or_fault(Kind::Usage)?;
         Ok(path)
     }
@@ -370,6 +380,13 @@ impl Run<'_> {
         if self.store.fact("started")?.is_none() {
             self.store.set_fact("started", &jiff::Timestamp::now().to_string())?;
         }
+        if let Some(teacher) = &self.config.teacher {
+            self.store.set_fact("teacher", &serde_json::to_string(teacher)?)?;
+        }
+        let input = serde_json::to_string(&self.space.input())?;
+        self.store.set_fact("input", &input)?;
+        self.store.set_fact("classes", &self.space.classes().to_string())?;
+        self.store.set_fact("command", &self.config.command)?;
         let agent = serde_json::to_string(self.agent.hello())?;
         let worker = serde_json::to_string(self.worker.hello())?;
         self.store.set_fact("agent", &agent)?;
@@ -379,15 +396,24 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// The policy in words that a reader without torch understands.
+    fn keep_marginals(&mut self) -> anyhow::Result<()> {
+        let marginals = serde_json::to_string(&self.controller.probabilities()?)?;
+        self.store.set_fact("marginals", &marginals).or_fault(Kind::Usage)
+    }
+
     pub fn policy(&self) -> Vec<u8> {
         self.controller.state().to_bytes()
     }
 
+    fn wall_time(&self) -> anyhow::Result<u64> {
+        let stored = self.store.fact("wall_ns").or_fault(Kind::Usage)?;
+        Ok(stored.and_then(|text| text.parse().ok()).unwrap_or(0))
+    }
+
     /// Adds the wall time since the last call to the run's.
     fn keep_wall_time(&mut self) -> anyhow::Result<()> {
-        let stored = self.store.fact("wall_ns").or_fault(Kind::Usage)?;
-        let before: u64 = stored.and_then(|text| text.parse().ok()).unwrap_or(0);
-        let now = before + self.since.elapsed().as_nanos() as u64;
+        let now = self.wall_time()? + self.since.elapsed().as_nanos() as u64;
         self.since = Instant::now();
         self.store.set_fact("wall_ns", &now.to_string()).or_fault(Kind::Usage)
     }

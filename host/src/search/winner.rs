@@ -3,53 +3,17 @@
 use anyhow::Context;
 use fs_err as fs;
 use pearl_models::onnx;
-use serde::{Deserialize, Serialize};
 
 use super::event::Observer;
 use super::run::{Run, latency};
 use super::{Event, FinalTraining};
 use crate::exit::{Classify, Kind};
 use crate::measure::{Session, Settings, model_file};
-use crate::objective::{Contender, best};
-use crate::store::{Candidate, Status};
-use crate::teacher::replace;
-use crate::weights::SafetensorsWeights;
+use crate::choice::choose;
+use crate::store::Best;
+use crate::weights::{WeightsFile, replace_file};
 use crate::worker::client;
 use crate::worker::protocol::{NetworkSource, Recipe, Split, TrainRequest};
-
-/// The winner as it was found, and what long training made of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Best {
-    pub index: usize,
-    pub arch_id: String,
-    pub epochs: usize,
-    pub images: usize,
-    pub holdout_accuracy: f64,
-    pub test_accuracy: f64,
-    /// Median and interval of the trained file, measured again at ±1 %.
-    pub latency_ns: u64,
-    pub lo_ns: u64,
-    pub hi_ns: u64,
-    pub verdict: String,
-    /// Why training stopped early, where it did.
-    pub diverged: Option<String>,
-}
-
-/// The index of the most accurate candidate within the budget.
-pub fn choose(candidates: &[Candidate], budget_ns: u64, window_ns: Option<u64>) -> Option<usize> {
-    let contenders = candidates.iter().filter(|candidate| candidate.status == Status::Done);
-    let contenders = contenders.filter_map(|candidate| {
-        let latency = candidate.latency?;
-        Some(Contender {
-            index: candidate.index,
-            accuracy: candidate.accuracy?,
-            latency_ns: latency.median_ns,
-            lo_ns: latency.lo_ns,
-            hi_ns: latency.hi_ns,
-        })
-    });
-    best(contenders, budget_ns, window_ns).map(|contender| contender.index)
-}
 
 /// Trains, exports and measures the winner, unless that has been done.
 pub(super) fn make(
@@ -91,9 +55,9 @@ pub(super) fn make(
         .map_err(|error| client::fault(&error))?;
 
     let network = architecture.network().context("own architecture")?;
-    let weights = SafetensorsWeights::read(&weights_path)?;
-    replace(&onnx_path, &onnx::export(&network, &weights)?).or_fault(Kind::Usage)?;
-    replace(&out.join("best.json"), architecture.to_json().as_bytes()).or_fault(Kind::Usage)?;
+    let weights = WeightsFile::read(&weights_path)?;
+    replace_file(&onnx_path, &onnx::export(&network, &weights)?).or_fault(Kind::Usage)?;
+    replace_file(&out.join("best.json"), architecture.to_json().as_bytes()).or_fault(Kind::Usage)?;
 
     let settings = Settings { limits: run.config.measuring.limits, ..Settings::bench() };
     let model = model_file(&onnx_path, settings.limits.model_bytes)?;
