@@ -19,6 +19,7 @@ pub mod measure;
 pub mod objective;
 pub mod report;
 pub mod store;
+pub mod stored_run;
 
 #[cfg(feature = "torch")]
 pub mod data;

@@ -142,7 +142,7 @@ fn dims(shape: Shape) -> Vec<usize> {
 
 fn print_table(id: Option<ArchId>, network: &Network) -> anyhow::Result<()> {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header(["layer", "op", "shape", "params", "MACs"]);
+    table.load_style(presets::NOTHING).set_header(["layer", "op", "shape", "params", "MACs"]);
     for layer in network.layer_costs() {
         let node = network.node(layer.node);
         let dims: Vec<_> = dims(node.shape).iter().map(ToString::to_string).collect();

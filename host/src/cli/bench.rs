@@ -129,7 +129,7 @@ fn print_table(measured: &[Measurement]) -> anyhow::Result<()> {
         return Ok(());
     }
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_header([
+    table.load_style(presets::NOTHING).set_header([
         "model", "device", "engine", "median", "95 % interval", "samples", "launches", "verdict",
     ]);
     for measurement in measured {

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::Terminal;
 use super::terminal::print_line;
-use crate::report;
+use crate::stored_run;
 
 /// Write the report of a run again, also while it goes on
 #[derive(Args)]
@@ -22,8 +22,8 @@ pub struct ReportArgs {
 
 pub fn run(args: ReportArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let path = match args.picture {
-        Some(path) => report::write_picture(&args.run, &path).map(|()| path)?,
-        None => report::write(&args.run)?,
+        Some(path) => stored_run::write_picture(&args.run, &path).map(|()| path)?,
+        None => stored_run::write_report(&args.run)?,
     };
     terminal.note("the report was written");
     print_line(&path.display().to_string())

@@ -19,7 +19,7 @@ use crate::home;
 use crate::interrupt;
 use crate::measure::Settings;
 use crate::objective::Objective;
-use crate::report;
+use crate::stored_run;
 use crate::search::{Budget, FinalTraining, Outcome, SearchConfig, Seeds, search};
 use crate::store::Candidate;
 use crate::teacher::Teachers;
@@ -94,9 +94,9 @@ pub fn run(args: SearchArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let result = search(&config, &mut |event| progress.show(&event));
     progress.close();
     let report = match &result {
-        Ok(_) => Some(report::write(&config.out)?),
+        Ok(_) => Some(stored_run::write_report(&config.out)?),
         // A run that did not start has nothing to show.
-        Err(_) => report::write(&config.out).ok(),
+        Err(_) => stored_run::write_report(&config.out).ok(),
     };
     let outcome = match result {
         Err(error) if interrupt::requested() => {

@@ -95,6 +95,7 @@ pub fn search(config: &SearchConfig, observer: &mut Observer<'_>) -> anyhow::Res
     })?;
     let best = winner::make(&mut run, observer);
     run.keep_wall_time()?;
+    run.store.set_fact("ended", &jiff::Timestamp::now().to_string()).or_fault(Kind::Usage)?;
     let best = best.with_context(|| format!("{}: the winner", config.out.display()))?;
     Ok(Outcome {
         budget_ns: run.budget_ns,
