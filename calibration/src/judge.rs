@@ -40,7 +40,7 @@ pub fn judge(
 /// The clock's own steps would show in the median.
 fn too_short(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String> {
     let median = pooled(launches).ok()?.median();
-    let step = |launch: &LaunchView| launch.clock_resolution.0 + launch.clock_overhead.0;
+    let step = |launch: &LaunchView| launch.clock_resolution.0.saturating_add(launch.clock_overhead.0);
     let step = launches.iter().map(step).max()?;
     let least = step.saturating_mul(thresholds.least_clock_steps);
     (median.0 < least).then(|| {
@@ -145,4 +145,159 @@ fn growth(from: Nanos, to: Nanos) -> f64 {
 fn frequency_drop(before: &[u64], after: &[u64]) -> Option<f64> {
     let drops = before.iter().zip(after).filter(|(before, _)| **before > 0);
     drops.map(|(before, after)| 1.0 - *after as f64 / *before as f64).max_by(f64::total_cmp)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Samples;
+    use crate::simulation::Stream;
+
+    const MS: u64 = 1_000_000;
+
+    /// A launch of 300 samples around `level`, skewed as latencies are.
+    fn launch(stream: &mut Stream, level: u64) -> LaunchView {
+        let draw = |_| (level as f64 * (1.0 + 0.01 * stream.normal().abs())) as u64;
+        let samples: Vec<u64> = (0..300).map(draw).collect();
+        let wall = Nanos(samples.iter().sum::<u64>() + 1000);
+        LaunchView {
+            samples: Samples::from_ns(&samples).unwrap(),
+            cpu: Nanos(wall.0 - 900),
+            wall,
+            involuntary_switches: 1,
+            sentinel_before: Nanos(MS / 2),
+            sentinel_after: Nanos(MS / 2),
+            clock_resolution: Nanos(30),
+            clock_overhead: Nanos(25),
+            steady: true,
+            frequency_before_khz: vec![2_000_000],
+            frequency_after_khz: vec![2_000_000],
+        }
+    }
+
+    fn launches(levels: &[u64]) -> Vec<LaunchView> {
+        let mut stream = Stream::new(3);
+        levels.iter().map(|level| launch(&mut stream, *level)).collect()
+    }
+
+    fn quiet() -> Vec<LaunchView> {
+        launches(&[5 * MS; 5])
+    }
+
+    fn check(launches: &[LaunchView], verdict: Verdict, told: &str) {
+        let judgement = judge(launches, &Thresholds::default()).unwrap();
+        assert_eq!(judgement.verdict, verdict, "{:?}", judgement.evidence);
+        match judgement.evidence.first() {
+            None => assert_eq!(verdict, Verdict::Stable),
+            Some(evidence) => assert!(evidence.contains(told), "'{told}' is not in: {evidence}"),
+        }
+    }
+
+    #[test]
+    fn a_quiet_measurement_is_stable() {
+        check(&quiet(), Verdict::Stable, "");
+        assert!(judge(&[], &Thresholds::default()).is_err());
+    }
+
+    #[test]
+    fn a_median_of_few_clock_steps_is_too_short() {
+        check(&launches(&[5400; 5]), Verdict::TooShort, "under 100 steps of 55 ns");
+        check(&launches(&[5600; 5]), Verdict::Stable, "");
+    }
+
+    #[test]
+    fn a_processor_that_was_shared_is_contended() {
+        let mut shared = quiet();
+        for launch in &mut shared {
+            launch.cpu = Nanos(launch.wall.0 / 2);
+            launch.involuntary_switches = 40;
+        }
+        check(&shared, Verdict::Contended, "50.0 % of the time");
+        check(&shared, Verdict::Contended, "yield it 200 times");
+        // Once for a moment is what every system does.
+        let mut once = quiet();
+        once[2].cpu = Nanos(once[2].wall.0 * 9 / 10);
+        check(&once, Verdict::Stable, "");
+    }
+
+    #[test]
+    fn a_device_that_slows_as_a_whole_is_throttled() {
+        let mut hot = launches(&[5 * MS, 5 * MS, 6 * MS, 6 * MS, 7 * MS]);
+        check(&hot, Verdict::Drifting, "launches differ");
+        hot[4].sentinel_after = Nanos(MS * 7 / 10);
+        check(&hot, Verdict::Throttled, "the sentinel slowed by 40.0 %");
+        hot[4].sentinel_after = Nanos(MS / 2);
+        hot[4].frequency_after_khz = vec![1_400_000];
+        check(&hot, Verdict::Throttled, "the clock rate fell by 30.0 %");
+    }
+
+    #[test]
+    fn a_sentinel_alone_slower_throttles_nothing() {
+        let mut odd = quiet();
+        odd[4].sentinel_after = Nanos(MS);
+        check(&odd, Verdict::Stable, "");
+    }
+
+    #[test]
+    fn launches_of_different_levels_drift() {
+        check(&launches(&[5 * MS, 5 * MS, 6 * MS, 5 * MS, 5 * MS]), Verdict::Drifting, "5.0");
+    }
+
+    #[test]
+    fn an_interval_that_is_too_wide_is_not_converged() {
+        let spread = launches(&[500 * MS / 100, 515 * MS / 100, 500 * MS / 100]);
+        check(&spread, Verdict::Unconverged, "after 3 launches");
+        check(&quiet()[..1], Verdict::Unconverged, "a single launch");
+        let mut few = quiet();
+        few.truncate(2);
+        for launch in &mut few {
+            launch.samples = Samples::from_ns(&[5 * MS]).unwrap();
+        }
+        check(&few, Verdict::Unconverged, "needs at least 6 samples, there are 2");
+    }
+
+    #[test]
+    fn evidence_is_kept_for_every_rule_that_was_broken() {
+        let mut all = launches(&[5 * MS, 7 * MS]);
+        all[0].cpu = Nanos(0);
+        let judgement = judge(&all, &Thresholds::default()).unwrap();
+        assert_eq!((judgement.verdict, judgement.evidence.len()), (Verdict::Contended, 3));
+    }
+
+    proptest! {
+        #[test]
+        fn any_numbers_are_judged(
+            numbers in prop::collection::vec(
+                (prop::collection::vec(any::<u64>(), 1..20), any::<[u64; 7]>(), any::<Vec<u64>>()), 1..6),
+        ) {
+            let launches: Vec<LaunchView> = numbers.into_iter().map(|(samples, n, khz)| LaunchView {
+                samples: Samples::from_ns(&samples).unwrap(),
+                cpu: Nanos(n[0]), wall: Nanos(n[1]), involuntary_switches: n[2],
+                sentinel_before: Nanos(n[3]), sentinel_after: Nanos(n[4]),
+                clock_resolution: Nanos(n[5]), clock_overhead: Nanos(n[6]), steady: false,
+                frequency_before_khz: khz.clone(), frequency_after_khz: khz,
+            }).collect();
+            let judgement = judge(&launches, &Thresholds::default()).unwrap();
+            prop_assert_eq!(judgement.verdict == Verdict::Stable, judgement.evidence.is_empty());
+        }
+
+        #[test]
+        fn the_order_of_the_samples_within_a_launch_changes_nothing(seed: u64) {
+            let mut shuffled = launches(&[5 * MS, 6 * MS, 5 * MS]);
+            let expected = judge(&shuffled, &Thresholds::default());
+            let estimate = measurement(&shuffled, 0.95);
+            let mut stream = Stream::new(seed);
+            for launch in &mut shuffled {
+                let mut samples: Vec<Nanos> = launch.samples.clone().into();
+                for i in (1..samples.len()).rev() {
+                    samples.swap(i, (stream.next() % (i as u64 + 1)) as usize);
+                }
+                launch.samples = Samples::new(samples).unwrap();
+            }
+            prop_assert_eq!(judge(&shuffled, &Thresholds::default()), expected);
+            prop_assert_eq!(measurement(&shuffled, 0.95), estimate);
+        }
+    }
 }
