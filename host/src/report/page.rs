@@ -42,13 +42,10 @@ pub(super) fn page(view: &RunView) -> Result<String, ReportError> {
         };
         let caption = format!(
             "{drawn}Each bar is a choice; its height is its probability under the final policy. A choice \
-             that stays at the dashed line has not been learnt about."
+             that stays at the uniform line has not been learnt about."
         );
-        figure(
-            "What the policy prefers",
-            &marginals(view, Frame::Inline)?,
-            &caption,
-        ) + &quarters(&view.decisions)
+        figure("What the policy prefers", &marginals(view, Frame::Inline)?, &caption)
+            + &quarters(&view.decisions)
     };
     Ok(format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -68,10 +65,9 @@ pub(super) fn page(view: &RunView) -> Result<String, ReportError> {
 fn head(view: &RunView) -> String {
     let (state, words) = match view.state {
         RunState::Finished => ("finished", "finished".to_owned()),
-        RunState::Interrupted { done, total } => (
-            "interrupted",
-            format!("interrupted after {done} of {total} candidates"),
-        ),
+        RunState::Interrupted { done, total } => {
+            ("interrupted", format!("interrupted after {done} of {total} candidates"))
+        }
         RunState::Running { done, total } => {
             ("running", format!("running: {done} of {total} candidates"))
         }
