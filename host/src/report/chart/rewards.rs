@@ -82,9 +82,10 @@ fn description(rewards: &[Option<f64>]) -> String {
     }
 }
 
-/// An eighth of the candidates, but enough to be a mean and few enough to move.
+/// An eighth of the candidates, but enough to be a mean and, in a long search, few enough to move.
 fn window(rewards: &[Option<f64>]) -> usize {
-    (rewards.iter().flatten().count() / 8).clamp(3, 50)
+    let all = rewards.iter().flatten().count();
+    (all / 8).clamp(3, 50).max(all / 40)
 }
 
 /// Candidates are counted from 1 along the axis.

@@ -21,6 +21,8 @@ use crate::report::view::{LatencyView, RunView};
 const SIZE: (u32, u32) = (1920, 1080);
 const MARGINS: Margins = Margins { top: 130, right: 170, bottom: 104, left: 130 };
 const RADIUS: i32 = 9;
+/// More candidates than this are drawn as small dots, without intervals.
+pub(in crate::report) const CROWD: usize = 1000;
 
 /// The picture as a file of its own, on white.
 ///
@@ -52,8 +54,14 @@ pub(in crate::report) fn scatter(view: &RunView, frame: Frame) -> Result<String,
         if marks.is_empty() {
             plot.notice("no candidate has been measured")?;
         }
-        taken.extend(draw_front(&plot, &marks)?);
-        taken.extend(draw_candidates(&plot, &marks)?);
+        // Under single dots the front is a background; a crowd of them would hide it.
+        if view.candidates.len() > CROWD {
+            taken.extend(draw_crowd(&plot, &marks)?);
+            taken.extend(draw_front(&plot, &marks)?);
+        } else {
+            taken.extend(draw_front(&plot, &marks)?);
+            taken.extend(draw_candidates(&plot, &marks)?);
+        }
         draw_chosen(&plot, view, taken)
     })
 }
@@ -160,38 +168,52 @@ fn draw_front(plot: &Plot, marks: &[Mark]) -> Result<Vec<(i32, i32)>, ReportErro
     Ok(steps.windows(2).flat_map(|pair| along(pair[0], pair[1])).collect())
 }
 
-/// Returns where they were drawn.
+/// Each with its interval; returns where they were drawn.
 fn draw_candidates(plot: &Plot, marks: &[Mark]) -> Result<Vec<(i32, i32)>, ReportError> {
-    // Of marks on the same pixel only the last is seen, so only the last is drawn.
-    let mut taken = HashSet::new();
-    let mut seen: Vec<(&Mark, (i32, i32))> = marks
-        .iter()
-        .rev()
-        .map(|mark| (mark, plot.at(mark.x(), mark.accuracy)))
-        .filter(|(_, at)| taken.insert(*at))
-        .collect();
-    seen.reverse();
-    for (mark, at) in &seen {
-        let (from, _) =
-            plot.at(to_ms(mark.latency.lo_ns.min(mark.latency.point_ns)), mark.accuracy);
-        let (to, _) = plot.at(to_ms(mark.latency.hi_ns.max(mark.latency.point_ns)), mark.accuracy);
+    for mark in marks {
+        let LatencyView { point_ns, lo_ns, hi_ns } = mark.latency;
+        let (from, y) = plot.at(to_ms(lo_ns.min(point_ns)), mark.accuracy);
+        let (to, _) = plot.at(to_ms(hi_ns.max(point_ns)), mark.accuracy);
         if to - from > 2 * RADIUS {
-            line(plot.area, [(from, at.1), (to, at.1)], mark.tone.light.mix(0.7).stroke_width(3))?;
+            let stroke = mark.tone.light.mix(0.7).stroke_width(3);
+            line(plot.area, [(from, y), (to, y)], stroke)?;
         }
     }
-    for (mark, at) in &seen {
+    let mut taken = Vec::new();
+    for mark in marks {
+        let at = plot.at(mark.x(), mark.accuracy);
         if plot.holds(mark.x(), mark.accuracy) {
-            dot(plot.area, *at, RADIUS + 2, SURFACE.light.filled())?;
-            dot(plot.area, *at, RADIUS, mark.tone.light.filled())?;
+            dot(plot.area, at, RADIUS + 2, SURFACE.light.filled())?;
+            dot(plot.area, at, RADIUS, mark.tone.light.filled())?;
         } else {
-            let across = i32::from(mark.x() > plot.x().hi) - i32::from(mark.x() < plot.x().lo);
-            let down =
-                i32::from(mark.accuracy < plot.y().lo) - i32::from(mark.accuracy > plot.y().hi);
-            let towards = if across == 0 { (0, down) } else { (across, 0) };
-            beyond(plot.area, *at, towards, mark.tone)?;
+            draw_beyond(plot, mark, at)?;
+        }
+        taken.push(at);
+    }
+    Ok(taken)
+}
+
+/// Small dots; of those on the same pixel only the last, for only it would be seen.
+fn draw_crowd(plot: &Plot, marks: &[Mark]) -> Result<Vec<(i32, i32)>, ReportError> {
+    let mut taken = HashSet::new();
+    let located = marks.iter().rev().map(|mark| (mark, plot.at(mark.x(), mark.accuracy)));
+    let mut seen: Vec<_> = located.filter(|(_, at)| taken.insert(*at)).collect();
+    seen.reverse();
+    for (mark, at) in seen {
+        if plot.holds(mark.x(), mark.accuracy) {
+            dot(plot.area, at, 5, mark.tone.light.filled())?;
+        } else {
+            draw_beyond(plot, mark, at)?;
         }
     }
-    Ok(seen.into_iter().map(|(_, at)| at).collect())
+    Ok(taken.into_iter().collect())
+}
+
+fn draw_beyond(plot: &Plot, mark: &Mark, at: (i32, i32)) -> Result<(), ReportError> {
+    let (x, y) = (mark.x(), mark.accuracy);
+    let across = i32::from(x > plot.x().hi) - i32::from(x < plot.x().lo);
+    let down = i32::from(y < plot.y().lo) - i32::from(y > plot.y().hi);
+    beyond(plot.area, at, if across == 0 { (0, down) } else { (across, 0) }, mark.tone)
 }
 
 fn draw_chosen(plot: &Plot, view: &RunView, mut taken: Vec<(i32, i32)>) -> Result<(), ReportError> {
