@@ -14,6 +14,11 @@ pub(super) const MOST: usize = 500;
 const LONGEST_REASON: usize = 300;
 
 pub(super) fn table(view: &RunView) -> String {
+    if view.candidates.is_empty() {
+        return "<section>\n<h2>Candidates</h2>\n\
+                <p class=\"muted\">No candidate has been sampled yet.</p>\n</section>\n"
+            .to_owned();
+    }
     let chosen = view.best.as_ref().map(|best| best.candidate);
     let sorted = sorted(&view.candidates);
     let is_chosen = |candidate: &CandidateView| Some(candidate.index) == chosen;
@@ -24,9 +29,7 @@ pub(super) fn table(view: &RunView) -> String {
         .chain(straggler)
         .map(|candidate| row(candidate, view.budget_ns, is_chosen(candidate)))
         .collect();
-    let note = if view.candidates.is_empty() {
-        "<p class=\"muted\">No candidate has been sampled yet.</p>\n".to_owned()
-    } else if left_out.is_empty() {
+    let note = if left_out.is_empty() {
         String::new()
     } else {
         format!(
@@ -63,25 +66,15 @@ fn sorted(candidates: &[CandidateView]) -> Vec<&CandidateView> {
 }
 
 fn row(candidate: &CandidateView, budget_ns: u64, is_chosen: bool) -> String {
-    let (class, tag) = if is_chosen {
-        (" class=\"best\"", " <strong>chosen</strong>")
-    } else {
-        ("", "")
-    };
-    let reason = candidate
-        .reason
-        .as_ref()
-        .map_or_else(String::new, |reason| {
-            format!(
-                ": <bdi>{}</bdi>",
-                Escaped(&one_line(reason, LONGEST_REASON))
-            )
-        });
+    let (class, tag) =
+        if is_chosen { (" class=\"best\"", " <strong>chosen</strong>") } else { ("", "") };
+    let reason = candidate.reason.as_ref().map_or_else(String::new, |reason| {
+        format!(": <bdi>{}</bdi>", Escaped(&one_line(reason, LONGEST_REASON)))
+    });
     let or_none = |text: Option<String>| text.unwrap_or_else(|| NONE.to_owned());
     let of_latency = |text: fn(LatencyView) -> String| or_none(candidate.latency.map(text));
-    let of_budget = candidate
-        .latency
-        .map(|latency| percent(latency.point_ns as f64 / budget_ns as f64));
+    let of_budget =
+        candidate.latency.map(|latency| percent(latency.point_ns as f64 / budget_ns as f64));
     format!(
         "<tr{class}><td class=\"n\">{}</td><td><code title=\"{}\">{}</code>{tag}</td><td>{}{reason}</td>\
          <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\

@@ -7,17 +7,8 @@ use super::text::Escaped;
 use super::view::{CandidateStatus, LatencyView, RunView, WallTime};
 
 pub(super) fn cards(view: &RunView) -> String {
-    let cards = [
-        accuracy(view),
-        latency(view),
-        teacher(view),
-        candidates(view),
-        wall(view),
-    ];
-    format!(
-        "<section class=\"cards\" aria-label=\"Summary\">\n{}</section>\n",
-        cards.concat()
-    )
+    let cards = [accuracy(view), latency(view), teacher(view), candidates(view), wall(view)];
+    format!("<section class=\"cards\" aria-label=\"Summary\">\n{}</section>\n", cards.concat())
 }
 
 /// `value` and `notes` are already escaped.
@@ -40,10 +31,7 @@ fn accuracy(view: &RunView) -> String {
                 format!("test accuracy after {} epochs", trained.epochs),
                 match trained.holdout_accuracy {
                     Some(accuracy) => {
-                        format!(
-                            "held-out: {held_out} in the search, then {}",
-                            percent(accuracy)
-                        )
+                        format!("held-out: {held_out} in the search, then {}", percent(accuracy))
                     }
                     None => format!("held-out: {held_out} in the search"),
                 },
@@ -79,9 +67,7 @@ fn latency(view: &RunView) -> String {
     let trained = view.trained();
     let of_trained = trained.and_then(|trained| trained.latency);
     let of_chosen = view.chosen().and_then(|chosen| chosen.latency);
-    let verdict = trained
-        .filter(|_| of_trained.is_some())
-        .map(|trained| trained.verdict.as_str());
+    let verdict = trained.filter(|_| of_trained.is_some()).map(|trained| trained.verdict.as_str());
     let (value, first) = match of_trained.or(of_chosen) {
         Some(latency) => (
             format!("{}\u{202f}ms", ms(latency.point_ns)),
@@ -108,9 +94,7 @@ fn latency(view: &RunView) -> String {
 fn standing(view: &RunView, latency: LatencyView) -> &'static str {
     let window = view.window_ns.unwrap_or(0);
     let most = view.budget_ns.saturating_add(window);
-    let least = view
-        .window_ns
-        .map_or(0, |window| view.budget_ns.saturating_sub(window));
+    let least = view.window_ns.map_or(0, |window| view.budget_ns.saturating_sub(window));
     if latency.lo_ns > most {
         "above"
     } else if latency.hi_ns < least {
@@ -124,11 +108,7 @@ fn standing(view: &RunView, latency: LatencyView) -> &'static str {
 
 fn teacher(view: &RunView) -> String {
     let Some(teacher) = &view.teacher else {
-        return card(
-            "Teacher",
-            NONE,
-            &["none: trained by hard labels".to_owned()],
-        );
+        return card("Teacher", NONE, &["none: trained by hard labels".to_owned()]);
     };
     let student = view.trained().map(|trained| trained.test_accuracy);
     let (value, kind) = match (teacher.test_accuracy, teacher.holdout_accuracy) {
@@ -148,12 +128,8 @@ fn teacher(view: &RunView) -> String {
 }
 
 fn candidates(view: &RunView) -> String {
-    let count = |status| {
-        view.candidates
-            .iter()
-            .filter(|candidate| candidate.status == status)
-            .count()
-    };
+    let count =
+        |status| view.candidates.iter().filter(|candidate| candidate.status == status).count();
     let others = [
         CandidateStatus::Repeated,
         CandidateStatus::Unmeasured,
@@ -170,28 +146,15 @@ fn candidates(view: &RunView) -> String {
     if !others.is_empty() {
         notes.push(others.join(", "));
     }
-    card(
-        "Candidates done",
-        &count(CandidateStatus::Done).to_string(),
-        &notes,
-    )
+    card("Candidates done", &count(CandidateStatus::Done).to_string(), &notes)
 }
 
 fn wall(view: &RunView) -> String {
     let total = view.wall.total_ns();
     let share = |part: u64| {
-        if total == 0 {
-            0.0
-        } else {
-            100.0 * part as f64 / total as f64
-        }
+        if total == 0 { 0.0 } else { 100.0 * part as f64 / total as f64 }
     };
-    let WallTime {
-        training_ns,
-        inference_ns,
-        launches_ns,
-        other_ns,
-    } = view.wall;
+    let WallTime { training_ns, inference_ns, launches_ns, other_ns } = view.wall;
     let parts = [
         ("training", "training steps", training_ns),
         ("inference", "timed inference", inference_ns),
@@ -201,10 +164,7 @@ fn wall(view: &RunView) -> String {
     let bars: String = parts
         .iter()
         .map(|(class, _, part)| {
-            format!(
-                "<span class=\"{class}\" style=\"width:{:.2}%\"></span>",
-                share(*part)
-            )
+            format!("<span class=\"{class}\" style=\"width:{:.2}%\"></span>", share(*part))
         })
         .collect();
     let rows: String = parts

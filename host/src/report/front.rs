@@ -16,9 +16,7 @@ pub struct Point {
 /// stay together. A point that is not finite is never among them.
 pub fn front(points: &[Point]) -> Vec<usize> {
     let finite = |point: &Point| point.latency.is_finite() && point.accuracy.is_finite();
-    let mut order: Vec<usize> = (0..points.len())
-        .filter(|&index| finite(&points[index]))
-        .collect();
+    let mut order: Vec<usize> = (0..points.len()).filter(|&index| finite(&points[index])).collect();
     order.sort_by(|&a, &b| fastest_then_most_accurate(&points[a], &points[b]));
     let mut kept: Vec<usize> = Vec::new();
     for index in order {
@@ -63,10 +61,7 @@ mod tests {
     fn the_front_runs_from_the_fastest_to_the_most_accurate() {
         check(&[], &[]);
         check(&[(3.0, 0.5)], &[0]);
-        check(
-            &[(3.0, 0.9), (1.0, 0.5), (2.0, 0.4), (2.0, 0.7)],
-            &[1, 3, 0],
-        );
+        check(&[(3.0, 0.9), (1.0, 0.5), (2.0, 0.4), (2.0, 0.7)], &[1, 3, 0]);
     }
 
     #[test]
@@ -76,10 +71,7 @@ mod tests {
 
     #[test]
     fn equal_points_stay_together() {
-        check(
-            &[(1.0, 0.5), (1.0, 0.5), (0.0, 0.1), (-0.0, 0.1)],
-            &[2, 3, 0, 1],
-        );
+        check(&[(1.0, 0.5), (1.0, 0.5), (0.0, 0.1), (-0.0, 0.1)], &[2, 3, 0, 1]);
     }
 
     #[test]

@@ -17,8 +17,6 @@ mod text;
 pub mod view;
 
 #[cfg(test)]
-mod look;
-#[cfg(test)]
 mod sample;
 #[cfg(test)]
 mod tests;
@@ -45,10 +43,7 @@ pub enum ReportError {
 pub fn render(view: &RunView) -> Result<String, ReportError> {
     if let (Some(best), None) = (&view.best, view.chosen()) {
         let candidates = view.candidates.len();
-        return Err(ReportError::UnknownBest {
-            index: best.candidate,
-            candidates,
-        });
+        return Err(ReportError::UnknownBest { index: best.candidate, candidates });
     }
     page::page(view)
 }

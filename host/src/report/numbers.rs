@@ -64,11 +64,7 @@ pub(super) fn duration(ns: u64) -> String {
     match seconds {
         0..60 => format!("{:.1}\u{202f}s", ns as f64 / NS_PER_S as f64),
         60..3600 => format!("{}\u{202f}min {}\u{202f}s", seconds / 60, seconds % 60),
-        _ => format!(
-            "{}\u{202f}h {}\u{202f}min",
-            seconds / 3600,
-            seconds / 60 % 60
-        ),
+        _ => format!("{}\u{202f}h {}\u{202f}min", seconds / 3600, seconds / 60 % 60),
     }
 }
 
@@ -78,15 +74,9 @@ mod tests {
 
     #[test]
     fn durations_and_counts_read_well_at_every_size() {
-        assert_eq!(
-            [ms(0), ms(1_234_567), ms(15_000_000)],
-            ["0.000", "1.235", "15.00"]
-        );
+        assert_eq!([ms(0), ms(1_234_567), ms(15_000_000)], ["0.000", "1.235", "15.00"]);
         assert_eq!([ms(123_456_789), ms(u64::MAX)], ["123.5", "18446744073710"]);
-        assert_eq!(
-            [short_ms(15_000_000), short_ms(350_000), short_ms(0)],
-            ["15", "0.35", "0"]
-        );
+        assert_eq!([short_ms(15_000_000), short_ms(350_000), short_ms(0)], ["15", "0.35", "0"]);
         assert_eq!([count(9_999), count(1_234_567)], ["9999", "1.23\u{202f}M"]);
         assert_eq!(duration(59_900_000_000), "59.9\u{202f}s");
         assert_eq!(duration(692_000_000_000), "11\u{202f}min 32\u{202f}s");

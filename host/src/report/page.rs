@@ -10,7 +10,7 @@ use super::chart::Frame;
 use super::chart::marginals::{MOST, marginals};
 use super::chart::palette::dark_rules;
 use super::chart::rewards::rewards;
-use super::chart::scatter::scatter;
+use super::chart::scatter::{CROWD, scatter};
 use super::numbers::percent;
 use super::settings::repeat;
 use super::text::{Escaped, one_line};
@@ -20,13 +20,16 @@ const STYLE: &str = include_str!("report.css");
 
 pub(super) fn page(view: &RunView) -> Result<String, ReportError> {
     let title = Escaped(&view.title);
-    let scatter = figure(
-        "Accuracy against latency",
-        &scatter(view, Frame::Inline)?,
-        "Each dot is a candidate at its measured median, with the interval of that median as a bar where \
-         it is wider than the dot. The line is the front: no candidate is both faster and more accurate \
-         than one on it. Triangles at the edge lie beyond the axes.",
+    let intervals = if view.candidates.len() > CROWD {
+        "So many are drawn without their intervals."
+    } else {
+        "A bar is the interval of the median, where it is wider than the dot."
+    };
+    let caption = format!(
+        "Each dot is a candidate at its measured median. {intervals} The line is the front: no candidate \
+         is both faster and more accurate than one on it. Triangles at the edge lie beyond the axes."
     );
+    let scatter = figure("Accuracy against latency", &scatter(view, Frame::Inline)?, &caption);
     let rewards = figure(
         "Reward over the search",
         &rewards(view, Frame::Inline)?,
@@ -42,13 +45,10 @@ pub(super) fn page(view: &RunView) -> Result<String, ReportError> {
         };
         let caption = format!(
             "{drawn}Each bar is a choice; its height is its probability under the final policy. A choice \
-             that stays at the dashed line has not been learnt about."
+             that stays at the uniform line has not been learnt about."
         );
-        figure(
-            "What the policy prefers",
-            &marginals(view, Frame::Inline)?,
-            &caption,
-        ) + &quarters(&view.decisions)
+        figure("What the policy prefers", &marginals(view, Frame::Inline)?, &caption)
+            + &quarters(&view.decisions)
     };
     Ok(format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -68,10 +68,9 @@ pub(super) fn page(view: &RunView) -> Result<String, ReportError> {
 fn head(view: &RunView) -> String {
     let (state, words) = match view.state {
         RunState::Finished => ("finished", "finished".to_owned()),
-        RunState::Interrupted { done, total } => (
-            "interrupted",
-            format!("interrupted after {done} of {total} candidates"),
-        ),
+        RunState::Interrupted { done, total } => {
+            ("interrupted", format!("interrupted after {done} of {total} candidates"))
+        }
         RunState::Running { done, total } => {
             ("running", format!("running: {done} of {total} candidates"))
         }

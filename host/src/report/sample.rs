@@ -16,10 +16,8 @@ impl Stream {
 
     /// Uniform in [0, 1).
     pub(super) fn uniform(&mut self) -> f64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 11) as f64 / (1u64 << 53) as f64
     }
 }
@@ -29,10 +27,7 @@ pub(super) fn empty() -> RunView {
     let entry = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let settings = |title: &str, entries: &[(&str, &str)]| SettingsView {
         title: title.to_owned(),
-        entries: entries
-            .iter()
-            .map(|(name, value)| entry(name, value))
-            .collect(),
+        entries: entries.iter().map(|(name, value)| entry(name, value)).collect(),
     };
     RunView {
         title: "mnas on fashion-mnist within 2 ms on local".to_owned(),
@@ -67,19 +62,15 @@ pub(super) fn empty() -> RunView {
 /// A finished search of `count` candidates that learns, with some unmeasured, failed and repeated.
 pub(super) fn finished(count: usize) -> RunView {
     let mut stream = Stream::new(7);
-    let candidates: Vec<CandidateView> = (0..count)
-        .map(|position| candidate(position, count, &mut stream))
-        .collect();
+    let candidates: Vec<CandidateView> =
+        (0..count).map(|position| candidate(position, count, &mut stream)).collect();
     let within = |candidate: &&CandidateView| {
-        candidate
-            .measured()
-            .is_some_and(|(latency, _)| latency.hi_ns <= 2_000_000)
+        candidate.measured().is_some_and(|(latency, _)| latency.hi_ns <= 2_000_000)
     };
-    let most_accurate = candidates.iter().filter(within).max_by(|a, b| {
-        a.accuracy
-            .unwrap_or(0.0)
-            .total_cmp(&b.accuracy.unwrap_or(0.0))
-    });
+    let most_accurate = candidates
+        .iter()
+        .filter(within)
+        .max_by(|a, b| a.accuracy.unwrap_or(0.0).total_cmp(&b.accuracy.unwrap_or(0.0)));
     let best = most_accurate.map(|candidate| BestView {
         candidate: candidate.index,
         trained: candidate.latency.map(|latency| TrainedView {
@@ -102,11 +93,7 @@ pub(super) fn finished(count: usize) -> RunView {
 
 fn around(point_ns: u64, share: f64) -> LatencyView {
     let half = (point_ns as f64 * share) as u64;
-    LatencyView {
-        point_ns,
-        lo_ns: point_ns - half,
-        hi_ns: point_ns + half,
-    }
+    LatencyView { point_ns, lo_ns: point_ns - half, hi_ns: point_ns + half }
 }
 
 fn candidate(position: usize, count: usize, stream: &mut Stream) -> CandidateView {
@@ -116,28 +103,22 @@ fn candidate(position: usize, count: usize, stream: &mut Stream) -> CandidateVie
     let accuracy = 0.845 + 0.05 * size.sqrt() + 0.012 * progress + 0.012 * (stream.uniform() - 0.5);
     let draw = stream.uniform();
     let (status, reason) = match draw {
-        draw if draw < 0.04 => (
-            CandidateStatus::Unmeasured,
-            Some("contended three times".to_owned()),
-        ),
-        draw if draw < 0.07 => (
-            CandidateStatus::Failed,
-            Some("the loss became NaN in epoch 1".to_owned()),
-        ),
-        draw if draw < 0.09 => (
-            CandidateStatus::Repeated,
-            Some("the same as an earlier candidate".to_owned()),
-        ),
+        draw if draw < 0.04 => {
+            (CandidateStatus::Unmeasured, Some("contended three times".to_owned()))
+        }
+        draw if draw < 0.07 => {
+            (CandidateStatus::Failed, Some("the loss became NaN in epoch 1".to_owned()))
+        }
+        draw if draw < 0.09 => {
+            (CandidateStatus::Repeated, Some("the same as an earlier candidate".to_owned()))
+        }
         _ => (CandidateStatus::Done, None),
     };
     let believed = matches!(status, CandidateStatus::Done | CandidateStatus::Repeated);
     let ratio = point_ns as f64 / 2e6;
     CandidateView {
         index: position as u64,
-        arch_id: format!(
-            "{:016x}",
-            0x9e37_79b9_7f4a_7c15u64.wrapping_mul(position as u64 + 1)
-        ),
+        arch_id: format!("{:016x}", 0x9e37_79b9_7f4a_7c15u64.wrapping_mul(position as u64 + 1)),
         status,
         reason,
         accuracy: (status != CandidateStatus::Failed).then_some(accuracy),
@@ -149,10 +130,7 @@ fn candidate(position: usize, count: usize, stream: &mut Stream) -> CandidateVie
 }
 
 fn decision(group: usize, name: &str, labels: &[&str], stream: &mut Stream) -> DecisionView {
-    let logits: Vec<f64> = labels
-        .iter()
-        .map(|_| (2.6 * (stream.uniform() - 0.4)).exp())
-        .collect();
+    let logits: Vec<f64> = labels.iter().map(|_| (2.6 * (stream.uniform() - 0.4)).exp()).collect();
     let sum: f64 = logits.iter().sum();
     let choice = |(label, logit): (&&str, &f64)| ChoiceView {
         label: (*label).to_owned(),
@@ -178,9 +156,7 @@ fn mnas() -> Vec<DecisionView> {
         ("layers", &["-1", "0", "+1"]),
     ];
     let blocks = (1..=7).flat_map(|block| kinds.map(|kind| (block, kind)));
-    blocks
-        .map(|(block, (name, labels))| decision(block, name, labels, &mut stream))
-        .collect()
+    blocks.map(|(block, (name, labels))| decision(block, name, labels, &mut stream)).collect()
 }
 
 pub(super) fn conv20() -> Vec<DecisionView> {
@@ -191,7 +167,5 @@ pub(super) fn conv20() -> Vec<DecisionView> {
         ("stride", &["1", "2"]),
     ];
     let layers = (1..=20).flat_map(|layer| kinds.map(|kind| (layer, kind)));
-    layers
-        .map(|(layer, (name, labels))| decision(layer, name, labels, &mut stream))
-        .collect()
+    layers.map(|(layer, (name, labels))| decision(layer, name, labels, &mut stream)).collect()
 }

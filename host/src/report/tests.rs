@@ -156,7 +156,9 @@ fn text_from_outside_stays_text() {
     }
     let page = check(&view);
     assert!(!page.contains('\u{202e}'));
-    assert!(page.contains("&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &#39;x&#39; &amp;amp;\n"));
+    assert!(
+        page.contains("&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt; &#39;x&#39; &amp;amp;\n")
+    );
     assert!(page.contains("שלום"));
 }
 
@@ -214,9 +216,11 @@ fn an_interrupted_run_says_how_far_it_came() {
 
 #[test]
 fn a_budget_beyond_the_axes_is_still_named() {
-    for (budget_ns, expect) in [(2_000_000_000, "budget 2000 ms →"), (2_000, "← budget 0.002 ms")] {
+    for (budget_ns, expect) in [(2_000_000_000, "budget 2000 ms →"), (2_000, "← budget 0.002 ms")]
+    {
         let mut view = RunView { budget_ns, ..finished(24) };
-        for latency in view.candidates.iter_mut().filter_map(|candidate| candidate.latency.as_mut()) {
+        for latency in view.candidates.iter_mut().filter_map(|candidate| candidate.latency.as_mut())
+        {
             // Latencies close to each other and far from both budgets.
             latency.point_ns = 10_000_000 + latency.point_ns / 10;
         }
@@ -242,7 +246,9 @@ fn ten_thousand_candidates_make_a_page_below_five_megabytes() {
 #[test]
 fn more_decisions_than_can_be_drawn_are_counted() {
     let decisions: Vec<DecisionView> = (0..10).flat_map(|_| conv20()).collect();
-    assert!(check(&RunView { decisions, ..finished(8) }).contains("The first 240 of 600 decisions"));
+    assert!(
+        check(&RunView { decisions, ..finished(8) }).contains("The first 240 of 600 decisions")
+    );
 }
 
 #[test]
@@ -255,7 +261,9 @@ fn a_best_candidate_that_is_not_there_is_refused() {
 #[test]
 fn the_picture_alone_has_a_background_a_size_and_a_name() {
     let svg = scatter_svg(&finished(24)).unwrap();
-    assert!(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"960\" height=\"540\""));
+    assert!(
+        svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"960\" height=\"540\"")
+    );
     assert!(svg.contains("<title id=\"scatter-title\">Accuracy against latency</title>"));
     assert!(svg.contains("fill=\"#FFFFFE\""));
     elements(&svg).unwrap();

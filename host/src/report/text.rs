@@ -30,13 +30,7 @@ pub(super) fn one_line(text: &str, longest: usize) -> String {
     let mut kept: String = text
         .chars()
         .take(longest)
-        .map(|character| {
-            if character.is_whitespace() {
-                ' '
-            } else {
-                harmless(character)
-            }
-        })
+        .map(|character| if character.is_whitespace() { ' ' } else { harmless(character) })
         .collect();
     if text.chars().nth(longest).is_some() {
         kept.pop();
@@ -49,11 +43,7 @@ pub(super) fn one_line(text: &str, longest: usize) -> String {
 fn harmless(character: char) -> char {
     let steers = matches!(character, '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let forbidden = matches!(character, '\u{fffe}' | '\u{ffff}');
-    if character.is_control() || steers || forbidden {
-        '\u{fffd}'
-    } else {
-        character
-    }
+    if character.is_control() || steers || forbidden { '\u{fffd}' } else { character }
 }
 
 #[cfg(test)]
@@ -63,10 +53,7 @@ mod tests {
     #[test]
     fn markup_quotes_and_controls_lose_their_meaning() {
         let cases = [
-            (
-                "<script>alert(1)</script>",
-                "&lt;script&gt;alert(1)&lt;/script&gt;",
-            ),
+            ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
             ("a\" onload='x' & b", "a&quot; onload=&#39;x&#39; &amp; b"),
             ("two\nlines\0\u{1b}[31m", "two\nlines\u{fffd}\u{fffd}[31m"),
             ("\u{202e}gnp.exe", "\u{fffd}gnp.exe"),

@@ -163,20 +163,14 @@ impl CandidateStatus {
 impl CandidateView {
     /// Latency and accuracy, where both are known and the candidate counts.
     pub(super) fn measured(&self) -> Option<(LatencyView, f64)> {
-        let counts = matches!(
-            self.status,
-            CandidateStatus::Done | CandidateStatus::Repeated
-        );
+        let counts = matches!(self.status, CandidateStatus::Done | CandidateStatus::Repeated);
         let accuracy = self.accuracy.filter(|accuracy| (0.0..=1.0).contains(accuracy));
         self.latency.filter(|_| counts).zip(accuracy)
     }
 
     /// The reward that the controller learnt from.
     pub(super) fn rewarded(&self) -> Option<f64> {
-        let counts = matches!(
-            self.status,
-            CandidateStatus::Done | CandidateStatus::Repeated
-        );
+        let counts = matches!(self.status, CandidateStatus::Done | CandidateStatus::Repeated);
         self.reward.filter(|reward| counts && reward.abs() <= LARGEST_REWARD)
     }
 }
@@ -192,9 +186,7 @@ impl WallTime {
 impl RunView {
     pub(super) fn chosen(&self) -> Option<&CandidateView> {
         let best = self.best.as_ref()?;
-        self.candidates
-            .iter()
-            .find(|candidate| candidate.index == best.candidate)
+        self.candidates.iter().find(|candidate| candidate.index == best.candidate)
     }
 
     pub(super) fn trained(&self) -> Option<&TrainedView> {

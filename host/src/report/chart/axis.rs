@@ -44,21 +44,14 @@ impl Axis {
         let first = (lo / step).ceil();
         let steps = ((hi / step).floor() - first).max(0.0) as usize;
         // Adding 0 turns -0 into 0, which would be written with its sign.
-        let ticks = (0..=steps)
-            .map(|tick| (first + tick as f64) * step + 0.0)
-            .collect();
+        let ticks = (0..=steps).map(|tick| (first + tick as f64) * step + 0.0).collect();
         let decimals = (0..MAX_DECIMALS)
             .find(|&decimals| {
                 let scaled = step * 10f64.powi(decimals as i32);
                 (scaled - scaled.round()).abs() < 1e-6 * scaled
             })
             .unwrap_or(MAX_DECIMALS);
-        Self {
-            lo,
-            hi,
-            ticks,
-            decimals,
-        }
+        Self { lo, hi, ticks, decimals }
     }
 
     pub(super) fn clamp(&self, value: f64) -> f64 {
@@ -112,21 +105,14 @@ pub(super) fn usual_range(values: impl Iterator<Item = f64>) -> Option<(f64, f64
     let reach = 3.0 * (quartile(3) - quartile(1));
     let (fence_lo, fence_hi) = (quartile(1) - reach, quartile(3) + reach);
     let within = |value: &&f64| reach == 0.0 || (fence_lo..=fence_hi).contains(*value);
-    Some((
-        *sorted.iter().find(within)?,
-        *sorted.iter().rev().find(within)?,
-    ))
+    Some((*sorted.iter().find(within)?, *sorted.iter().rev().find(within)?))
 }
 
 /// `range` widened to hold `value`, unless that would squeeze what is in it to less than `1 / 2.5`.
 pub(super) fn including((lo, hi): (f64, f64), value: f64) -> (f64, f64) {
     let wider = (lo.min(value), hi.max(value));
     let span = (hi - lo).max(0.1 * hi.abs().max(lo.abs()));
-    if wider.1 - wider.0 <= 2.5 * span {
-        wider
-    } else {
-        (lo, hi)
-    }
+    if wider.1 - wider.0 <= 2.5 * span { wider } else { (lo, hi) }
 }
 
 #[cfg(test)]
@@ -137,20 +123,13 @@ mod tests {
     fn ticks_are_round_and_written_alike() {
         let labels = |lo, hi| {
             let axis = Axis::exactly(lo, hi, 5);
-            axis.ticks
-                .iter()
-                .map(|&tick| axis.format_ext(&tick))
-                .collect::<Vec<_>>()
-                .join(" ")
+            axis.ticks.iter().map(|&tick| axis.format_ext(&tick)).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(labels(0.0, 10.0), "0 2 4 6 8 10");
         assert_eq!(labels(-0.5, 0.5), "-0.4 -0.2 0.0 0.2 0.4");
         assert_eq!(labels(1.83, 2.94), "2.00 2.25 2.50 2.75");
         assert_eq!(labels(88.12, 91.07), "89 90 91");
-        assert_eq!(
-            labels(0.0, 1e-4),
-            "0.00000 0.00002 0.00004 0.00006 0.00008 0.00010"
-        );
+        assert_eq!(labels(0.0, 1e-4), "0.00000 0.00002 0.00004 0.00006 0.00008 0.00010");
     }
 
     #[test]
@@ -175,10 +154,7 @@ mod tests {
         let values = [10.0, 88.0, 88.5, 89.0, 89.5, 90.0];
         assert_eq!(usual_range(values.into_iter()), Some((88.0, 90.0)));
         assert_eq!(usual_range([5.0].into_iter()), Some((5.0, 5.0)));
-        assert_eq!(
-            usual_range([1.0, 1.0, 1.0, 1.0, 2.0].into_iter()),
-            Some((1.0, 2.0))
-        );
+        assert_eq!(usual_range([1.0, 1.0, 1.0, 1.0, 2.0].into_iter()), Some((1.0, 2.0)));
         assert_eq!(usual_range([f64::NAN].into_iter()), None);
     }
 

@@ -34,14 +34,7 @@ pub(super) fn legend(
     let mut x = left;
     for (key, text) in keys {
         let end = draw_key(area, *key, (x, y))?;
-        write(
-            area,
-            text,
-            60,
-            (end + 12, y),
-            Anchor::Left,
-            style(BODY, Weight::Normal, INK),
-        )?;
+        write(area, text, 60, (end + 12, y), Anchor::Left, style(BODY, Weight::Normal, INK))?;
         x = end + 12 + width(text, BODY) + GAP;
     }
     Ok(())
@@ -54,12 +47,7 @@ fn draw_key(area: &Area, key: Key, (x, y): (i32, i32)) -> Result<i32, ReportErro
     match key {
         Key::Time => {
             for (index, tone) in TIME.iter().enumerate() {
-                dot(
-                    area,
-                    (x + 12 + 24 * index as i32, y),
-                    9,
-                    tone.light.filled(),
-                )?;
+                dot(area, (x + 12 + 24 * index as i32, y), 9, tone.light.filled())?;
             }
             return Ok(x + 24 * TIME.len() as i32);
         }
@@ -73,6 +61,7 @@ fn draw_key(area: &Area, key: Key, (x, y): (i32, i32)) -> Result<i32, ReportErro
     }
     Ok(match key {
         Key::Line(_) | Key::Dashed(_) => end,
+        Key::Ring(_) => x + 36,
         _ => x + 30,
     })
 }

@@ -9,7 +9,7 @@ use plotters::style::Color;
 
 use super::legend::{Key, legend};
 use super::palette::{AXIS, BELOW, GRID, INK, MUTED, TREND};
-use super::plot::{dashed, line};
+use super::plot::line;
 use super::{
     Anchor, Area, BODY, Frame, Picture, ReportError, SMALL, Weight, fill, style, width, write,
 };
@@ -20,8 +20,8 @@ pub(in crate::report) const MOST: usize = 240;
 
 const WIDTH: i32 = 1920;
 const TOP: i32 = 130;
-const BAR_HEIGHT: i32 = 52;
-const ROW_HEIGHT: i32 = 100;
+const BAR_HEIGHT: i32 = 64;
+const ROW_HEIGHT: i32 = 114;
 const GAP: i32 = 22;
 const MOST_COLUMNS: usize = 8;
 
@@ -40,7 +40,7 @@ pub(in crate::report) fn marginals(view: &RunView, frame: Frame) -> Result<Strin
         let keys = [
             (Key::Bar(TREND), "more likely than uniform"),
             (Key::Bar(BELOW), "less likely"),
-            (Key::Dashed(MUTED), "uniform; a full bar is certainty"),
+            (Key::Line(MUTED), "uniform; a full bar is certainty"),
         ];
         legend(area, (16, 36), &keys)?;
         layout.draw(area)
@@ -66,35 +66,14 @@ impl<'a> Layout<'a> {
         let rows: Vec<Row> = decisions
             .chunk_by(|a, b| a.group == b.group)
             .flat_map(|group| group.chunks(MOST_COLUMNS))
-            .map(|decisions| Row {
-                group: &decisions[0].group,
-                decisions,
-            })
+            .map(|decisions| Row { group: &decisions[0].group, decisions })
             .collect();
-        let columns = rows
-            .iter()
-            .map(|row| row.decisions.len())
-            .max()
-            .unwrap_or(1);
+        let columns = rows.iter().map(|row| row.decisions.len()).max().unwrap_or(1);
         let names = rows.first().map(Row::names);
         let names = names.filter(|names| rows.iter().all(|row| row.names() == *names));
-        let banks = if rows.len() > 10 && columns <= 3 {
-            2
-        } else {
-            1
-        };
-        let longest = rows
-            .iter()
-            .map(|row| width(row.group, BODY))
-            .max()
-            .unwrap_or(0);
-        Self {
-            rows,
-            columns,
-            banks,
-            names,
-            label_width: longest.clamp(80, 240) + 20,
-        }
+        let banks = if rows.len() > 10 && columns <= 3 { 2 } else { 1 };
+        let longest = rows.iter().map(|row| width(row.group, BODY)).max().unwrap_or(0);
+        Self { rows, columns, banks, names, label_width: longest.clamp(80, 240) + 20 }
     }
 
     fn rows_of_a_bank(&self) -> usize {
@@ -103,11 +82,7 @@ impl<'a> Layout<'a> {
 
     fn row_height(&self) -> i32 {
         // Without shared names each panel has its own title.
-        if self.names.is_some() {
-            ROW_HEIGHT
-        } else {
-            ROW_HEIGHT + 30
-        }
+        if self.names.is_some() { ROW_HEIGHT } else { ROW_HEIGHT + 30 }
     }
 
     fn height(&self) -> i32 {
@@ -129,22 +104,12 @@ impl<'a> Layout<'a> {
             );
         }
         for (number, row) in self.rows.iter().enumerate() {
-            let (bank, level) = (
-                number / self.rows_of_a_bank(),
-                number % self.rows_of_a_bank(),
-            );
+            let (bank, level) = (number / self.rows_of_a_bank(), number % self.rows_of_a_bank());
             let left = 16 + bank as i32 * bank_width;
             let foot = TOP + (level as i32 + 1) * self.row_height() - 40;
             let room = (f64::from(self.label_width) / (0.6 * BODY)) as usize;
             let ink = style(BODY, Weight::Normal, INK);
-            write(
-                area,
-                row.group,
-                room,
-                (left, foot - BAR_HEIGHT / 2),
-                Anchor::Left,
-                ink,
-            )?;
+            write(area, row.group, room, (left, foot - BAR_HEIGHT / 2), Anchor::Left, ink)?;
             for (column, decision) in row.decisions.iter().enumerate() {
                 let from = left + self.label_width + column as i32 * panel_width;
                 let room = (from, from + panel_width - GAP);
@@ -162,23 +127,13 @@ impl<'a> Layout<'a> {
 
 impl<'a> Row<'a> {
     fn names(&self) -> Vec<&'a str> {
-        self.decisions
-            .iter()
-            .map(|decision| decision.name.as_str())
-            .collect()
+        self.decisions.iter().map(|decision| decision.name.as_str()).collect()
     }
 }
 
 fn title(area: &Area, text: &str, (from, to): (i32, i32), y: i32) -> Result<(), ReportError> {
     let room = (f64::from(to - from) / (0.62 * SMALL)) as usize;
-    write(
-        area,
-        text,
-        room,
-        ((from + to) / 2, y),
-        Anchor::Middle,
-        style(SMALL, Weight::Bold, INK),
-    )
+    write(area, text, room, ((from + to) / 2, y), Anchor::Middle, style(SMALL, Weight::Bold, INK))
 }
 
 fn panel(
@@ -200,58 +155,26 @@ fn panel(
         let inset = ((right - left) / 8).min(6);
         let probability = probability(choice);
         let height = (probability * f64::from(BAR_HEIGHT)).round() as i32;
-        let tone = if probability > uniform * 1.02 {
-            TREND
-        } else {
-            BELOW
-        };
-        fill(
-            area,
-            (left + inset, foot - height),
-            (right - inset, foot),
-            tone,
-            1.0,
-        )?;
-        let room = (f64::from(right - left) / (0.56 * SMALL)) as usize;
+        let tone = if probability > uniform * 1.02 { TREND } else { BELOW };
+        fill(area, (left + inset, foot - height), (right - inset, foot), tone, 1.0)?;
+        let room = (f64::from(right - left) / (0.5 * SMALL)) as usize;
         if room > 0 {
-            let text = if choice.label.chars().count() > room && room < 3 {
-                "·"
-            } else {
-                &choice.label
-            };
+            let text =
+                if choice.label.chars().count() > room && room < 3 { "·" } else { &choice.label };
             let preferred = probability == likeliest && probability > uniform * 1.02;
-            let (weight, ink) = if preferred {
-                (Weight::Bold, INK)
-            } else {
-                (Weight::Normal, MUTED)
-            };
+            let (weight, ink) =
+                if preferred { (Weight::Bold, INK) } else { (Weight::Normal, MUTED) };
             let at = ((left + right) / 2, foot + 18);
-            write(
-                area,
-                text,
-                room,
-                at,
-                Anchor::Middle,
-                style(SMALL, weight, ink),
-            )?;
+            write(area, text, room, at, Anchor::Middle, style(SMALL, weight, ink))?;
         }
     }
     line(area, [(from, foot), (to, foot)], AXIS.light.stroke_width(2))?;
     let level = foot - (uniform * f64::from(BAR_HEIGHT)).round() as i32;
-    dashed(
-        area,
-        (from, level),
-        (to, level),
-        MUTED.light.stroke_width(2),
-    )
+    line(area, [(from, level), (to, level)], MUTED.light.stroke_width(2))
 }
 
 fn probability(choice: &ChoiceView) -> f64 {
-    if choice.probability.is_finite() {
-        choice.probability.clamp(0.0, 1.0)
-    } else {
-        0.0
-    }
+    if choice.probability.is_finite() { choice.probability.clamp(0.0, 1.0) } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -264,9 +187,7 @@ mod tests {
             name: name.to_owned(),
             choices: Vec::new(),
         };
-        (0..groups)
-            .flat_map(|group| names.iter().map(move |name| decision(group, name)))
-            .collect()
+        (0..groups).flat_map(|group| names.iter().map(move |name| decision(group, name))).collect()
     }
 
     #[test]
@@ -274,21 +195,10 @@ mod tests {
         let shape = |groups, names: &[&str]| {
             let decisions = decisions(groups, names);
             let layout = Layout::of(&decisions);
-            (
-                layout.rows.len(),
-                layout.columns,
-                layout.banks,
-                layout.names.is_some(),
-            )
+            (layout.rows.len(), layout.columns, layout.banks, layout.names.is_some())
         };
-        assert_eq!(
-            shape(7, &["op", "kernel", "se", "skip", "filters", "layers"]),
-            (7, 6, 1, true)
-        );
-        assert_eq!(
-            shape(20, &["filters", "kernel", "stride"]),
-            (20, 3, 2, true)
-        );
+        assert_eq!(shape(7, &["op", "kernel", "se", "skip", "filters", "layers"]), (7, 6, 1, true));
+        assert_eq!(shape(20, &["filters", "kernel", "stride"]), (20, 3, 2, true));
         assert_eq!(shape(1, &["a"; 20]), (3, 8, 1, false));
         assert_eq!(shape(0, &[]), (0, 1, 1, false));
     }

@@ -7,6 +7,7 @@
 //! nothing outside itself.
 
 mod axis;
+mod guides;
 mod label;
 mod legend;
 pub(super) mod marginals;
@@ -144,17 +145,16 @@ fn fill(
     tone: Tone,
     opacity: f64,
 ) -> Result<(), ReportError> {
-    Ok(area.draw(&Rectangle::new(
-        [from, to],
-        tone.light.mix(opacity).filled(),
-    ))?)
+    Ok(area.draw(&Rectangle::new([from, to], tone.light.mix(opacity).filled()))?)
 }
 
-/// About as wide as `text` becomes; fonts differ, so this errs on the wide side.
+/// About as wide as `text` becomes in a wide sans-serif font.
 fn width(text: &str, size: f64) -> i32 {
-    let ems: f64 = text
-        .chars()
-        .map(|character| if character.is_ascii() { 0.6 } else { 1.0 })
-        .sum();
-    (ems * size).ceil() as i32
+    let ems = |character: char| match character {
+        'i' | 'j' | 'l' | 't' | 'f' | 'r' | ' ' | '.' | ',' | ':' | '\'' | '|' => 0.36,
+        'm' | 'w' | 'M' | 'W' | '%' | '±' => 0.95,
+        character if character.is_ascii() => 0.62,
+        _ => 1.0,
+    };
+    (text.chars().map(ems).sum::<f64>() * size).ceil() as i32
 }

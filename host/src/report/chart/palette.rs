@@ -15,10 +15,7 @@ pub(super) struct Tone {
 }
 
 const fn tone(light: u32, dark: u32) -> Tone {
-    Tone {
-        light: rgb(light),
-        dark: rgb(dark),
-    }
+    Tone { light: rgb(light), dark: rgb(dark) }
 }
 
 const fn rgb(hex: u32) -> RGBColor {
@@ -48,9 +45,8 @@ pub(super) const TIME: [Tone; 7] = [
     tone(0x1a2860, 0xe8f8d6),
 ];
 
-const SINGLE: [Tone; 11] = [
-    SURFACE, INK, MUTED, AXIS, GRID, BUDGET, CHOSEN, TEACHER, SAMPLE, TREND, BELOW,
-];
+const SINGLE: [Tone; 11] =
+    [SURFACE, INK, MUTED, AXIS, GRID, BUDGET, CHOSEN, TEACHER, SAMPLE, TREND, BELOW];
 
 /// Rules that turn inline pictures dark; to be put within the media query.
 pub(in crate::report) fn dark_rules() -> String {

@@ -10,13 +10,16 @@ use plotters::prelude::SVGBackend;
 use plotters::style::{Color, ShapeStyle};
 
 use super::axis::Axis;
-use super::palette::{AXIS, GRID, INK, MUTED, Tone};
-use super::{Area, BODY, ReportError, Weight, style};
+use super::palette::{AXIS, GRID, INK, MUTED, SURFACE, Tone};
+use super::{Anchor, Area, BODY, ReportError, Weight, fill, style, width, write};
 
 pub(super) struct Plot<'p, 'a> {
     pub(super) area: &'p Area<'a>,
     chart: ChartContext<'p, SVGBackend<'a>, Cartesian2d<Axis, Axis>>,
 }
+
+/// Keeps the names of the axes off the edge of the picture.
+const EDGE: i32 = 16;
 
 /// The space around the plotting area.
 #[derive(Clone, Copy, Debug)]
@@ -47,10 +50,10 @@ impl<'p, 'a> Plot<'p, 'a> {
         let mut chart = ChartBuilder::on(area)
             .margin_top(margins.top)
             .margin_right(margins.right)
-            .margin_left(8)
+            .margin_left(EDGE)
             .margin_bottom(4)
             .x_label_area_size(margins.bottom - 4)
-            .y_label_area_size(margins.left - 8)
+            .y_label_area_size(margins.left - EDGE)
             .build_cartesian_2d(x, y)?;
         chart
             .configure_mesh()
@@ -67,12 +70,7 @@ impl<'p, 'a> Plot<'p, 'a> {
 
     pub(super) fn bounds(&self) -> Bounds {
         let (x, y) = self.chart.plotting_area().get_pixel_range();
-        Bounds {
-            left: x.start,
-            top: y.start,
-            right: x.end,
-            bottom: y.end,
-        }
+        Bounds { left: x.start, top: y.start, right: x.end, bottom: y.end }
     }
 
     pub(super) fn x(&self) -> &Axis {
@@ -83,10 +81,18 @@ impl<'p, 'a> Plot<'p, 'a> {
         self.chart.as_coord_spec().y_spec()
     }
 
+    /// Says in the middle of the plot why it is empty.
+    pub(super) fn notice(&self, text: &str) -> Result<(), ReportError> {
+        let Bounds { left, top, right, bottom } = self.bounds();
+        let (x, y) = ((left + right) / 2, (top + bottom) / 2);
+        let half = width(text, BODY) / 2 + 16;
+        fill(self.area, (x - half, y - 28), (x + half, y + 28), SURFACE, 1.0)?;
+        write(self.area, text, 60, (x, y), Anchor::Middle, style(BODY, Weight::Normal, MUTED))
+    }
+
     /// Where a value lies, or the nearest place within the axes.
     pub(super) fn at(&self, x: f64, y: f64) -> (i32, i32) {
-        self.chart
-            .backend_coord(&(self.x().clamp(x), self.y().clamp(y)))
+        self.chart.backend_coord(&(self.x().clamp(x), self.y().clamp(y)))
     }
 
     pub(super) fn holds(&self, x: f64, y: f64) -> bool {

@@ -12,25 +12,17 @@ use super::axis::{Axis, usual_range};
 use super::legend::{Key, legend};
 use super::palette::{AXIS, BUDGET, INK, MUTED, SAMPLE, TREND};
 use super::plot::{Bounds, Margins, Plot, beyond, cross, dashed, dot, line};
-use super::{Anchor, BODY, Frame, Picture, ReportError, SMALL, Weight, style, write};
+use super::{Anchor, Frame, Picture, ReportError, SMALL, Weight, style, write};
 use crate::report::view::{CandidateStatus, RunView};
 
 const SIZE: (u32, u32) = (1920, 820);
-const MARGINS: Margins = Margins {
-    top: 130,
-    right: 40,
-    bottom: 104,
-    left: 150,
-};
+const MARGINS: Margins = Margins { top: 130, right: 40, bottom: 104, left: 150 };
 /// Height of the strip at the foot.
 const FOOT: i32 = 44;
 
 pub(in crate::report) fn rewards(view: &RunView, frame: Frame) -> Result<String, ReportError> {
-    let rewards: Vec<Option<f64>> = view
-        .candidates
-        .iter()
-        .map(|candidate| candidate.rewarded())
-        .collect();
+    let rewards: Vec<Option<f64>> =
+        view.candidates.iter().map(|candidate| candidate.rewarded()).collect();
     let picture = Picture {
         id: "rewards",
         title: "Reward over the search",
@@ -44,11 +36,7 @@ pub(in crate::report) fn rewards(view: &RunView, frame: Frame) -> Result<String,
         (Key::Line(TREND), average.as_str()),
         (Key::Dashed(INK), "mean of a quarter"),
     ];
-    let has = |status| {
-        view.candidates
-            .iter()
-            .any(|candidate| candidate.status == status)
-    };
+    let has = |status| view.candidates.iter().any(|candidate| candidate.status == status);
     if has(CandidateStatus::Unmeasured) {
         keys.push((Key::Hollow(MUTED), "unmeasured"));
     }
@@ -62,29 +50,10 @@ pub(in crate::report) fn rewards(view: &RunView, frame: Frame) -> Result<String,
         let y = Axis::covering(usual.0, usual.1, 5);
         let foot = f64::from(FOOT) / f64::from(SIZE.1) * (y.hi - y.lo);
         let y = Axis::exactly(y.lo - 1.6 * foot, y.hi, 5);
-        let plot = Plot::draw(
-            area,
-            MARGINS,
-            (x, "candidates, in the order sampled"),
-            (y, "reward"),
-        )?;
+        let plot =
+            Plot::draw(area, MARGINS, (x, "candidates, in the order sampled"), (y, "reward"))?;
         if rewards.iter().all(Option::is_none) {
-            let Bounds {
-                left,
-                top,
-                right,
-                bottom,
-            } = plot.bounds();
-            let middle = ((left + right) / 2, (top + bottom) / 2);
-            let muted = style(BODY, Weight::Normal, MUTED);
-            write(
-                area,
-                "no candidate has a reward",
-                60,
-                middle,
-                Anchor::Middle,
-                muted,
-            )?;
+            plot.notice("no candidate has a reward")?;
         }
         draw_points(&plot, &rewards)?;
         draw_average(&plot, &rewards, window)?;
@@ -113,9 +82,10 @@ fn description(rewards: &[Option<f64>]) -> String {
     }
 }
 
-/// An eighth of the candidates, but enough to be a mean and few enough to move.
+/// An eighth of the candidates, but enough to be a mean and, in a long search, few enough to move.
 fn window(rewards: &[Option<f64>]) -> usize {
-    (rewards.iter().flatten().count() / 8).clamp(3, 50)
+    let all = rewards.iter().flatten().count();
+    (all / 8).clamp(3, 50).max(all / 40)
 }
 
 /// Candidates are counted from 1 along the axis.
@@ -157,11 +127,7 @@ fn draw_average(plot: &Plot, rewards: &[Option<f64>], window: usize) -> Result<(
         }
     }
     path.dedup();
-    if path.len() < 2 {
-        Ok(())
-    } else {
-        line(plot.area, path, TREND.light.stroke_width(5))
-    }
+    if path.len() < 2 { Ok(()) } else { line(plot.area, path, TREND.light.stroke_width(5)) }
 }
 
 fn draw_quarters(plot: &Plot, rewards: &[Option<f64>]) -> Result<(), ReportError> {
@@ -174,28 +140,12 @@ fn draw_quarters(plot: &Plot, rewards: &[Option<f64>]) -> Result<(), ReportError
         let (from, y) = plot.at(range.start as f64 + 0.5, mean);
         let (to, _) = plot.at(range.end as f64 + 0.5, mean);
         if range.start > 0 {
-            line(
-                plot.area,
-                [(from, top), (from, bottom)],
-                AXIS.light.mix(0.6).stroke_width(2),
-            )?;
+            line(plot.area, [(from, top), (from, bottom)], AXIS.light.mix(0.6).stroke_width(2))?;
         }
-        dashed(
-            plot.area,
-            (from + 6, y),
-            (to - 6, y),
-            INK.light.stroke_width(4),
-        )?;
+        dashed(plot.area, (from + 6, y), (to - 6, y), INK.light.stroke_width(4))?;
         let text = format!("mean {mean:.4}");
         let at = ((from + to) / 2, top - 24);
-        write(
-            plot.area,
-            &text,
-            40,
-            at,
-            Anchor::Middle,
-            style(SMALL, Weight::Normal, INK),
-        )?;
+        write(plot.area, &text, 40, at, Anchor::Middle, style(SMALL, Weight::Normal, INK))?;
     }
     Ok(())
 }

@@ -8,23 +8,21 @@ use std::collections::HashSet;
 use plotters::style::Color;
 
 use super::axis::{Axis, including, usual_range};
-use super::label::Labels;
+use super::guides::{draw_budget, draw_teacher};
+use super::label::{Labels, along};
 use super::legend::{Key, hollow, legend, ring};
-use super::palette::{BUDGET, CHOSEN, INK, MUTED, SURFACE, TEACHER, TIME, Tone};
-use super::plot::{Bounds, Margins, Plot, beyond, dashed, dot, line};
-use super::{Anchor, BODY, Frame, Picture, ReportError, SMALL, Weight, fill, style, write};
+use super::palette::{BUDGET, CHOSEN, INK, SURFACE, TEACHER, TIME, Tone};
+use super::plot::{Margins, Plot, beyond, dashed, dot, line};
+use super::{Frame, Picture, ReportError};
 use crate::report::front::{Point, front};
 use crate::report::numbers::{ms, percent, short_ms, to_ms};
 use crate::report::view::{LatencyView, RunView};
 
 const SIZE: (u32, u32) = (1920, 1080);
-const MARGINS: Margins = Margins {
-    top: 130,
-    right: 170,
-    bottom: 104,
-    left: 130,
-};
+const MARGINS: Margins = Margins { top: 130, right: 170, bottom: 104, left: 130 };
 const RADIUS: i32 = 9;
+/// More candidates than this are drawn as small dots, without intervals.
+pub(in crate::report) const CROWD: usize = 1000;
 
 /// The picture as a file of its own, on white.
 ///
@@ -51,29 +49,20 @@ pub(in crate::report) fn scatter(view: &RunView, frame: Frame) -> Result<String,
         );
         let x_name = super::one_line(&x_name, 110);
         let plot = Plot::draw(area, MARGINS, (x, &x_name), (y, "held-out accuracy in %"))?;
-        draw_budget(&plot, view)?;
-        draw_teacher(&plot, view)?;
+        let mut taken = draw_budget(&plot, view)?;
+        taken.extend(draw_teacher(&plot, view)?);
         if marks.is_empty() {
-            let Bounds {
-                left,
-                top,
-                right,
-                bottom,
-            } = plot.bounds();
-            let middle = ((left + right) / 2, (top + bottom) / 2);
-            let muted = style(BODY, Weight::Normal, MUTED);
-            write(
-                area,
-                "no candidate has been measured",
-                60,
-                middle,
-                Anchor::Middle,
-                muted,
-            )?;
+            plot.notice("no candidate has been measured")?;
         }
-        let corners = draw_front(&plot, &marks)?;
-        let drawn = draw_candidates(&plot, &marks)?;
-        draw_chosen(&plot, view, [corners, drawn].concat())
+        // Under single dots the front is a background; a crowd of them would hide it.
+        if view.candidates.len() > CROWD {
+            taken.extend(draw_crowd(&plot, &marks)?);
+            taken.extend(draw_front(&plot, &marks)?);
+        } else {
+            taken.extend(draw_front(&plot, &marks)?);
+            taken.extend(draw_candidates(&plot, &marks)?);
+        }
+        draw_chosen(&plot, view, taken)
     })
 }
 
@@ -92,36 +81,21 @@ impl Mark {
 
 fn marks(view: &RunView) -> Vec<Mark> {
     let all = view.candidates.len().max(1);
-    let measured = view
-        .candidates
-        .iter()
-        .enumerate()
-        .filter_map(|(position, candidate)| {
-            let (latency, accuracy) = candidate.measured()?;
-            let tone = TIME[position * TIME.len() / all];
-            Some(Mark {
-                latency,
-                accuracy: 100.0 * accuracy,
-                tone,
-            })
-        });
+    let measured = view.candidates.iter().enumerate().filter_map(|(position, candidate)| {
+        let (latency, accuracy) = candidate.measured()?;
+        let tone = TIME[position * TIME.len() / all];
+        Some(Mark { latency, accuracy: 100.0 * accuracy, tone })
+    });
     measured.collect()
 }
 
 fn description(view: &RunView, measured: usize) -> String {
-    let chosen = view
-        .chosen()
-        .and_then(|chosen| chosen.measured())
-        .map_or_else(
-            || "None is chosen yet.".to_owned(),
-            |(latency, accuracy)| {
-                format!(
-                    "The chosen one reaches {} at {} ms.",
-                    percent(accuracy),
-                    ms(latency.point_ns)
-                )
-            },
-        );
+    let chosen = view.chosen().and_then(|chosen| chosen.measured()).map_or_else(
+        || "None is chosen yet.".to_owned(),
+        |(latency, accuracy)| {
+            format!("The chosen one reaches {} at {} ms.", percent(accuracy), ms(latency.point_ns))
+        },
+    );
     format!(
         "{measured} of {} candidates were measured; the budget is {} ms. {chosen}",
         view.candidates.len(),
@@ -132,14 +106,10 @@ fn description(view: &RunView, measured: usize) -> String {
 fn keys(view: &RunView) -> Vec<(Key, &'static str)> {
     let mut keys = vec![
         (Key::Time, "first to last sampled"),
-        (Key::Line(INK), "front"),
+        (Key::Line(INK), "Pareto front"),
         (Key::Line(BUDGET), "budget"),
     ];
-    if view
-        .teacher
-        .as_ref()
-        .is_some_and(|teacher| teacher.holdout_accuracy.is_some())
-    {
+    if view.teacher.as_ref().is_some_and(|teacher| teacher.holdout_accuracy.is_some()) {
         keys.push((Key::Dashed(TEACHER), "teacher"));
     }
     if view.chosen().is_some() {
@@ -173,125 +143,16 @@ fn axes(view: &RunView, marks: &[Mark]) -> (Axis, Axis) {
         x = including(x, to_ms(latency.point_ns));
         y = including(y, 100.0 * accuracy);
     }
-    if let Some(accuracy) = view
-        .teacher
-        .as_ref()
-        .and_then(|teacher| teacher.holdout_accuracy)
-    {
+    if let Some(accuracy) = view.teacher.as_ref().and_then(|teacher| teacher.holdout_accuracy) {
         y = including(y, 100.0 * accuracy);
     }
     (Axis::covering(x.0, x.1, 8), Axis::covering(y.0, y.1, 6))
 }
 
-fn draw_budget(plot: &Plot, view: &RunView) -> Result<(), ReportError> {
-    let Bounds {
-        left,
-        right,
-        top,
-        bottom,
-    } = plot.bounds();
-    let budget = to_ms(view.budget_ns);
-    let text = match view.window_ns {
-        Some(window) => {
-            format!(
-                "budget {} ± {} ms",
-                short_ms(view.budget_ns),
-                short_ms(window)
-            )
-        }
-        None => format!("budget {} ms", short_ms(view.budget_ns)),
-    };
-    let bold = style(SMALL, Weight::Bold, BUDGET);
-    if budget > plot.x().hi {
-        return write(
-            plot.area,
-            &format!("{text} →"),
-            60,
-            (right, top - 24),
-            Anchor::Right,
-            bold,
-        );
-    }
-    if budget < plot.x().lo {
-        return write(
-            plot.area,
-            &format!("← {text}"),
-            60,
-            (left, top - 24),
-            Anchor::Left,
-            bold,
-        );
-    }
-    if let Some(window) = view.window_ns.map(to_ms) {
-        let (from, _) = plot.at(budget - window, plot.y().lo);
-        let (to, _) = plot.at(budget + window, plot.y().lo);
-        fill(plot.area, (from, top), (to, bottom), BUDGET, 0.12)?;
-    }
-    let (x, _) = plot.at(budget, plot.y().lo);
-    line(
-        plot.area,
-        [(x, top - 8), (x, bottom)],
-        BUDGET.light.stroke_width(4),
-    )?;
-    // The words stay within the picture wherever the line is.
-    let half = super::width(&text, SMALL) / 2;
-    let x = x.clamp(left + half, (right + MARGINS.right - half).max(left + half));
-    write(plot.area, &text, 60, (x, top - 24), Anchor::Middle, bold)
-}
-
-fn draw_teacher(plot: &Plot, view: &RunView) -> Result<(), ReportError> {
-    let accuracy = view
-        .teacher
-        .as_ref()
-        .and_then(|teacher| teacher.holdout_accuracy);
-    let Some(accuracy) = accuracy.filter(|accuracy| accuracy.is_finite()) else {
-        return Ok(());
-    };
-    let Bounds {
-        left, right, top, ..
-    } = plot.bounds();
-    let (place, text) = if plot.y().holds(100.0 * accuracy) {
-        let (_, y) = plot.at(plot.x().lo, 100.0 * accuracy);
-        dashed(
-            plot.area,
-            (left, y),
-            (right, y),
-            TEACHER.light.stroke_width(3),
-        )?;
-        (y, "teacher")
-    } else if 100.0 * accuracy > plot.y().hi {
-        (top + 16, "teacher ↑")
-    } else {
-        (plot.bounds().bottom - 48, "teacher ↓")
-    };
-    let bold = style(SMALL, Weight::Bold, TEACHER);
-    write(
-        plot.area,
-        text,
-        20,
-        (right + 14, place - 14),
-        Anchor::Left,
-        bold.clone(),
-    )?;
-    write(
-        plot.area,
-        &percent(accuracy),
-        20,
-        (right + 14, place + 16),
-        Anchor::Left,
-        bold,
-    )
-}
-
 /// The best accuracy within each latency; returns what a label should keep off.
 fn draw_front(plot: &Plot, marks: &[Mark]) -> Result<Vec<(i32, i32)>, ReportError> {
-    let points: Vec<Point> = marks
-        .iter()
-        .map(|mark| Point {
-            latency: mark.x(),
-            accuracy: mark.accuracy,
-        })
-        .collect();
+    let points: Vec<Point> =
+        marks.iter().map(|mark| Point { latency: mark.x(), accuracy: mark.accuracy }).collect();
     let front = front(&points);
     let (Some(&first), Some(&last)) = (front.first(), front.last()) else {
         return Ok(Vec::new());
@@ -304,70 +165,72 @@ fn draw_front(plot: &Plot, marks: &[Mark]) -> Result<Vec<(i32, i32)>, ReportErro
     steps.push(plot.at(plot.x().hi, points[last].accuracy));
     steps.dedup();
     line(plot.area, steps.clone(), INK.light.stroke_width(3))?;
-    let between = steps.windows(2).flat_map(|pair| {
-        let ((x0, y0), (x1, y1)) = (pair[0], pair[1]);
-        (0..=16).map(move |part| (x0 + (x1 - x0) * part / 16, y0 + (y1 - y0) * part / 16))
-    });
-    Ok(between.collect())
+    Ok(steps.windows(2).flat_map(|pair| along(pair[0], pair[1])).collect())
 }
 
-/// Returns where they were drawn.
+/// Each with its interval; returns where they were drawn.
 fn draw_candidates(plot: &Plot, marks: &[Mark]) -> Result<Vec<(i32, i32)>, ReportError> {
-    // Of marks on the same pixel only the last is seen, so only the last is drawn.
-    let mut taken = HashSet::new();
-    let mut seen: Vec<(&Mark, (i32, i32))> = marks
-        .iter()
-        .rev()
-        .map(|mark| (mark, plot.at(mark.x(), mark.accuracy)))
-        .filter(|(_, at)| taken.insert(*at))
-        .collect();
-    seen.reverse();
-    for (mark, at) in &seen {
-        let (from, _) = plot.at(
-            to_ms(mark.latency.lo_ns.min(mark.latency.point_ns)),
-            mark.accuracy,
-        );
-        let (to, _) = plot.at(
-            to_ms(mark.latency.hi_ns.max(mark.latency.point_ns)),
-            mark.accuracy,
-        );
+    for mark in marks {
+        let LatencyView { point_ns, lo_ns, hi_ns } = mark.latency;
+        let (from, y) = plot.at(to_ms(lo_ns.min(point_ns)), mark.accuracy);
+        let (to, _) = plot.at(to_ms(hi_ns.max(point_ns)), mark.accuracy);
         if to - from > 2 * RADIUS {
-            line(
-                plot.area,
-                [(from, at.1), (to, at.1)],
-                mark.tone.light.mix(0.7).stroke_width(3),
-            )?;
+            let stroke = mark.tone.light.mix(0.7).stroke_width(3);
+            line(plot.area, [(from, y), (to, y)], stroke)?;
         }
     }
-    for (mark, at) in &seen {
+    let mut taken = Vec::new();
+    for mark in marks {
+        let at = plot.at(mark.x(), mark.accuracy);
         if plot.holds(mark.x(), mark.accuracy) {
-            dot(plot.area, *at, RADIUS + 2, SURFACE.light.filled())?;
-            dot(plot.area, *at, RADIUS, mark.tone.light.filled())?;
+            dot(plot.area, at, RADIUS + 2, SURFACE.light.filled())?;
+            dot(plot.area, at, RADIUS, mark.tone.light.filled())?;
         } else {
-            let across = i32::from(mark.x() > plot.x().hi) - i32::from(mark.x() < plot.x().lo);
-            let down = i32::from(mark.accuracy < plot.y().lo) - i32::from(mark.accuracy > plot.y().hi);
-            let towards = if across == 0 { (0, down) } else { (across, 0) };
-            beyond(plot.area, *at, towards, mark.tone)?;
+            draw_beyond(plot, mark, at)?;
         }
+        taken.push(at);
     }
-    Ok(seen.into_iter().map(|(_, at)| at).collect())
+    Ok(taken)
 }
 
-fn draw_chosen(plot: &Plot, view: &RunView, marks: Vec<(i32, i32)>) -> Result<(), ReportError> {
-    let Some((chosen, (latency, accuracy))) = view
-        .chosen()
-        .and_then(|chosen| Some((chosen, chosen.measured()?)))
+/// Small dots; of those on the same pixel only the last, for only it would be seen.
+fn draw_crowd(plot: &Plot, marks: &[Mark]) -> Result<Vec<(i32, i32)>, ReportError> {
+    let mut taken = HashSet::new();
+    let located = marks.iter().rev().map(|mark| (mark, plot.at(mark.x(), mark.accuracy)));
+    let mut seen: Vec<_> = located.filter(|(_, at)| taken.insert(*at)).collect();
+    seen.reverse();
+    for (mark, at) in seen {
+        if plot.holds(mark.x(), mark.accuracy) {
+            dot(plot.area, at, 5, mark.tone.light.filled())?;
+        } else {
+            draw_beyond(plot, mark, at)?;
+        }
+    }
+    Ok(taken.into_iter().collect())
+}
+
+fn draw_beyond(plot: &Plot, mark: &Mark, at: (i32, i32)) -> Result<(), ReportError> {
+    let (x, y) = (mark.x(), mark.accuracy);
+    let across = i32::from(x > plot.x().hi) - i32::from(x < plot.x().lo);
+    let down = i32::from(y < plot.y().lo) - i32::from(y > plot.y().hi);
+    beyond(plot.area, at, if across == 0 { (0, down) } else { (across, 0) }, mark.tone)
+}
+
+fn draw_chosen(plot: &Plot, view: &RunView, mut taken: Vec<(i32, i32)>) -> Result<(), ReportError> {
+    let Some((chosen, (latency, accuracy))) =
+        view.chosen().and_then(|chosen| Some((chosen, chosen.measured()?)))
     else {
         return Ok(());
     };
     let at = plot.at(to_ms(latency.point_ns), 100.0 * accuracy);
-    let mut labels = Labels::new(plot.bounds(), marks);
     let trained = trained_point(view).map(|(latency, accuracy)| {
         (plot.at(to_ms(latency.point_ns), 100.0 * accuracy), latency, accuracy)
     });
     if let Some((to, ..)) = trained {
         dashed(plot.area, at, to, CHOSEN.light.stroke_width(3))?;
+        taken.extend(along(at, to));
     }
+    let mut labels = Labels::new(plot.bounds(), taken);
     ring(plot.area, at, CHOSEN)?;
     labels.keep_off(at);
     if let Some((to, ..)) = trained {
