@@ -61,8 +61,12 @@ where
     thread::Builder::new().name("requests".into()).spawn(move || {
         let failed = loop {
             match read_line(&mut input, MAX_LINE) {
-                Ok(Some(line)) if lines.send(Ok(line)).is_ok() => {}
-                Ok(_) => break None,
+                Ok(Some(line)) => {
+                    if lines.send(Ok(line)).is_err() {
+                        break None;
+                    }
+                }
+                Ok(None) => break None,
                 Err(error) => break Some(error),
             }
         };

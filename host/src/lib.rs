@@ -10,6 +10,7 @@ pub mod choice;
 pub mod cli;
 #[cfg(feature = "torch")]
 pub mod controller;
+pub mod data;
 pub mod device;
 pub mod duration;
 pub mod exit;
@@ -18,15 +19,11 @@ pub mod interrupt;
 pub mod measure;
 pub mod objective;
 pub mod report;
-pub mod store;
-pub mod stored_run;
-
-#[cfg(feature = "torch")]
-pub mod data;
 #[cfg(feature = "torch")]
 pub mod search;
-#[cfg(feature = "torch")]
+pub mod seeds;
+pub mod store;
+pub mod stored_run;
 pub mod teacher;
 pub mod weights;
-#[cfg(feature = "torch")]
 pub mod worker;

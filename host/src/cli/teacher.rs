@@ -16,7 +16,7 @@ use crate::data;
 use crate::exit::{Classify, Fault, Kind};
 use crate::home;
 use crate::measure::model_file;
-use crate::search::Seeds;
+use crate::seeds::Seeds;
 use crate::teacher::{Teacher, Teachers};
 use crate::worker::client::{self, Worker};
 use crate::worker::protocol::{

@@ -16,7 +16,7 @@ use super::terminal::{print_json, print_line};
 use crate::data;
 use crate::exit::{Classify, Fault, Kind};
 use crate::home;
-use crate::search::Seeds;
+use crate::seeds::Seeds;
 use crate::teacher::Teachers;
 use crate::weights::{WeightsFile, replace_file};
 use crate::worker::client::{self, Worker};

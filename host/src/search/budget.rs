@@ -14,7 +14,7 @@ use pearl_models::weights::RandomWeights;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 
-use super::Seeds;
+use crate::seeds::Seeds;
 use crate::agent::Agent;
 use crate::duration;
 use crate::exit::{Fault, Kind};

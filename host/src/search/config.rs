@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Budget, Seeds};
+use super::Budget;
+use crate::seeds::Seeds;
 use crate::controller::ControllerConfig;
 use crate::device::Device;
 use crate::measure::Settings;

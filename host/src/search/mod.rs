@@ -10,11 +10,9 @@ mod budget;
 mod config;
 mod event;
 mod run;
-mod seeds;
 mod winner;
 
 pub use budget::Budget;
 pub use config::{FinalTraining, SearchConfig};
 pub use event::{Event, Observer};
 pub use run::{Outcome, search};
-pub use seeds::Seeds;
