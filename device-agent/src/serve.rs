@@ -62,6 +62,7 @@ where
         let failed = loop {
             match read_line(&mut input, MAX_LINE) {
                 Ok(Some(line)) => {
+                    // Nobody listens where the serving itself has failed.
                     if lines.send(Ok(line)).is_err() {
                         break None;
                     }
@@ -72,7 +73,6 @@ where
         };
         at_end();
         if let Some(error) = failed {
-            // Nobody listens where the serving itself has failed.
             let _ = lines.send(Err(error));
         }
     })?;

@@ -10,8 +10,7 @@ use crate::agent::TensorData;
 pub fn random(inputs: &[Input], seed: u64) -> Vec<TensorData> {
     let mut state = seed;
     let fill = |input: &Input| {
-        let count = input.dims.iter().product();
-        let mut values = vec![0.0; count];
+        let mut values = vec![0.0; input.values()];
         if input.kind == InputKind::Float {
             values.fill_with(|| uniform(&mut state));
         }

@@ -59,14 +59,15 @@ impl Isolation {
     /// The child's own failure, or what became of it.
     pub fn run(&self, work: Work) -> Answer {
         let (model, limits) = (work.model().to_owned(), work.limits());
-        let fail = |kind, what: String| Err(Failure::new(kind, format!("{model}: {what}")));
+        let failure = |kind, what: String| Failure::new(kind, format!("{model}: {what}"));
         let time = Duration::from_nanos(limits.time_ns);
         let started = Instant::now();
-        let Some(pipes) = self.start(work).or_else(|error| {
-            fail(FailureKind::Internal, format!("its process cannot be started: {error}"))
-        })?
-        else {
-            return fail(FailureKind::Crashed, "not started, because the host is gone".into());
+        let pipes = self.start(work).map_err(|error| {
+            failure(FailureKind::Internal, format!("its process cannot be started: {error}"))
+        })?;
+        let Some(pipes) = pipes else {
+            let what = "not started, because the host is gone".into();
+            return Err(failure(FailureKind::Crashed, what));
         };
 
         let line = pipes.line.recv_timeout(time.saturating_sub(started.elapsed()));
@@ -74,24 +75,28 @@ impl Isolation {
         let exit = self.reap(if stdout_ended { GRACE } else { Duration::ZERO });
         let stderr = pipes.stderr.join().unwrap_or_default();
         let Some(exit) = exit else {
-            return fail(FailureKind::Crashed, "stopped, because the host is gone".into());
+            let what = "stopped, because the host is gone".into();
+            return Err(failure(FailureKind::Crashed, what));
         };
 
-        match line {
-            Ok(Ok(Some(line))) => serde_json::from_slice::<Answer>(&line).unwrap_or_else(|error| {
-                fail(FailureKind::Internal, format!("answer not understood: {error}"))
-            }),
+        Err(match line {
+            Ok(Ok(Some(line))) => match serde_json::from_slice::<Answer>(&line) {
+                Ok(answer) => return answer,
+                Err(error) => {
+                    failure(FailureKind::Internal, format!("answer not understood: {error}"))
+                }
+            },
             Ok(Ok(None) | Err(LineError::Truncated)) => {
-                Err(post_mortem(&model, exit, &stderr, limits.memory_bytes))
+                post_mortem(&model, exit, &stderr, limits.memory_bytes)
             }
-            Ok(Err(error)) => fail(FailureKind::Limit, format!("answer: {error}")),
+            Ok(Err(error)) => failure(FailureKind::Limit, format!("answer: {error}")),
             Err(RecvTimeoutError::Timeout) => {
-                fail(FailureKind::Limit, format!("not done within {} ms", time.as_millis()))
+                failure(FailureKind::Limit, format!("not done within {} ms", time.as_millis()))
             }
             Err(RecvTimeoutError::Disconnected) => {
-                fail(FailureKind::Internal, "answer not read".into())
+                failure(FailureKind::Internal, "answer not read".into())
             }
-        }
+        })
     }
 
     /// `None` where this has been ended.

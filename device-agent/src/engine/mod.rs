@@ -91,6 +91,13 @@ pub struct Input {
     pub kind: InputKind,
 }
 
+impl Input {
+    /// How many values it takes; the engine has made sure that they can be counted.
+    pub fn values(&self) -> usize {
+        self.dims.iter().product()
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputKind {
     Float,

@@ -4,7 +4,7 @@
 //! touched in this process.
 
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
@@ -72,7 +72,13 @@ fn hello(protocol: u32) -> Result<AgentHello, Failure> {
 }
 
 fn own_hash() -> io::Result<String> {
+    let mut file = File::open(OWN_EXECUTABLE)?;
     let mut hash = Sha256::new();
-    io::copy(&mut File::open(OWN_EXECUTABLE)?, &mut hash)?;
-    Ok(hex(&hash.finalize()))
+    let mut chunk = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut chunk)? {
+            0 => return Ok(hex(&hash.finalize())),
+            n => hash.update(&chunk[..n]),
+        }
+    }
 }

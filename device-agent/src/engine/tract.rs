@@ -47,7 +47,7 @@ impl Engine for Tract {
     }
 
     fn load(&self, model: &str, bytes: Vec<u8>) -> Result<Loaded, EngineError> {
-        let onnx = tract_onnx::onnx();
+        let onnx = onnx();
         let not_onnx = |reason: &str| EngineError::Model {
             model: model.into(),
             reason: format!("not an ONNX file, or not all of it ({reason})"),
@@ -81,6 +81,11 @@ impl Engine for Tract {
                 let reason = format!("has dynamic shape {:?}", fact.shape);
                 return Err(EngineError::Input { model, input, reason });
             };
+            if values_of(dims).is_none() {
+                let (model, input) = (source.model.clone(), one_line(&name));
+                let reason = format!("has more values than memory could hold: {dims:?}");
+                return Err(EngineError::Input { model, input, reason });
+            }
             let kind =
                 if fact.datum_type.is_float() { InputKind::Float } else { InputKind::Whole };
             inputs.push(Input { name, dims: dims.to_vec(), kind });
@@ -104,7 +109,7 @@ impl Runnable for Plan {
         let mut values = tvec!();
         for ((tensor, input), of_type) in tensors.iter().zip(&self.inputs).zip(&self.types) {
             let name = one_line(&input.name);
-            if tensor.dims != input.dims || tensor.values.len() != tensor.dims.iter().product() {
+            if tensor.dims != input.dims || tensor.values.len() != input.values() {
                 let (given, wanted) = (&tensor.dims, &input.dims);
                 let count = tensor.values.len();
                 return Err(EngineError::Request(format!(
@@ -140,6 +145,12 @@ impl Runnable for Plan {
         }
         Ok(tensors)
     }
+}
+
+/// How many there are; `None` where no memory could hold as many of the widest type.
+fn values_of(dims: &[usize]) -> Option<usize> {
+    let count = dims.iter().try_fold(1usize, |count, dim| count.checked_mul(*dim))?;
+    (count <= isize::MAX as usize / size_of::<f64>()).then_some(count)
 }
 
 fn to_floats(value: &TValue) -> TractResult<TensorData> {
