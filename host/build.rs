@@ -3,6 +3,7 @@
 //! **Invariant:** does nothing where the feature `torch` is off.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 fn main() {
@@ -12,6 +13,7 @@ fn main() {
     if env::var_os("CARGO_FEATURE_TORCH").is_none() {
         return;
     }
+    println!("cargo::rustc-env=PEARL_TORCH_VERSION={}", version().unwrap_or("unknown".into()));
     let Some(folder) = libraries() else { return };
     println!("cargo::rustc-link-search=native={}", folder.display());
     println!("cargo::rustc-link-arg=-Wl,-rpath,{}", folder.display());
@@ -19,6 +21,17 @@ fn main() {
     // linker has to be kept from dropping it. CUDA's kernels register in the same way.
     println!("cargo::rustc-link-arg=-Wl,--no-as-needed");
     println!("cargo::rustc-link-arg=-ltorch");
+}
+
+/// Version of the libtorch that is linked, from its own header.
+fn version() -> Option<String> {
+    let header = Path::new(&env::var_os("LIBTORCH")?).join("include/torch/headeronly/version.h");
+    let header = fs::read_to_string(header).ok()?;
+    let part = |name: &str| {
+        let define = format!("#define TORCH_VERSION_{name} ");
+        header.lines().find_map(|line| line.strip_prefix(&define)).map(str::trim)
+    };
+    Some(format!("{}.{}.{}", part("MAJOR")?, part("MINOR")?, part("PATCH")?))
 }
 
 /// Where tch's own build finds the libraries, made absolute: an rpath is relative to nothing.

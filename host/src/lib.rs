@@ -6,7 +6,10 @@
 
 pub mod agent;
 pub mod child;
+pub mod data;
 pub mod device;
 pub mod exit;
 pub mod interrupt;
 pub mod store;
+pub mod weights;
+pub mod worker;

@@ -4,6 +4,7 @@
 //! where its key, its shape and its own hash agree with what is read, and else computed anew.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -12,10 +13,13 @@ use tch::{Kind, TchError, Tensor};
 use super::dataset::{Dataset, hex};
 use super::error::WorkerError;
 use super::evaluate::{BATCH, accuracy};
-use super::protocol::{Accuracy, Split, TeacherSource};
+use super::parameters::{numbers, signed};
+use super::requests::Report;
 use super::teacher::{Teacher, TeacherError};
 use super::torch_device::TorchDevice;
+use super::train::PROGRESS;
 use crate::weights::{self, WeightsFile};
+use crate::worker::protocol::{Accuracy, Split, TeacherSource, TrainProgress};
 
 /// Changes whenever the same key would mean other numbers. Changelog: 1, the first.
 const FORMAT: &str = "pearl.logits/1";
@@ -30,8 +34,6 @@ pub struct TeacherLogits {
     pub logits: Tensor,
     /// The teacher's own, on the held-out images.
     pub accuracy: Accuracy,
-    /// Whether they had to be computed.
-    pub origin: Origin,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,25 +84,26 @@ pub fn ensure(
     split: Split,
     cache: &Path,
     device: TorchDevice,
-) -> Result<TeacherLogits, WorkerError> {
+    report: Report<'_>,
+) -> Result<(TeacherLogits, Origin), WorkerError> {
     let path = path(cache, &key);
     let dims = [VIEWS, split.images, data.classes];
     if path.exists() {
         match read(&path, &key, &dims) {
             Ok((values, accuracy)) => {
                 let logits = tensor(&values, &dims, device)?;
-                return Ok(TeacherLogits { key, logits, accuracy, origin: Origin::Disk });
+                return Ok((TeacherLogits { key, logits, accuracy }, Origin::Disk));
             }
             Err(why) => eprintln!("{}: {why}; computing the logits again", path.display()),
         }
     }
     let teacher = Teacher::load(source, data, device)?;
-    let values = compute(&teacher, data, split)?;
+    let values = compute(&teacher, data, split, report)?;
     let judged = accuracy(&data.holdout(split)?, |images| {
-        teacher.logits(images).map_err(|error| TchError::Kind(error.to_string()))
+        teacher.logits(images).map_err(WorkerError::from)
     });
-    let accuracy = judged?
-        .ok_or_else(|| TeacherError::NotFinite { path: source.file().to_owned() })?;
+    let accuracy =
+        judged?.ok_or_else(|| TeacherError::NotFinite { path: source.file().to_owned() })?;
     let note = Note {
         format: FORMAT.into(),
         key: key.clone(),
@@ -113,23 +116,37 @@ pub fn ensure(
     })?;
     weights::write(&path, [(TENSOR, &dims[..], &values[..])], note)?;
     let logits = tensor(&values, &dims, device)?;
-    Ok(TeacherLogits { key, logits, accuracy, origin: Origin::Computed })
+    Ok((TeacherLogits { key, logits, accuracy }, Origin::Computed))
 }
 
-fn compute(teacher: &Teacher, data: &Dataset, split: Split) -> Result<Vec<f32>, WorkerError> {
+/// Reports as it goes on, so that a large teacher is not taken for a hung worker.
+fn compute(
+    teacher: &Teacher,
+    data: &Dataset,
+    split: Split,
+    report: Report<'_>,
+) -> Result<Vec<f32>, WorkerError> {
     let mut values = Vec::with_capacity(VIEWS * split.images * data.classes);
+    let steps = VIEWS * split.images.div_ceil(BATCH);
+    let mut step = 0;
+    let mut reported = Instant::now();
     for view in 0..VIEWS {
         for first in (0..split.images).step_by(BATCH) {
             let batch = data.train.slice(first, BATCH.min(split.images - first))?.images;
             let batch = if view == 0 { batch } else { batch.f_flip([-1])? };
-            values.extend(super::parameters::numbers(&teacher.logits(&batch)?)?);
+            values.extend(numbers(&teacher.logits(&batch)?)?);
+            step += 1;
+            if reported.elapsed() >= PROGRESS {
+                report(TrainProgress { step, steps, loss: None }).map_err(WorkerError::Gone)?;
+                reported = Instant::now();
+            }
         }
     }
     Ok(values)
 }
 
 fn tensor(values: &[f32], dims: &[usize], device: TorchDevice) -> Result<Tensor, TchError> {
-    let dims = super::parameters::signed(dims);
+    let dims = signed(dims);
     Tensor::f_from_slice(values)?.f_reshape(&dims[..])?.f_to_device(device.device())?.f_to_kind(Kind::Float)
 }
 

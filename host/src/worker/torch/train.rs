@@ -15,11 +15,12 @@ use super::loss::{SoftTargets, loss};
 use super::module::{Module, Phase};
 use super::optimizer::Sgd;
 use super::order::{Batches, Epoch};
-use super::protocol::{Accuracy, Recipe, Split, TrainProgress, TrainSeeds};
+use crate::worker::protocol::{Accuracy, Recipe, Split, TrainProgress, TrainSeeds};
 use super::schedule::OneCycle;
 use super::torch_device::TorchDevice;
 
-const PROGRESS: Duration = Duration::from_millis(250);
+/// Least time between two lines of progress.
+pub const PROGRESS: Duration = Duration::from_millis(250);
 /// Reading a loss waits for a CUDA device; a CPU is never ahead.
 const CUDA_STEPS_BETWEEN_READS: usize = 25;
 /// Keeps the gradients of half precision away from zero. On CUDA devices alone.

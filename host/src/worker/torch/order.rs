@@ -6,7 +6,7 @@
 use rand::RngExt;
 
 use super::init::stream;
-use super::protocol::Recipe;
+use crate::worker::protocol::Recipe;
 
 /// One epoch: image numbers in order, and for each its view.
 #[derive(Clone, Debug, PartialEq, Eq)]

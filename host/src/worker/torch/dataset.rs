@@ -12,9 +12,9 @@ use pearl_models::network::ImageShape;
 use sha2::{Digest, Sha256};
 use tch::{Kind, TchError, Tensor};
 
-use super::idx::{IdxError, Images, read_images, read_labels};
+use crate::worker::idx::{IdxError, Images, read_images, read_labels};
 use super::parameters::signed;
-use super::protocol::{Accuracy, DataReport, DataSource, Split};
+use crate::worker::protocol::{Accuracy, DataReport, DataSource, Split};
 use super::torch_device::TorchDevice;
 use crate::data::{DataError, DataFile};
 

@@ -7,7 +7,7 @@
 use tch::{Kind, TchError, Tensor};
 
 use super::parameters::Parameters;
-use super::protocol::Recipe;
+use crate::worker::protocol::Recipe;
 
 pub struct Sgd {
     momentum: f64,

@@ -5,16 +5,16 @@
 use tch::{Kind, TchError, Tensor};
 
 use super::dataset::Part;
-use super::protocol::Accuracy;
+use crate::worker::protocol::Accuracy;
 
 /// Small enough that a layer's values stay in the processor's caches.
 pub const BATCH: usize = 250;
 
 /// How many images have their largest logit at their label; `None` where a logit is not finite.
-pub fn accuracy(
+pub fn accuracy<E: From<TchError>>(
     part: &Part,
-    mut forward: impl FnMut(&Tensor) -> Result<Tensor, TchError>,
-) -> Result<Option<Accuracy>, TchError> {
+    mut forward: impl FnMut(&Tensor) -> Result<Tensor, E>,
+) -> Result<Option<Accuracy>, E> {
     let _guard = tch::no_grad_guard();
     let mut correct = 0;
     for first in (0..part.count).step_by(BATCH) {

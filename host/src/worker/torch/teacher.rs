@@ -16,7 +16,7 @@ use super::dataset::{Dataset, hex};
 use super::error::first_line;
 use super::evaluate::all_finite;
 use super::module::{Module, Phase};
-use super::protocol::TeacherSource;
+use crate::worker::protocol::TeacherSource;
 use super::torch_device::TorchDevice;
 use crate::weights::{WeightsError, WeightsFile};
 
@@ -104,7 +104,7 @@ impl Teacher {
         let teacher = Teacher { path, model, classes: data.classes };
         let probe = data.train.slice(0, data.train.count.min(2));
         let probe = probe.map_err(|error| teacher.refusal(&error, vec![]))?;
-        teacher.logits(&probe.images)?;
+        let _ = teacher.logits(&probe.images)?;
         Ok(teacher)
     }
 
