@@ -5,12 +5,14 @@
 //!
 //! **Invariant:** a file appears whole or not at all; the same tensors and note give the same bytes.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use pearl_models::network::{Network, TensorSpec};
+use pearl_models::weights::{self as models, Weights};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 
@@ -93,12 +95,12 @@ impl WeightsFile {
                 let (name, network) = (foreign.clone(), name());
                 return Err(WeightsProblem::Foreign { name, network });
             }
-            specs.iter().map(|spec| self.tensor(spec, name)).collect()
+            specs.iter().map(|spec| self.checked(spec, name)).collect()
         };
         checked().map_err(|problem| WeightsError { path: self.path.clone(), problem })
     }
 
-    fn tensor(
+    fn checked(
         &self,
         spec: &TensorSpec,
         network: impl Fn() -> String,
@@ -119,6 +121,23 @@ impl WeightsFile {
             return Err(WeightsProblem::NotFinite { name: name.clone() });
         }
         Ok(values.clone())
+    }
+}
+
+/// For export: each tensor as the network asks for it.
+impl Weights for WeightsFile {
+    fn tensor(&self, spec: &TensorSpec) -> Result<Cow<'_, [f32]>, models::WeightsError> {
+        let TensorSpec { name, dims: expected, .. } = spec;
+        let name = || name.clone();
+        match self.tensors.get(&spec.name) {
+            None => Err(models::WeightsError::Missing { name: name() }),
+            Some(Stored { dims, values }) if dims == expected => Ok(values.into()),
+            Some(Stored { dims, .. }) => Err(models::WeightsError::Shape {
+                name: name(),
+                expected: expected.clone(),
+                found: dims.clone(),
+            }),
+        }
     }
 }
 
