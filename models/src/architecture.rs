@@ -39,9 +39,7 @@ impl Architecture {
 
     /// Of the canonical form.
     pub fn id(&self) -> ArchId {
-        let canonical = self
-            .space()
-            .and_then(|space| space.architecture(self.choices.clone()));
+        let canonical = self.space().and_then(|space| space.architecture(self.choices.clone()));
         ArchId::of(&document::compact(canonical.as_ref().unwrap_or(self)))
     }
 

@@ -41,11 +41,7 @@ impl Builder {
     pub fn new(name: impl Into<String>, input: ImageShape) -> Builder {
         let error = input.check().err();
         // Stands in for an input that `finish` will refuse: absurd sides would overflow before.
-        let input = if error.is_some() {
-            ImageShape::new(1, 1, 1)
-        } else {
-            input
-        };
+        let input = if error.is_some() { ImageShape::new(1, 1, 1) } else { input };
         let node = Node {
             name: INPUT.to_owned(),
             op: Op::Input,
@@ -80,10 +76,7 @@ impl Builder {
     }
 
     pub fn batch_norm(&mut self, name: impl Into<String>, input: NodeId) -> NodeId {
-        let op = Op::BatchNorm {
-            eps: BATCH_NORM_EPS,
-            momentum: BATCH_NORM_MOMENTUM,
-        };
+        let op = Op::BatchNorm { eps: BATCH_NORM_EPS, momentum: BATCH_NORM_MOMENTUM };
         self.push(name, op, &[input])
     }
 
@@ -104,15 +97,7 @@ impl Builder {
         stride: usize,
         padding: usize,
     ) -> NodeId {
-        self.push(
-            name,
-            Op::MaxPool {
-                kernel,
-                stride,
-                padding,
-            },
-            &[input],
-        )
+        self.push(name, Op::MaxPool { kernel, stride, padding }, &[input])
     }
 
     /// Padding does not count in the mean.
@@ -124,15 +109,7 @@ impl Builder {
         stride: usize,
         padding: usize,
     ) -> NodeId {
-        self.push(
-            name,
-            Op::AvgPool {
-                kernel,
-                stride,
-                padding,
-            },
-            &[input],
-        )
+        self.push(name, Op::AvgPool { kernel, stride, padding }, &[input])
     }
 
     pub fn global_avg_pool(&mut self, name: impl Into<String>, input: NodeId) -> NodeId {
@@ -163,14 +140,7 @@ impl Builder {
         input: NodeId,
         out_features: usize,
     ) -> NodeId {
-        self.push(
-            name,
-            Op::Linear {
-                out_features,
-                bias: true,
-            },
-            &[input],
-        )
+        self.push(name, Op::Linear { out_features, bias: true }, &[input])
     }
 
     pub fn dropout(&mut self, name: impl Into<String>, input: NodeId, rate: f64) -> NodeId {
@@ -187,18 +157,9 @@ impl Builder {
         let last = &self.nodes[self.nodes.len() - 1];
         if last.shape != Shape::Vector(classes) {
             let (node, found) = (last.name.clone(), last.shape);
-            return Err(NetworkError::Output {
-                node,
-                found,
-                classes,
-            });
+            return Err(NetworkError::Output { node, found, classes });
         }
-        Ok(Network {
-            name: self.name,
-            input: self.image,
-            classes,
-            nodes: self.nodes,
-        })
+        Ok(Network { name: self.name, input: self.image, classes, nodes: self.nodes })
     }
 
     /// Any operator; the methods above are this one with names.
@@ -210,12 +171,7 @@ impl Builder {
             Shape::Map(self.image)
         });
         self.names.insert(name.clone());
-        self.nodes.push(Node {
-            name,
-            op,
-            inputs: inputs.to_vec(),
-            shape,
-        });
+        self.nodes.push(Node { name, op, inputs: inputs.to_vec(), shape });
         NodeId(self.nodes.len() - 1)
     }
 
@@ -228,15 +184,10 @@ impl Builder {
         if self.names.contains(name) {
             return Err(NetworkError::Duplicate { node: node() });
         }
-        let shapes: Option<Vec<Shape>> = inputs
-            .iter()
-            .map(|id| self.nodes.get(id.0).map(|node| node.shape))
-            .collect();
+        let shapes: Option<Vec<Shape>> =
+            inputs.iter().map(|id| self.nodes.get(id.0).map(|node| node.shape)).collect();
         let shapes = shapes.ok_or_else(|| NetworkError::Unbuilt { node: node() })?;
-        infer(op, &shapes).map_err(|source| NetworkError::Shape {
-            node: node(),
-            source,
-        })
+        infer(op, &shapes).map_err(|source| NetworkError::Shape { node: node(), source })
     }
 
     /// Every node but the last is read, and a batch norm has its convolution to itself.
@@ -245,28 +196,14 @@ impl Builder {
         for input in self.nodes.iter().flat_map(|node| &node.inputs) {
             readers[input.0] += 1;
         }
-        let unread = self
-            .nodes
-            .iter()
-            .zip(&readers)
-            .rev()
-            .skip(1)
-            .find(|(_, count)| **count == 0);
+        let unread = self.nodes.iter().zip(&readers).rev().skip(1).find(|(_, count)| **count == 0);
         if let Some((node, _)) = unread {
-            return Err(NetworkError::Unread {
-                node: node.name.clone(),
-            });
+            return Err(NetworkError::Unread { node: node.name.clone() });
         }
-        for node in self
-            .nodes
-            .iter()
-            .filter(|node| matches!(node.op, Op::BatchNorm { .. }))
-        {
+        for node in self.nodes.iter().filter(|node| matches!(node.op, Op::BatchNorm { .. })) {
             let source = node.inputs[0].0;
             if !matches!(self.nodes[source].op, Op::Conv { .. }) || readers[source] != 1 {
-                return Err(NetworkError::BatchNorm {
-                    node: node.name.clone(),
-                });
+                return Err(NetworkError::BatchNorm { node: node.name.clone() });
             }
         }
         Ok(())

@@ -30,20 +30,12 @@ pub struct LayerCosts {
 
 impl Network {
     pub fn costs(&self) -> Costs {
-        self.layer_costs()
-            .into_iter()
-            .map(|layer| layer.costs)
-            .sum()
+        self.layer_costs().into_iter().map(|layer| layer.costs).sum()
     }
 
     /// One entry a node, in node order.
     pub fn layer_costs(&self) -> Vec<LayerCosts> {
-        self.ids()
-            .map(|(node, _)| LayerCosts {
-                node,
-                costs: self.node_costs(node),
-            })
-            .collect()
+        self.ids().map(|(node, _)| LayerCosts { node, costs: self.node_costs(node) }).collect()
     }
 
     fn node_costs(&self, id: NodeId) -> Costs {
@@ -67,11 +59,7 @@ impl Network {
             Op::Input | Op::BatchNorm { .. } | Op::Dropout { .. } | Op::Flatten => 0,
             _ => written * size_of::<f32>() as u64,
         };
-        Costs {
-            params,
-            macs,
-            activation_bytes,
-        }
+        Costs { params, macs, activation_bytes }
     }
 }
 

@@ -150,11 +150,7 @@ impl ImageShape {
     pub const MAX_SIDE: usize = 4096;
 
     pub fn new(channels: usize, height: usize, width: usize) -> ImageShape {
-        ImageShape {
-            channels,
-            height,
-            width,
-        }
+        ImageShape { channels, height, width }
     }
 
     /// Numbers in one image.
@@ -164,10 +160,7 @@ impl ImageShape {
 
     pub(crate) fn check(self) -> Result<(), NetworkError> {
         let sides = [self.channels, self.height, self.width];
-        if sides
-            .iter()
-            .all(|side| (1..=ImageShape::MAX_SIDE).contains(side))
-        {
+        if sides.iter().all(|side| (1..=ImageShape::MAX_SIDE).contains(side)) {
             Ok(())
         } else {
             Err(NetworkError::Input { input: self })
@@ -228,10 +221,7 @@ impl Network {
 
     /// All nodes with their ids, inputs before readers.
     pub fn ids(&self) -> impl Iterator<Item = (NodeId, &Node)> {
-        self.nodes
-            .iter()
-            .enumerate()
-            .map(|(index, node)| (NodeId(index), node))
+        self.nodes.iter().enumerate().map(|(index, node)| (NodeId(index), node))
     }
 
     pub(crate) fn check_classes(classes: usize) -> Result<(), NetworkError> {

@@ -41,10 +41,7 @@ pub fn export_with_metadata(
     let pairs = pairs.iter().chain(metadata);
     let model = ModelProto {
         ir_version: IR_VERSION,
-        opset_import: vec![OperatorSetIdProto {
-            version: OPSET,
-            ..Default::default()
-        }],
+        opset_import: vec![OperatorSetIdProto { version: OPSET, ..Default::default() }],
         producer_name: PRODUCER.to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
         graph: Some(graph::graph(network, weights)?).into(),
@@ -63,10 +60,7 @@ const MOST_PARAMETER_BYTES: u64 = 3 << 29;
 fn check_size(network: &Network) -> Result<(), ExportError> {
     let bytes = network.costs().params * size_of::<f32>() as u64;
     if bytes > MOST_PARAMETER_BYTES {
-        return Err(ExportError::TooLarge {
-            network: network.name.clone(),
-            bytes,
-        });
+        return Err(ExportError::TooLarge { network: network.name.clone(), bytes });
     }
     Ok(())
 }

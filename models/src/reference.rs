@@ -66,10 +66,7 @@ pub fn network(
         (Some(named), Some(given))
             if (named.height, named.width) != (given.height, given.width) =>
         {
-            return Err(ReferenceError::Resolution {
-                name: name.to_owned(),
-                given,
-            });
+            return Err(ReferenceError::Resolution { name: name.to_owned(), given });
         }
         // The name says nothing of channels.
         (_, Some(given)) => given,
@@ -77,17 +74,11 @@ pub fn network(
         (None, None) => family.published_input(),
     };
     let network = family.build(name, image, classes, width);
-    network.map_err(|source| ReferenceError::Network {
-        name: name.to_owned(),
-        source,
-    })
+    network.map_err(|source| ReferenceError::Network { name: name.to_owned(), source })
 }
 
 fn parse_resolution(name: &str, resolution: &str) -> Result<usize, ReferenceError> {
-    let side = resolution
-        .parse()
-        .ok()
-        .filter(|side| (1..=ImageShape::MAX_SIDE).contains(side));
+    let side = resolution.parse().ok().filter(|side| (1..=ImageShape::MAX_SIDE).contains(side));
     side.ok_or_else(|| ReferenceError::BadResolution {
         name: name.to_owned(),
         resolution: resolution.to_owned(),

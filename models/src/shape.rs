@@ -10,10 +10,7 @@ use crate::network::{ImageShape, Op, Shape};
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum ShapeError {
     #[error("reads {found} nodes instead of {expected}")]
-    Inputs {
-        expected: &'static str,
-        found: usize,
-    },
+    Inputs { expected: &'static str, found: usize },
     #[error("reads a vector of {0} where a map is due")]
     NotAMap(usize),
     #[error("reads a map of {0} where a vector is due")]
@@ -23,17 +20,9 @@ pub enum ShapeError {
     #[error("{what} is zero")]
     Zero { what: &'static str },
     #[error("{groups} groups divide {inputs} input and {outputs} output channels unevenly")]
-    Groups {
-        groups: usize,
-        inputs: usize,
-        outputs: usize,
-    },
+    Groups { groups: usize, inputs: usize, outputs: usize },
     #[error("window of {kernel} with padding {padding} does not fit a map of {map}")]
-    Window {
-        kernel: usize,
-        padding: usize,
-        map: ImageShape,
-    },
+    Window { kernel: usize, padding: usize, map: ImageShape },
     #[error("padding {padding} exceeds half of the pooling window of {kernel}")]
     Padding { kernel: usize, padding: usize },
     #[error("dropout rate {0} is not within [0, 1)")]
@@ -45,18 +34,8 @@ pub enum ShapeError {
 /// The shape that `op` yields for `inputs`.
 pub(crate) fn infer(op: &Op, inputs: &[Shape]) -> Result<Shape, ShapeError> {
     match *op {
-        Op::Input => Err(ShapeError::Inputs {
-            expected: "no",
-            found: inputs.len(),
-        }),
-        Op::Conv {
-            out_channels,
-            kernel,
-            stride,
-            padding,
-            groups,
-            ..
-        } => {
+        Op::Input => Err(ShapeError::Inputs { expected: "no", found: inputs.len() }),
+        Op::Conv { out_channels, kernel, stride, padding, groups, .. } => {
             let map = one_map(inputs)?;
             nonzero(out_channels, "the number of output channels")?;
             nonzero(groups, "the number of groups")?;
@@ -68,10 +47,7 @@ pub(crate) fn infer(op: &Op, inputs: &[Shape]) -> Result<Shape, ShapeError> {
                 });
             }
             let slid = slide(map, kernel, stride, padding)?;
-            Ok(Shape::Map(ImageShape {
-                channels: out_channels,
-                ..slid
-            }))
+            Ok(Shape::Map(ImageShape { channels: out_channels, ..slid }))
         }
         Op::BatchNorm { eps, momentum } => {
             if !(eps > 0.0 && eps.is_finite() && (0.0..=1.0).contains(&momentum)) {
@@ -80,16 +56,7 @@ pub(crate) fn infer(op: &Op, inputs: &[Shape]) -> Result<Shape, ShapeError> {
             one_map(inputs).map(Shape::Map)
         }
         Op::Activation(_) => one(inputs),
-        Op::MaxPool {
-            kernel,
-            stride,
-            padding,
-        }
-        | Op::AvgPool {
-            kernel,
-            stride,
-            padding,
-        } => {
+        Op::MaxPool { kernel, stride, padding } | Op::AvgPool { kernel, stride, padding } => {
             if padding > kernel / 2 {
                 return Err(ShapeError::Padding { kernel, padding });
             }
@@ -97,19 +64,12 @@ pub(crate) fn infer(op: &Op, inputs: &[Shape]) -> Result<Shape, ShapeError> {
         }
         Op::GlobalAvgPool => {
             let map = one_map(inputs)?;
-            Ok(Shape::Map(ImageShape {
-                height: 1,
-                width: 1,
-                ..map
-            }))
+            Ok(Shape::Map(ImageShape { height: 1, width: 1, ..map }))
         }
         Op::Add => match *inputs {
             [left, right] if left == right => Ok(left),
             [left, right] => Err(ShapeError::Mismatch { left, right }),
-            _ => Err(ShapeError::Inputs {
-                expected: "two",
-                found: inputs.len(),
-            }),
+            _ => Err(ShapeError::Inputs { expected: "two", found: inputs.len() }),
         },
         Op::Mul => multiply(inputs),
         Op::Concat => concatenate(inputs),
@@ -133,10 +93,7 @@ pub(crate) fn infer(op: &Op, inputs: &[Shape]) -> Result<Shape, ShapeError> {
 fn one(inputs: &[Shape]) -> Result<Shape, ShapeError> {
     match *inputs {
         [shape] => Ok(shape),
-        _ => Err(ShapeError::Inputs {
-            expected: "one",
-            found: inputs.len(),
-        }),
+        _ => Err(ShapeError::Inputs { expected: "one", found: inputs.len() }),
     }
 }
 
@@ -152,11 +109,7 @@ fn as_map(shape: Shape) -> Result<ImageShape, ShapeError> {
 }
 
 fn nonzero(value: usize, what: &'static str) -> Result<(), ShapeError> {
-    if value == 0 {
-        Err(ShapeError::Zero { what })
-    } else {
-        Ok(())
-    }
+    if value == 0 { Err(ShapeError::Zero { what }) } else { Ok(()) }
 }
 
 /// A window over the map, the channels kept.
@@ -169,37 +122,20 @@ fn slide(
     nonzero(kernel, "the kernel")?;
     nonzero(stride, "the stride")?;
     let steps = |side: usize| {
-        let room = side
-            .checked_add(padding.checked_mul(2)?)?
-            .checked_sub(kernel)?;
+        let room = side.checked_add(padding.checked_mul(2)?)?.checked_sub(kernel)?;
         Some(room / stride + 1)
     };
     match (steps(map.height), steps(map.width)) {
-        (Some(height), Some(width)) => Ok(ImageShape {
-            height,
-            width,
-            ..map
-        }),
-        _ => Err(ShapeError::Window {
-            kernel,
-            padding,
-            map,
-        }),
+        (Some(height), Some(width)) => Ok(ImageShape { height, width, ..map }),
+        _ => Err(ShapeError::Window { kernel, padding, map }),
     }
 }
 
 fn multiply(inputs: &[Shape]) -> Result<Shape, ShapeError> {
     let &[left, right] = inputs else {
-        return Err(ShapeError::Inputs {
-            expected: "two",
-            found: inputs.len(),
-        });
+        return Err(ShapeError::Inputs { expected: "two", found: inputs.len() });
     };
-    let gate = ImageShape {
-        height: 1,
-        width: 1,
-        ..as_map(left)?
-    };
+    let gate = ImageShape { height: 1, width: 1, ..as_map(left)? };
     if right == left || right == Shape::Map(gate) {
         Ok(left)
     } else {
@@ -209,19 +145,13 @@ fn multiply(inputs: &[Shape]) -> Result<Shape, ShapeError> {
 
 fn concatenate(inputs: &[Shape]) -> Result<Shape, ShapeError> {
     let Some((&first, rest)) = inputs.split_first() else {
-        return Err(ShapeError::Inputs {
-            expected: "at least one",
-            found: 0,
-        });
+        return Err(ShapeError::Inputs { expected: "at least one", found: 0 });
     };
     let mut joined = as_map(first)?;
     for &shape in rest {
         let map = as_map(shape)?;
         if (map.height, map.width) != (joined.height, joined.width) {
-            return Err(ShapeError::Mismatch {
-                left: first,
-                right: shape,
-            });
+            return Err(ShapeError::Mismatch { left: first, right: shape });
         }
         joined.channels += map.channels;
     }

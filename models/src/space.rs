@@ -56,19 +56,12 @@ impl Space {
             conv20::NAME => (Kind::Conv20, conv20::decisions()),
             mnas::NAME => (Kind::Mnas, mnas::decisions()),
             _ => {
-                return Err(SpaceError::Unknown {
-                    space: name.to_owned(),
-                });
+                return Err(SpaceError::Unknown { space: name.to_owned() });
             }
         };
         input.check()?;
         Network::check_classes(classes)?;
-        Ok(Space {
-            kind,
-            input,
-            classes,
-            decisions,
-        })
+        Ok(Space { kind, input, classes, decisions })
     }
 
     pub fn name(&self) -> &'static str {
@@ -93,10 +86,8 @@ impl Space {
 
     /// Every choice of every decision equally likely, then in canonical form.
     pub fn sample(&self, rng: &mut (impl Rng + ?Sized)) -> Architecture {
-        let choices = self
-            .decisions
-            .iter()
-            .map(|decision| rng.random_range(0..decision.choices.len()));
+        let choices =
+            self.decisions.iter().map(|decision| rng.random_range(0..decision.choices.len()));
         self.canonical(choices.collect())
     }
 
@@ -107,12 +98,7 @@ impl Space {
     }
 
     pub fn decode(&self, architecture: &Architecture) -> Result<Network, SpaceError> {
-        let Architecture {
-            space,
-            input,
-            classes,
-            choices,
-        } = architecture;
+        let Architecture { space, input, classes, choices } = architecture;
         if (space.as_str(), *input, *classes) != (self.name(), self.input, self.classes) {
             return Err(SpaceError::Foreign {
                 space: self.name(),
@@ -159,17 +145,13 @@ impl Space {
                 expected: self.decisions.len(),
             });
         }
-        let bad = self
-            .decisions
-            .iter()
-            .zip(choices)
-            .find(|(d, choice)| **choice >= d.choices.len());
+        let bad =
+            self.decisions.iter().zip(choices).find(|(d, choice)| **choice >= d.choices.len());
         match bad {
             None => Ok(()),
-            Some((decision, &choice)) => Err(SpaceError::Choice {
-                decision: decision.name.clone(),
-                choice,
-            }),
+            Some((decision, &choice)) => {
+                Err(SpaceError::Choice { decision: decision.name.clone(), choice })
+            }
         }
     }
 
@@ -181,23 +163,12 @@ impl Space {
             Kind::Mnas => mnas::canonicalise(self.input, &mut choices),
         }
         let (space, input, classes) = (self.name().to_owned(), self.input, self.classes);
-        Architecture {
-            space,
-            input,
-            classes,
-            choices,
-        }
+        Architecture { space, input, classes, choices }
     }
 }
 
 fn decision(name: String, choices: impl IntoIterator<Item = impl ToString>) -> Decision {
-    Decision {
-        name,
-        choices: choices
-            .into_iter()
-            .map(|choice| choice.to_string())
-            .collect(),
-    }
+    Decision { name, choices: choices.into_iter().map(|choice| choice.to_string()).collect() }
 }
 
 #[cfg(test)]

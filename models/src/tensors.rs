@@ -22,22 +22,14 @@ impl Role {
 impl Network {
     /// All tensors, in node order.
     pub fn tensors(&self) -> Vec<TensorSpec> {
-        self.ids()
-            .flat_map(|(id, _)| self.node_tensors(id))
-            .collect()
+        self.ids().flat_map(|(id, _)| self.node_tensors(id)).collect()
     }
 
     /// The tensors of one node; none for a layer without weights.
     pub fn node_tensors(&self, id: NodeId) -> Vec<TensorSpec> {
         let node = self.node(id);
         match node.op {
-            Op::Conv {
-                out_channels,
-                kernel,
-                groups,
-                bias,
-                ..
-            } => {
+            Op::Conv { out_channels, kernel, groups, bias, .. } => {
                 let dims = vec![out_channels, self.fan_in(node) / groups, kernel, kernel];
                 weighted(node, dims, Role::ConvWeight, bias.then_some(out_channels))
             }
@@ -53,9 +45,7 @@ impl Network {
                     ("running_var", Role::RunningVar),
                 ];
                 let dims = vec![node.shape.channels()];
-                parts
-                    .map(|(part, role)| tensor(node, part, dims.clone(), role))
-                    .into()
+                parts.map(|(part, role)| tensor(node, part, dims.clone(), role)).into()
             }
             _ => Vec::new(),
         }
@@ -74,9 +64,5 @@ fn weighted(node: &Node, dims: Vec<usize>, role: Role, bias: Option<usize>) -> V
 }
 
 fn tensor(node: &Node, part: &str, dims: Vec<usize>, role: Role) -> TensorSpec {
-    TensorSpec {
-        name: format!("{}.{part}", node.name),
-        dims,
-        role,
-    }
+    TensorSpec { name: format!("{}.{part}", node.name), dims, role }
 }

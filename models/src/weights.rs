@@ -24,11 +24,7 @@ pub enum WeightsError {
     #[error("tensor '{name}': missing")]
     Missing { name: String },
     #[error("tensor '{name}': has shape {found:?} where the network needs {expected:?}")]
-    Shape {
-        name: String,
-        expected: Vec<usize>,
-        found: Vec<usize>,
-    },
+    Shape { name: String, expected: Vec<usize>, found: Vec<usize> },
     #[error("tensor '{name}': {reason}")]
     Unreadable { name: String, reason: String },
 }

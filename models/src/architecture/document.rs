@@ -55,9 +55,7 @@ pub fn pretty(architecture: &Architecture) -> String {
 fn document(architecture: &Architecture) -> Document {
     let space = architecture.space().ok();
     let label = |(index, &choice): (usize, &usize)| {
-        let decision = space
-            .as_ref()
-            .and_then(|space| space.decisions().get(index));
+        let decision = space.as_ref().and_then(|space| space.decisions().get(index));
         let name = decision.map_or_else(|| format!("#{index}"), |known| known.name.clone());
         let label = decision.and_then(|known| known.choices.get(choice).cloned());
         (name, label.unwrap_or_else(|| format!("#{choice}")))
@@ -83,18 +81,14 @@ pub fn read(json: &str) -> Result<Architecture, ArchitectureError> {
 }
 
 fn check_format(format: &str) -> Result<(), ArchitectureError> {
-    let version = format
-        .strip_prefix(FORMAT)
-        .and_then(|rest| rest.strip_prefix('/'));
+    let version = format.strip_prefix(FORMAT).and_then(|rest| rest.strip_prefix('/'));
     let number = version.and_then(|version| version.parse::<u32>().ok());
     match number {
         Some(VERSION) => Ok(()),
-        Some(newer) if newer > VERSION => Err(ArchitectureError::Newer {
-            found: newer.to_string(),
-        }),
-        _ => Err(ArchitectureError::Format {
-            found: format.to_owned(),
-        }),
+        Some(newer) if newer > VERSION => {
+            Err(ArchitectureError::Newer { found: newer.to_string() })
+        }
+        _ => Err(ArchitectureError::Format { found: format.to_owned() }),
     }
 }
 
@@ -110,11 +104,7 @@ fn choices(space: &Space, labels: Labels) -> Result<Vec<usize>, ArchitectureErro
                 known: known.join(", "),
             });
         };
-        let Some(choice) = decisions[index]
-            .choices
-            .iter()
-            .position(|known| *known == label)
-        else {
+        let Some(choice) = decisions[index].choices.iter().position(|known| *known == label) else {
             return Err(ArchitectureError::UnknownChoice {
                 decision: name,
                 choice: label,
@@ -129,11 +119,7 @@ fn choices(space: &Space, labels: Labels) -> Result<Vec<usize>, ArchitectureErro
         decision: decisions[index].name.clone(),
         choices: decisions[index].choices.join(", "),
     };
-    taken
-        .into_iter()
-        .enumerate()
-        .map(|(i, choice)| choice.ok_or_else(|| missing(i)))
-        .collect()
+    taken.into_iter().enumerate().map(|(i, choice)| choice.ok_or_else(|| missing(i))).collect()
 }
 
 impl Serialize for Labels {

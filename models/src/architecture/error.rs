@@ -23,19 +23,11 @@ pub enum ArchitectureError {
     #[error(transparent)]
     Space(#[from] SpaceError),
     #[error("architecture: space '{space}' has no decision '{decision}'; it has {known}")]
-    UnknownDecision {
-        space: String,
-        decision: String,
-        known: String,
-    },
+    UnknownDecision { space: String, decision: String, known: String },
     #[error("architecture: decision '{decision}' is taken twice")]
     Repeated { decision: String },
     #[error("architecture: decision '{decision}' is missing; its choices are {choices}")]
     Missing { decision: String, choices: String },
     #[error("architecture: decision '{decision}' has no choice '{choice}'; there are {known}")]
-    UnknownChoice {
-        decision: String,
-        choice: String,
-        known: String,
-    },
+    UnknownChoice { decision: String, choice: String, known: String },
 }

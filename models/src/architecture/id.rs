@@ -22,11 +22,7 @@ pub struct ArchIdError {
 impl ArchId {
     pub(super) fn of(canonical: &str) -> ArchId {
         let digest = Sha256::digest(canonical);
-        ArchId(
-            digest[..8]
-                .iter()
-                .fold(0, |id, &byte| id << 8 | u64::from(byte)),
-        )
+        ArchId(digest[..8].iter().fold(0, |id, &byte| id << 8 | u64::from(byte)))
     }
 }
 
@@ -46,13 +42,9 @@ impl FromStr for ArchId {
     type Err = ArchIdError;
 
     fn from_str(text: &str) -> Result<ArchId, ArchIdError> {
-        let digits = text
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let digits = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let id = (text.len() == 16 && digits).then(|| u64::from_str_radix(text, 16).ok());
-        id.flatten().map(ArchId).ok_or_else(|| ArchIdError {
-            text: text.to_owned(),
-        })
+        id.flatten().map(ArchId).ok_or_else(|| ArchIdError { text: text.to_owned() })
     }
 }
 

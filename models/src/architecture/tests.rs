@@ -12,10 +12,7 @@ fn sample(name: &str, seed: u64) -> Architecture {
 }
 
 fn fixed() -> Architecture {
-    Space::new("mnas", ImageShape::new(1, 28, 28), 10)
-        .unwrap()
-        .architecture(vec![1; 42])
-        .unwrap()
+    Space::new("mnas", ImageShape::new(1, 28, 28), 10).unwrap().architecture(vec![1; 42]).unwrap()
 }
 
 #[test]
@@ -25,11 +22,7 @@ fn an_id_never_changes() {
 
 #[test]
 fn ids_differ_with_space_input_classes_and_choices() {
-    let mut ids = vec![
-        fixed().id(),
-        sample("conv20", 1).id(),
-        sample("mnas", 1).id(),
-    ];
+    let mut ids = vec![fixed().id(), sample("conv20", 1).id(), sample("mnas", 1).id()];
     for change in [
         |a: &mut Architecture| a.input.channels = 3,
         |a: &mut Architecture| a.input.height = 32,
@@ -53,13 +46,8 @@ fn an_id_is_read_back_from_its_text_alone() {
     let json = serde_json::to_string(&id).unwrap();
     assert_eq!(json, format!("\"{id}\""));
     assert_eq!(serde_json::from_str::<ArchId>(&json).unwrap(), id);
-    for text in [
-        "",
-        "0123456789abcde",
-        "0123456789ABCDEF",
-        "+123456789abcdef",
-        "0123456789abcdef0",
-    ] {
+    for text in ["", "0123456789abcde", "0123456789ABCDEF", "+123456789abcdef", "0123456789abcdef0"]
+    {
         let error = text.parse::<ArchId>().unwrap_err().to_string();
         assert_eq!(
             error,
@@ -150,31 +138,15 @@ fn a_document_that_is_wrong_says_where() {
             "pearl.table/1",
             "format 'pearl.table/1' is not pearl.architecture/1",
         ),
-        (
-            "\"mnas\"",
-            "\"mars\"",
-            "space 'mars': unknown; there are conv20, mnas",
-        ),
-        (
-            "\"b1.op\"",
-            "\"b8.op\"",
-            "space 'mnas' has no decision 'b8.op'; it has b1.op, b1.kernel",
-        ),
+        ("\"mnas\"", "\"mars\"", "space 'mars': unknown; there are conv20, mnas"),
+        ("\"b1.op\"", "\"b8.op\"", "space 'mnas' has no decision 'b8.op'; it has b1.op, b1.kernel"),
         (
             "\"b1.op\": \"sepconv\",",
             "",
             "decision 'b1.op' is missing; its choices are conv, sepconv, mbconv3, mbconv6",
         ),
-        (
-            "\"b1.kernel\"",
-            "\"b1.op\"",
-            "decision 'b1.op' has no choice '5'",
-        ),
-        (
-            "\"b1.kernel\": \"5\"",
-            "\"b1.op\": \"conv\"",
-            "decision 'b1.op' is taken twice",
-        ),
+        ("\"b1.kernel\"", "\"b1.op\"", "decision 'b1.op' has no choice '5'"),
+        ("\"b1.kernel\": \"5\"", "\"b1.op\": \"conv\"", "decision 'b1.op' is taken twice"),
         (
             "sepconv",
             "sepconv9",
@@ -183,24 +155,12 @@ fn a_document_that_is_wrong_says_where() {
         ("\"height\": 28", "\"height\": 0", "input of 1×0×28"),
         ("\"height\": 28", "\"height\": 4097", "input of 1×4097×28"),
         ("\"height\": 28", "\"height\": -1", "integer `-1`"),
-        (
-            "\"height\": 28",
-            "\"height\": 28, \"depth\": 1",
-            "unknown field `depth`",
-        ),
+        ("\"height\": 28", "\"height\": 28, \"depth\": 1", "unknown field `depth`"),
         ("\"classes\": 10", "\"classes\": 0", "0 classes"),
         ("\"classes\": 10", "\"classes\": 1000001", "1000001 classes"),
-        (
-            "\"classes\": 10",
-            "\"classes\": 1e400",
-            "number out of range",
-        ),
+        ("\"classes\": 10", "\"classes\": 1e400", "number out of range"),
         ("\"classes\": 10,", "", "missing field `classes`"),
-        (
-            "\"classes\": 10",
-            "\"classes\": 10, \"colour\": 1",
-            "unknown field `colour`",
-        ),
+        ("\"classes\": 10", "\"classes\": 10, \"colour\": 1", "unknown field `colour`"),
         ("\"format\"", "\"fromat\"", "missing field `format`"),
         ("{", &nested, "expected"),
         ("{", &long, "more than any architecture has"),
@@ -228,9 +188,7 @@ fn a_document_is_read_into_canonical_form() {
     choices[41] = 0;
     let single = space.architecture(choices).unwrap();
     assert_eq!(skip(&single), 2);
-    let json = single
-        .to_json()
-        .replace("\"b7.skip\": \"none\"", "\"b7.skip\": \"pool\"");
+    let json = single.to_json().replace("\"b7.skip\": \"none\"", "\"b7.skip\": \"pool\"");
     assert_ne!(json, single.to_json());
     assert_eq!(Architecture::from_json(&json).unwrap(), single);
 }

@@ -69,11 +69,7 @@ impl Builder {
         if let Some(squeeze) = block.squeeze {
             x = self.squeeze_excite(&format!("{unit}.se"), x, squeeze);
         }
-        self.conv_bn(
-            &format!("{unit}.project"),
-            x,
-            Conv::pointwise(block.channels),
-        )
+        self.conv_bn(&format!("{unit}.project"), x, Conv::pointwise(block.channels))
     }
 
     /// `head.pool`, `head.flatten`, dropout where there is any, and `classifier`.

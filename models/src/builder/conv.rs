@@ -16,13 +16,7 @@ pub struct Conv {
 
 impl Conv {
     pub fn new(out_channels: usize, kernel: usize) -> Conv {
-        Conv {
-            out_channels,
-            kernel,
-            stride: 1,
-            groups: 1,
-            bias: false,
-        }
+        Conv { out_channels, kernel, stride: 1, groups: 1, bias: false }
     }
 
     pub fn pointwise(out_channels: usize) -> Conv {
@@ -31,10 +25,7 @@ impl Conv {
 
     /// One filter for each of `channels`.
     pub fn depthwise(channels: usize, kernel: usize) -> Conv {
-        Conv {
-            groups: channels,
-            ..Conv::new(channels, kernel)
-        }
+        Conv { groups: channels, ..Conv::new(channels, kernel) }
     }
 
     pub fn stride(self, stride: usize) -> Conv {
@@ -50,20 +41,7 @@ impl Conv {
     }
 
     pub(super) fn op(self) -> Op {
-        let Conv {
-            out_channels,
-            kernel,
-            stride,
-            groups,
-            bias,
-        } = self;
-        Op::Conv {
-            out_channels,
-            kernel,
-            stride,
-            padding: kernel / 2,
-            groups,
-            bias,
-        }
+        let Conv { out_channels, kernel, stride, groups, bias } = self;
+        Op::Conv { out_channels, kernel, stride, padding: kernel / 2, groups, bias }
     }
 }

@@ -2,11 +2,7 @@ use super::{Builder, Conv, SqueezeExcite};
 use crate::costs::Costs;
 use crate::network::{Activation, ImageShape, Network, NetworkError, NodeId, Role, Shape};
 
-const IMAGE: ImageShape = ImageShape {
-    channels: 3,
-    height: 8,
-    width: 6,
-};
+const IMAGE: ImageShape = ImageShape { channels: 3, height: 8, width: 6 };
 
 /// What `finish` says of a network with 5 classes built like this.
 fn build(describe: impl FnOnce(&mut Builder)) -> Result<Network, NetworkError> {
@@ -155,21 +151,13 @@ fn a_node_of_a_larger_builder_is_refused() {
     let error = build(|net| {
         net.linear("a", foreign, 5);
     });
-    assert_eq!(
-        error.unwrap_err(),
-        NetworkError::Unbuilt {
-            node: "a".to_owned()
-        }
-    );
+    assert_eq!(error.unwrap_err(), NetworkError::Unbuilt { node: "a".to_owned() });
 }
 
 #[test]
 fn an_input_alone_is_no_network() {
     let error = build(|_| {}).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "node 'input': yields 3×8×6 where 5 logits are due"
-    );
+    assert_eq!(error.to_string(), "node 'input': yields 3×8×6 where 5 logits are due");
 }
 
 #[test]
@@ -178,23 +166,14 @@ fn shapes_are_rounded_down_and_channels_joined() {
         let x = net.conv_bn("a", net.input(), Conv::new(4, 5).stride(2));
         let pooled = net.max_pool("pool", net.input(), 3, 2, 1);
         let joined = net.concat("joined", &[x, pooled]);
-        let se = SqueezeExcite {
-            reduced: 2,
-            activation: Activation::Relu,
-            gate: Activation::HSigmoid,
-        };
+        let se =
+            SqueezeExcite { reduced: 2, activation: Activation::Relu, gate: Activation::HSigmoid };
         let x = net.squeeze_excite("se", joined, se);
         let x = net.avg_pool("shrink", x, 2, 2, 0);
         classify(net, x);
     })
     .unwrap();
-    let shape = |name: &str| {
-        net.nodes()
-            .iter()
-            .find(|node| node.name == name)
-            .unwrap()
-            .shape
-    };
+    let shape = |name: &str| net.nodes().iter().find(|node| node.name == name).unwrap().shape;
     assert_eq!(shape("a.conv"), Shape::Map(ImageShape::new(4, 4, 3)));
     assert_eq!(shape("joined"), Shape::Map(ImageShape::new(7, 4, 3)));
     assert_eq!(shape("se.gate"), Shape::Map(ImageShape::new(7, 1, 1)));
@@ -206,12 +185,7 @@ fn shapes_are_rounded_down_and_channels_joined() {
 #[test]
 fn costs_are_those_counted_by_hand() {
     let net = build(|net| {
-        let x = net.conv_bn_act(
-            "a",
-            net.input(),
-            Conv::new(4, 3).stride(2),
-            Activation::Relu,
-        );
+        let x = net.conv_bn_act("a", net.input(), Conv::new(4, 3).stride(2), Activation::Relu);
         let x = net.conv("b", x, Conv::depthwise(4, 5).with_bias());
         net.classify(x, 5, Some(0.1));
     })
@@ -232,21 +206,9 @@ fn costs_are_those_counted_by_hand() {
     assert_eq!(layers.len(), per_layer.len());
     for (layer, (name, params, macs, activation_bytes)) in layers.iter().zip(per_layer) {
         assert_eq!(net.node(layer.node).name, name);
-        assert_eq!(
-            layer.costs,
-            Costs {
-                params,
-                macs,
-                activation_bytes
-            },
-            "{name}"
-        );
+        assert_eq!(layer.costs, Costs { params, macs, activation_bytes }, "{name}");
     }
-    let total = Costs {
-        params: 245,
-        macs: 1296 + 1200 + 20,
-        activation_bytes: 612,
-    };
+    let total = Costs { params: 245, macs: 1296 + 1200 + 20, activation_bytes: 612 };
     assert_eq!(net.costs(), total);
 }
 
@@ -270,9 +232,6 @@ fn tensors_are_named_after_their_nodes_in_torchs_layout() {
     let tensors = net.tensors();
     assert_eq!(tensors.len(), expected.len());
     for (tensor, (name, dims, role)) in tensors.iter().zip(expected) {
-        assert_eq!(
-            (tensor.name.as_str(), tensor.dims.as_slice(), tensor.role),
-            (name, dims, role)
-        );
+        assert_eq!((tensor.name.as_str(), tensor.dims.as_slice(), tensor.role), (name, dims, role));
     }
 }

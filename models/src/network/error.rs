@@ -14,10 +14,7 @@ pub enum NetworkError {
         ImageShape::MAX_SIDE
     )]
     Input { input: ImageShape },
-    #[error(
-        "{classes} classes: a network tells 1 to {} classes apart",
-        Network::MAX_CLASSES
-    )]
+    #[error("{classes} classes: a network tells 1 to {} classes apart", Network::MAX_CLASSES)]
     Classes { classes: usize },
     #[error("node '{node}': {source}")]
     Shape { node: String, source: ShapeError },
@@ -34,9 +31,5 @@ pub enum NetworkError {
     #[error("node '{node}': nothing reads it")]
     Unread { node: String },
     #[error("node '{node}': yields {found} where {classes} logits are due")]
-    Output {
-        node: String,
-        found: Shape,
-        classes: usize,
-    },
+    Output { node: String, found: Shape, classes: usize },
 }

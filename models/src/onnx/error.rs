@@ -11,11 +11,7 @@ pub enum ExportError {
     #[error(transparent)]
     Weights(#[from] WeightsError),
     #[error("tensor '{tensor}': {found} numbers where the network needs {expected}")]
-    Length {
-        tensor: String,
-        expected: usize,
-        found: usize,
-    },
+    Length { tensor: String, expected: usize, found: usize },
     #[error("tensor '{tensor}': holds a number that is not finite")]
     NotFinite { tensor: String },
     #[error("network '{network}': {bytes} bytes of weights are more than one ONNX file holds")]

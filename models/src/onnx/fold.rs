@@ -31,21 +31,14 @@ pub fn parameters(
     weights: &dyn Weights,
 ) -> Result<Parameters, ExportError> {
     let mut tensors = read(network, layer, weights)?.into_iter();
-    let weight = tensors
-        .next()
-        .expect("a layer with parameters has a weight first");
-    let mut parameters = Parameters {
-        weight,
-        bias: tensors.next(),
-    };
+    let weight = tensors.next().expect("a layer with parameters has a weight first");
+    let mut parameters = Parameters { weight, bias: tensors.next() };
     if let Some(id) = batch_norm {
         fold(network, layer, id, weights, &mut parameters)?;
     }
     for tensor in std::iter::once(&parameters.weight).chain(&parameters.bias) {
         if !tensor.numbers.iter().all(|number| number.is_finite()) {
-            return Err(ExportError::NotFinite {
-                tensor: tensor.name.clone(),
-            });
+            return Err(ExportError::NotFinite { tensor: tensor.name.clone() });
         }
     }
     Ok(parameters)
@@ -73,19 +66,12 @@ fn fold(
         for tap in &mut parameters.weight.numbers[channel * taps..(channel + 1) * taps] {
             *tap = (f64::from(*tap) * factor) as f32;
         }
-        let own = parameters
-            .bias
-            .as_ref()
-            .map_or(0.0, |bias| f64::from(bias.numbers[channel]));
+        let own = parameters.bias.as_ref().map_or(0.0, |bias| f64::from(bias.numbers[channel]));
         let centred = own - f64::from(mean.numbers[channel]);
         bias[channel] = (f64::from(shift.numbers[channel]) + centred * factor) as f32;
     }
     let name = format!("{}.bias", network.node(conv).name);
-    parameters.bias = Some(Tensor {
-        name,
-        dims: vec![channels],
-        numbers: bias,
-    });
+    parameters.bias = Some(Tensor { name, dims: vec![channels], numbers: bias });
     Ok(())
 }
 
@@ -99,17 +85,9 @@ fn read(
         let numbers = weights.tensor(&spec)?.into_owned();
         let (expected, found) = (spec.elements(), numbers.len());
         if found != expected {
-            return Err(ExportError::Length {
-                tensor: spec.name,
-                expected,
-                found,
-            });
+            return Err(ExportError::Length { tensor: spec.name, expected, found });
         }
-        Ok(Tensor {
-            name: spec.name,
-            dims: spec.dims,
-            numbers,
-        })
+        Ok(Tensor { name: spec.name, dims: spec.dims, numbers })
     };
     network.node_tensors(node).into_iter().map(tensor).collect()
 }

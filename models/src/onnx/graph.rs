@@ -21,10 +21,7 @@ pub fn graph(network: &Network, weights: &dyn Weights) -> Result<GraphProto, Exp
     let image = network.input;
     let mut graph = GraphProto {
         name: network.name.clone(),
-        input: vec![proto::value(
-            INPUT,
-            &[1, image.channels, image.height, image.width],
-        )],
+        input: vec![proto::value(INPUT, &[1, image.channels, image.height, image.width])],
         output: vec![proto::value(OUTPUT, &[1, network.classes])],
         ..Default::default()
     };
@@ -45,22 +42,11 @@ pub fn graph(network: &Network, weights: &dyn Weights) -> Result<GraphProto, Exp
             input.extend(SIX.map(|(name, _)| name.to_owned()));
         }
         let output = values.name(id);
-        graph.node.push(NodeProto {
-            attribute,
-            ..proto::node(&node.name, op_type, input, output)
-        });
+        graph.node.push(NodeProto { attribute, ..proto::node(&node.name, op_type, input, output) });
     }
-    if network
-        .nodes()
-        .iter()
-        .any(|node| node.op == Op::Activation(Activation::Relu6))
-    {
+    if network.nodes().iter().any(|node| node.op == Op::Activation(Activation::Relu6)) {
         for (name, bound) in SIX {
-            let scalar = Tensor {
-                name: name.to_owned(),
-                dims: vec![],
-                numbers: vec![bound],
-            };
+            let scalar = Tensor { name: name.to_owned(), dims: vec![], numbers: vec![bound] };
             graph.initializer.push(proto::tensor(&scalar));
         }
     }
@@ -88,11 +74,7 @@ impl Values<'_> {
                 batch_norm[node.inputs[0].index()] = Some(id);
             }
         }
-        Values {
-            network,
-            source,
-            batch_norm,
-        }
+        Values { network, source, batch_norm }
     }
 
     fn name(&self, id: NodeId) -> String {
@@ -111,28 +93,14 @@ type Operator = (&'static str, Vec<AttributeProto>);
 fn operator(node: &Node) -> Option<Operator> {
     let operator = match node.op {
         Op::Input | Op::BatchNorm { .. } | Op::Dropout { .. } => return None,
-        Op::Conv {
-            kernel,
-            stride,
-            padding,
-            groups,
-            ..
-        } => {
+        Op::Conv { kernel, stride, padding, groups, .. } => {
             let mut attributes = window(kernel, stride, padding);
             attributes.push(proto::int("group", groups));
             ("Conv", attributes)
         }
         Op::Activation(activation) => activation_operator(activation),
-        Op::MaxPool {
-            kernel,
-            stride,
-            padding,
-        } => ("MaxPool", window(kernel, stride, padding)),
-        Op::AvgPool {
-            kernel,
-            stride,
-            padding,
-        } => {
+        Op::MaxPool { kernel, stride, padding } => ("MaxPool", window(kernel, stride, padding)),
+        Op::AvgPool { kernel, stride, padding } => {
             let mut attributes = window(kernel, stride, padding);
             attributes.push(proto::int("count_include_pad", 0));
             ("AveragePool", attributes)
@@ -152,10 +120,9 @@ fn activation_operator(activation: Activation) -> Operator {
         Activation::Relu => ("Relu", vec![]),
         Activation::Relu6 => ("Clip", vec![]),
         Activation::HSwish => ("HardSwish", vec![]),
-        Activation::HSigmoid => (
-            "HardSigmoid",
-            vec![proto::float("alpha", 1.0 / 6.0), proto::float("beta", 0.5)],
-        ),
+        Activation::HSigmoid => {
+            ("HardSigmoid", vec![proto::float("alpha", 1.0 / 6.0), proto::float("beta", 0.5)])
+        }
         Activation::Sigmoid => ("Sigmoid", vec![]),
     }
 }

@@ -54,11 +54,7 @@ pub fn tensor(tensor: &Tensor) -> TensorProto {
         name: tensor.name.clone(),
         dims: tensor.dims.iter().map(|&dim| dim as i64).collect(),
         data_type: DataType::FLOAT as i32,
-        raw_data: tensor
-            .numbers
-            .iter()
-            .flat_map(|number| number.to_le_bytes())
-            .collect(),
+        raw_data: tensor.numbers.iter().flat_map(|number| number.to_le_bytes()).collect(),
         ..Default::default()
     }
 }
@@ -69,30 +65,17 @@ pub fn value(name: &str, dims: &[usize]) -> ValueInfoProto {
         value: Some(dimension::Value::DimValue(dim as i64)),
         ..Default::default()
     };
-    let shape = TensorShapeProto {
-        dim: dims.iter().map(dim).collect(),
-        ..Default::default()
-    };
+    let shape = TensorShapeProto { dim: dims.iter().map(dim).collect(), ..Default::default() };
     let tensor = type_proto::Tensor {
         elem_type: DataType::FLOAT as i32,
         shape: Some(shape).into(),
         ..Default::default()
     };
-    let type_ = TypeProto {
-        value: Some(type_proto::Value::TensorType(tensor)),
-        ..Default::default()
-    };
-    ValueInfoProto {
-        name: name.to_owned(),
-        type_: Some(type_).into(),
-        ..Default::default()
-    }
+    let type_ =
+        TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..Default::default() };
+    ValueInfoProto { name: name.to_owned(), type_: Some(type_).into(), ..Default::default() }
 }
 
 pub fn pair(key: &str, value: &str) -> StringStringEntryProto {
-    StringStringEntryProto {
-        key: key.to_owned(),
-        value: value.to_owned(),
-        ..Default::default()
-    }
+    StringStringEntryProto { key: key.to_owned(), value: value.to_owned(), ..Default::default() }
 }

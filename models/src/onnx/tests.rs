@@ -17,13 +17,8 @@ struct Given(BTreeMap<&'static str, Vec<f32>>);
 
 impl Weights for Given {
     fn tensor(&self, spec: &TensorSpec) -> Result<Cow<'_, [f32]>, WeightsError> {
-        let numbers = self
-            .0
-            .get(spec.name.as_str())
-            .map(|numbers| Cow::from(numbers.as_slice()));
-        numbers.ok_or_else(|| WeightsError::Missing {
-            name: spec.name.clone(),
-        })
+        let numbers = self.0.get(spec.name.as_str()).map(|numbers| Cow::from(numbers.as_slice()));
+        numbers.ok_or_else(|| WeightsError::Missing { name: spec.name.clone() })
     }
 }
 
@@ -32,11 +27,7 @@ fn parse(bytes: &[u8]) -> ModelProto {
 }
 
 fn numbers(graph: &GraphProto, name: &str) -> Vec<f32> {
-    let tensor = graph
-        .initializer
-        .iter()
-        .find(|tensor| tensor.name == name)
-        .unwrap();
+    let tensor = graph.initializer.iter().find(|tensor| tensor.name == name).unwrap();
     let number = |bytes: &[u8]| f32::from_le_bytes(bytes.try_into().unwrap());
     tensor.raw_data.chunks_exact(4).map(number).collect()
 }
@@ -70,19 +61,9 @@ fn a_batch_norm_is_folded_into_weight_and_bias() {
     // Deviations 2 and 1, factors 0.25 and 4: w · s, then shift + (b - mean) · s.
     assert_eq!(numbers(graph, "stem.conv.weight"), [0.5, -12.0]);
     assert_eq!(numbers(graph, "stem.conv.bias"), [-0.25, -1.0]);
-    assert_eq!(
-        numbers(graph, "classifier.weight"),
-        [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
-    );
-    let operators: Vec<&str> = graph
-        .node
-        .iter()
-        .map(|node| node.op_type.as_str())
-        .collect();
-    assert_eq!(
-        operators,
-        ["Conv", "Clip", "GlobalAveragePool", "Flatten", "Gemm"]
-    );
+    assert_eq!(numbers(graph, "classifier.weight"), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let operators: Vec<&str> = graph.node.iter().map(|node| node.op_type.as_str()).collect();
+    assert_eq!(operators, ["Conv", "Clip", "GlobalAveragePool", "Flatten", "Gemm"]);
     assert_eq!(graph.node[1].input[0], "stem.conv");
     assert_eq!(graph.node[4].input[0], "head.flatten");
     assert_eq!(graph.node[4].output, ["logits"]);
@@ -93,40 +74,18 @@ fn the_file_says_what_it_is() {
     let bytes = export_with_metadata(&small(), &small_weights(), &[("pearl.run", "7")]).unwrap();
     let model = parse(&bytes);
     assert_eq!((model.ir_version, model.opset_import[0].version), (8, 17));
-    assert_eq!(
-        (model.producer_name.as_str(), model.graph.name.as_str()),
-        ("pearl", "small")
-    );
-    let pairs = model
-        .metadata_props
-        .iter()
-        .map(|pair| (pair.key.as_str(), pair.value.as_str()));
-    assert_eq!(
-        pairs.collect::<Vec<_>>(),
-        [("pearl.network", "small"), ("pearl.run", "7")]
-    );
+    assert_eq!((model.producer_name.as_str(), model.graph.name.as_str()), ("pearl", "small"));
+    let pairs = model.metadata_props.iter().map(|pair| (pair.key.as_str(), pair.value.as_str()));
+    assert_eq!(pairs.collect::<Vec<_>>(), [("pearl.network", "small"), ("pearl.run", "7")]);
     let dims = |value: &onnx_protobuf::ValueInfoProto| -> Vec<i64> {
-        value
-            .type_
-            .tensor_type()
-            .shape
-            .dim
-            .iter()
-            .map(|dim| dim.dim_value())
-            .collect()
+        value.type_.tensor_type().shape.dim.iter().map(|dim| dim.dim_value()).collect()
     };
     assert_eq!(
-        (
-            model.graph.input[0].name.as_str(),
-            dims(&model.graph.input[0])
-        ),
+        (model.graph.input[0].name.as_str(), dims(&model.graph.input[0])),
         ("input", vec![1, 1, 2, 2])
     );
     assert_eq!(
-        (
-            model.graph.output[0].name.as_str(),
-            dims(&model.graph.output[0])
-        ),
+        (model.graph.output[0].name.as_str(), dims(&model.graph.output[0])),
         ("logits", vec![1, 3])
     );
 }
@@ -137,21 +96,12 @@ fn check_wiring(name: &str, graph: &GraphProto) {
     for tensor in &graph.initializer {
         assert!(known.insert(&tensor.name), "{name}: {}", tensor.name);
         let elements = tensor.dims.iter().product::<i64>() as usize;
-        assert_eq!(
-            tensor.raw_data.len(),
-            4 * elements,
-            "{name}: {}",
-            tensor.name
-        );
+        assert_eq!(tensor.raw_data.len(), 4 * elements, "{name}: {}", tensor.name);
     }
     let mut read = BTreeSet::new();
     for node in &graph.node {
         for input in &node.input {
-            assert!(
-                known.contains(input.as_str()),
-                "{name}: {} reads {input}",
-                node.name
-            );
+            assert!(known.contains(input.as_str()), "{name}: {} reads {input}", node.name);
             read.insert(input.as_str());
         }
         assert!(known.insert(&node.output[0]), "{name}: {}", node.output[0]);
@@ -175,11 +125,7 @@ fn every_network_is_wired_soundly_and_in_equal_bytes() {
     for network in networks {
         let weights = RandomWeights { seed: 1 };
         let bytes = export(&network, &weights).unwrap();
-        assert!(
-            bytes == export(&network, &weights).unwrap(),
-            "{}",
-            network.name
-        );
+        assert!(bytes == export(&network, &weights).unwrap(), "{}", network.name);
         check_wiring(&network.name, &parse(&bytes).graph);
     }
 }
@@ -187,11 +133,7 @@ fn every_network_is_wired_soundly_and_in_equal_bytes() {
 #[test]
 fn weights_that_make_no_network_are_refused_by_name() {
     let cases: [(&'static str, Option<Vec<f32>>, &str); 5] = [
-        (
-            "stem.bn.running_var",
-            None,
-            "tensor 'stem.bn.running_var': missing",
-        ),
+        ("stem.bn.running_var", None, "tensor 'stem.bn.running_var': missing"),
         (
             "stem.conv.weight",
             Some(vec![1.0]),

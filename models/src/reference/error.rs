@@ -16,12 +16,7 @@ pub enum ReferenceError {
     )]
     Unknown { name: String },
     #[error("reference network '{name}': depth {depth} is not {formula} with n of 1 to {most}")]
-    Depth {
-        name: String,
-        depth: String,
-        formula: &'static str,
-        most: usize,
-    },
+    Depth { name: String, depth: String, formula: &'static str, most: usize },
     #[error(
         "reference network '{name}': width '{width}' is not a number from {} to {}",
         Width::MIN,

@@ -71,11 +71,7 @@ impl MobileNetV3 {
         width: Width,
     ) -> Result<Network, NetworkError> {
         let mut net = Builder::new(name, image);
-        let stem = if width.is_below(NARROW) {
-            STEM
-        } else {
-            width.channels(STEM)
-        };
+        let stem = if width.is_below(NARROW) { STEM } else { width.channels(STEM) };
         let stem = Conv::new(stem, 3).stride(2);
         let x = net.conv_bn_act("stem", net.input(), stem, Activation::HSwish);
         let x = rows(&mut net, x, self.rows, width);

@@ -36,16 +36,10 @@ impl ResNet {
                 return Err(ReferenceError::Unknown { name: name() });
             };
             let blocks = parse_depth(family, depth, "6n+4", 4)?;
-            Ok(ResNet {
-                blocks,
-                widening: Width::parse(family, factor)?,
-            })
+            Ok(ResNet { blocks, widening: Width::parse(family, factor)? })
         } else if let Some(depth) = family.strip_prefix("resnet-") {
             let blocks = parse_depth(family, depth, "6n+2", 2)?;
-            Ok(ResNet {
-                blocks,
-                widening: Width::ONE,
-            })
+            Ok(ResNet { blocks, widening: Width::ONE })
         } else {
             Err(ReferenceError::Unknown { name: name() })
         }

@@ -62,24 +62,15 @@ impl Row {
     }
 
     pub const fn squeeze_input(self) -> Row {
-        Row {
-            squeeze: Squeeze::QuarterOfInput,
-            ..self
-        }
+        Row { squeeze: Squeeze::QuarterOfInput, ..self }
     }
 
     pub const fn squeeze_expanded(self) -> Row {
-        Row {
-            squeeze: Squeeze::QuarterOfExpanded,
-            ..self
-        }
+        Row { squeeze: Squeeze::QuarterOfExpanded, ..self }
     }
 
     pub const fn no_skip(self) -> Row {
-        Row {
-            skip: Skip::Never,
-            ..self
-        }
+        Row { skip: Skip::Never, ..self }
     }
 }
 
@@ -119,17 +110,8 @@ fn layer(
             gate: Activation::HSigmoid,
         }),
     };
-    let Row {
-        kernel, activation, ..
-    } = *row;
-    let block = Bottleneck {
-        inner,
-        kernel,
-        stride,
-        channels,
-        activation,
-        squeeze,
-    };
+    let Row { kernel, activation, .. } = *row;
+    let block = Bottleneck { inner, kernel, stride, channels, activation, squeeze };
     let x = net.bottleneck(unit, input, block);
     if row.skip == Skip::WhereItFits && stride == 1 && channels == read {
         net.add(format!("{unit}.skip"), input, x)

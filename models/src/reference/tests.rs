@@ -54,11 +54,7 @@ fn parameters_and_multiply_accumulates_are_those_of_timm() {
 fn width_one_is_the_default() {
     for name in names() {
         let named = network(&format!("{name}:1.0"), None, 1000).unwrap();
-        assert_eq!(
-            network(name, None, 1000).unwrap().nodes(),
-            named.nodes(),
-            "{name}"
-        );
+        assert_eq!(network(name, None, 1000).unwrap().nodes(), named.nodes(), "{name}");
     }
 }
 
@@ -78,11 +74,7 @@ fn resnets_have_the_layers_and_channels_of_their_name() {
             .filter(|node| node.name.ends_with(".conv") && !node.name.contains("shortcut"));
         assert_eq!(counted.count(), convolutions, "{name}");
         let stages = (1..=3).map(|stage| {
-            let first = net
-                .nodes()
-                .iter()
-                .find(|n| n.name == format!("s{stage}.b01.act"))
-                .unwrap();
+            let first = net.nodes().iter().find(|n| n.name == format!("s{stage}.b01.act")).unwrap();
             first.shape
         });
         let expected = [(28, channels[0]), (14, channels[1]), (7, channels[2])]
@@ -94,11 +86,7 @@ fn resnets_have_the_layers_and_channels_of_their_name() {
 #[test]
 fn every_name_builds_at_its_published_size_and_at_small_images() {
     for name in names() {
-        for input in [
-            None,
-            Some(ImageShape::new(1, 28, 28)),
-            Some(ImageShape::new(3, 33, 17)),
-        ] {
+        for input in [None, Some(ImageShape::new(1, 28, 28)), Some(ImageShape::new(3, 33, 17))] {
             let net = network(name, input, 7).unwrap();
             assert_eq!(net.node(net.output()).shape, Shape::Vector(7), "{name}");
             assert_eq!(net.name, *name);
@@ -110,24 +98,12 @@ fn every_name_builds_at_its_published_size_and_at_small_images() {
 fn a_name_may_give_width_and_resolution() {
     let input = |name: &str, given| network(name, given, 1000).map(|net| net.input);
     let given = Some(ImageShape::new(1, 192, 192));
-    assert_eq!(
-        input("mobilenet-v2", None),
-        Ok(ImageShape::new(3, 224, 224))
-    );
+    assert_eq!(input("mobilenet-v2", None), Ok(ImageShape::new(3, 224, 224)));
     assert_eq!(input("resnet-8", None), Ok(ImageShape::new(3, 32, 32)));
-    assert_eq!(
-        input("mobilenet-v2:1.0@192", None),
-        Ok(ImageShape::new(3, 192, 192))
-    );
-    assert_eq!(
-        input("mobilenet-v2@192", given),
-        Ok(ImageShape::new(1, 192, 192))
-    );
+    assert_eq!(input("mobilenet-v2:1.0@192", None), Ok(ImageShape::new(3, 192, 192)));
+    assert_eq!(input("mobilenet-v2@192", given), Ok(ImageShape::new(1, 192, 192)));
     let half = network("mobilenet-v2:0.5@96", None, 10).unwrap();
-    assert_eq!(
-        half.node(NodeId(1)).shape,
-        Shape::Map(ImageShape::new(16, 48, 48))
-    );
+    assert_eq!(half.node(NodeId(1)).shape, Shape::Map(ImageShape::new(16, 48, 48)));
 }
 
 #[test]
@@ -154,23 +130,15 @@ fn a_name_that_makes_no_sense_is_refused_with_what_exists() {
         ("wide-resnet-10-0", "width '0' is not a number"),
     ] {
         let error = network(name, None, 10).unwrap_err().to_string();
-        assert!(
-            error.starts_with(fields) && error.contains(expected),
-            "{name}: {error}"
-        );
+        assert!(error.starts_with(fields) && error.contains(expected), "{name}: {error}");
     }
 }
 
 #[test]
 fn an_input_of_another_size_than_the_name_says_is_refused() {
     let given = ImageShape::new(3, 224, 224);
-    let error = network("mobilenet-v2@192", Some(given), 10)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("mobilenet-v2@192") && error.contains("3×224×224"),
-        "{error}"
-    );
+    let error = network("mobilenet-v2@192", Some(given), 10).unwrap_err().to_string();
+    assert!(error.contains("mobilenet-v2@192") && error.contains("3×224×224"), "{error}");
 }
 
 #[test]

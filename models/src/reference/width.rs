@@ -13,9 +13,7 @@ impl Width {
     pub const MAX: f64 = 16.0;
 
     pub fn new(width: f64) -> Option<Width> {
-        (Width::MIN..=Width::MAX)
-            .contains(&width)
-            .then_some(Width(width))
+        (Width::MIN..=Width::MAX).contains(&width).then_some(Width(width))
     }
 
     pub fn parse(name: &str, width: &str) -> Result<Width, ReferenceError> {
@@ -23,10 +21,7 @@ impl Width {
             .parse()
             .ok()
             .and_then(Width::new)
-            .ok_or_else(|| ReferenceError::Width {
-                name: name.to_owned(),
-                width: width.to_owned(),
-            })
+            .ok_or_else(|| ReferenceError::Width { name: name.to_owned(), width: width.to_owned() })
     }
 
     pub fn is_below(self, width: f64) -> bool {
@@ -49,9 +44,5 @@ impl Width {
 pub fn round_channels(channels: f64) -> usize {
     let rounded = 8 * ((channels + 4.0) / 8.0) as usize;
     let rounded = rounded.max(8);
-    if (rounded as f64) < 0.9 * channels {
-        rounded + 8
-    } else {
-        rounded
-    }
+    if (rounded as f64) < 0.9 * channels { rounded + 8 } else { rounded }
 }

@@ -36,29 +36,15 @@ fn operators_with_too_few_or_too_many_inputs_are_refused() {
         (Op::Concat, 0),
     ] {
         let error = infer(&op, &vec![map; inputs]).unwrap_err().to_string();
-        assert!(
-            error.starts_with(&format!("reads {inputs} nodes")),
-            "{op:?}: {error}"
-        );
+        assert!(error.starts_with(&format!("reads {inputs} nodes")), "{op:?}: {error}");
     }
 }
 
 #[test]
 fn windows_beyond_every_number_are_refused_without_overflow() {
     let map = Shape::Map(ImageShape::new(2, 4, 4));
-    for (kernel, padding) in [
-        (usize::MAX, 0),
-        (3, usize::MAX),
-        (usize::MAX, usize::MAX / 2),
-    ] {
-        let op = Op::Conv {
-            out_channels: 2,
-            kernel,
-            stride: 1,
-            padding,
-            groups: 1,
-            bias: false,
-        };
+    for (kernel, padding) in [(usize::MAX, 0), (3, usize::MAX), (usize::MAX, usize::MAX / 2)] {
+        let op = Op::Conv { out_channels: 2, kernel, stride: 1, padding, groups: 1, bias: false };
         assert!(infer(&op, &[map]).is_err());
     }
 }

@@ -46,18 +46,8 @@ pub fn decode(name: &str, space: &Space, choices: &[usize]) -> Result<Network, N
 pub fn encode(network: &Network) -> Option<Vec<usize>> {
     let mut choices = Vec::with_capacity(LAYERS * DECISIONS_A_LAYER);
     for node in network.nodes() {
-        if let Op::Conv {
-            out_channels,
-            kernel,
-            stride,
-            ..
-        } = node.op
-        {
-            choices.push(
-                FILTERS
-                    .iter()
-                    .position(|&filters| filters == out_channels)?,
-            );
+        if let Op::Conv { out_channels, kernel, stride, .. } = node.op {
+            choices.push(FILTERS.iter().position(|&filters| filters == out_channels)?);
             choices.push(KERNELS.iter().position(|&size| size == kernel)?);
             choices.push(STRIDES.iter().position(|&step| step == stride)?);
         }

@@ -14,27 +14,14 @@ pub enum SpaceError {
     #[error(transparent)]
     Network(#[from] NetworkError),
     #[error("architecture: {found} choices, where space '{space}' takes {expected} decisions")]
-    Length {
-        space: &'static str,
-        found: usize,
-        expected: usize,
-    },
+    Length { space: &'static str, found: usize, expected: usize },
     #[error("architecture: decision '{decision}' has no choice of index {choice}")]
     Choice { decision: String, choice: usize },
     #[error("architecture: not of space '{space}' with input of {input} and {classes} classes")]
-    Foreign {
-        space: &'static str,
-        input: ImageShape,
-        classes: usize,
-    },
+    Foreign { space: &'static str, input: ImageShape, classes: usize },
     #[error(
         "network '{network}': no architecture of space '{space}' with input of {input} and \
          {classes} classes decodes to it"
     )]
-    Outside {
-        network: String,
-        space: &'static str,
-        input: ImageShape,
-        classes: usize,
-    },
+    Outside { network: String, space: &'static str, input: ImageShape, classes: usize },
 }

@@ -6,14 +6,8 @@ use super::{Space, SpaceError};
 use crate::builder::{Builder, Conv};
 use crate::network::{ImageShape, NetworkError};
 
-const INPUTS: [(usize, usize, usize); 6] = [
-    (1, 28, 28),
-    (3, 32, 32),
-    (3, 224, 224),
-    (3, 96, 160),
-    (1, 1, 1),
-    (2, 95, 7),
-];
+const INPUTS: [(usize, usize, usize); 6] =
+    [(1, 28, 28), (3, 32, 32), (3, 224, 224), (3, 96, 160), (1, 1, 1), (2, 95, 7)];
 
 fn inputs() -> impl Iterator<Item = ImageShape> {
     INPUTS.iter().map(|&(c, h, w)| ImageShape::new(c, h, w))
@@ -24,11 +18,7 @@ fn pick() -> impl Strategy<Value = (&'static str, ImageShape, Vec<usize>)> {
     let input = prop::sample::select(inputs().collect::<Vec<_>>());
     (space, input).prop_flat_map(|(name, input)| {
         let space = Space::new(name, input, 10).unwrap();
-        let choices: Vec<_> = space
-            .decisions()
-            .iter()
-            .map(|d| 0..d.choices.len())
-            .collect();
+        let choices: Vec<_> = space.decisions().iter().map(|d| 0..d.choices.len()).collect();
         (Just(name), Just(input), choices)
     })
 }
@@ -65,10 +55,7 @@ fn samples_take_every_choice_of_every_decision() {
         let samples: Vec<_> = (0..300).map(|_| space.sample(&mut rng)).collect();
         for (index, decision) in space.decisions().iter().enumerate() {
             for choice in 0..decision.choices.len() {
-                let taken = samples
-                    .iter()
-                    .filter(|sample| sample.choices[index] == choice)
-                    .count();
+                let taken = samples.iter().filter(|sample| sample.choices[index] == choice).count();
                 // A skip without effect is taken as `none`; all others are uniform.
                 if !decision.name.ends_with(".skip") {
                     let expected = samples.len() / decision.choices.len();
@@ -107,21 +94,14 @@ fn no_name_of_a_node_begins_with_another() {
 #[test]
 fn an_unknown_space_is_refused_with_those_that_exist() {
     let error = Space::new("mnasnet", ImageShape::new(1, 28, 28), 10).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "space 'mnasnet': unknown; there are conv20, mnas"
-    );
+    assert_eq!(error.to_string(), "space 'mnasnet': unknown; there are conv20, mnas");
 }
 
 #[test]
 fn absurd_sizes_are_refused() {
-    for (c, h, w, classes) in [
-        (0, 28, 28, 10),
-        (1, 0, 28, 10),
-        (1, 28, 4097, 10),
-        (1, 28, 28, 0),
-        (1, 28, 28, 1_000_001),
-    ] {
+    for (c, h, w, classes) in
+        [(0, 28, 28, 10), (1, 0, 28, 10), (1, 28, 4097, 10), (1, 28, 28, 0), (1, 28, 28, 1_000_001)]
+    {
         for name in Space::names() {
             let error = Space::new(name, ImageShape::new(c, h, w), classes).unwrap_err();
             let expected = matches!(
@@ -143,22 +123,13 @@ fn architectures_of_another_space_size_or_length_are_refused() {
         Space::new("mnas", ImageShape::new(3, 28, 28), 10).unwrap(),
         Space::new("mnas", input, 11).unwrap(),
     ] {
-        assert!(matches!(
-            other.decode(&architecture),
-            Err(SpaceError::Foreign { .. })
-        ));
+        assert!(matches!(other.decode(&architecture), Err(SpaceError::Foreign { .. })));
     }
-    assert!(matches!(
-        space.architecture(vec![0; 41]),
-        Err(SpaceError::Length { .. })
-    ));
+    assert!(matches!(space.architecture(vec![0; 41]), Err(SpaceError::Length { .. })));
     let mut choices = vec![0; 42];
     choices[7] = 2;
     let error = space.architecture(choices).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "architecture: decision 'b2.kernel' has no choice of index 2"
-    );
+    assert_eq!(error.to_string(), "architecture: decision 'b2.kernel' has no choice of index 2");
 }
 
 #[test]
@@ -170,18 +141,10 @@ fn a_network_from_elsewhere_is_not_encoded() {
     let stranger = net.finish(10).unwrap();
     for name in Space::names() {
         let space = Space::new(name, input, 10).unwrap();
-        assert!(matches!(
-            space.encode(&stranger),
-            Err(SpaceError::Outside { .. })
-        ));
+        assert!(matches!(space.encode(&stranger), Err(SpaceError::Outside { .. })));
     }
     let small = Space::new("mnas", input, 10).unwrap();
     let large = Space::new("mnas", ImageShape::new(1, 224, 224), 10).unwrap();
-    let network = large
-        .decode(&large.architecture(vec![1; 42]).unwrap())
-        .unwrap();
-    assert!(matches!(
-        small.encode(&network),
-        Err(SpaceError::Outside { .. })
-    ));
+    let network = large.decode(&large.architecture(vec![1; 42]).unwrap()).unwrap();
+    assert!(matches!(small.encode(&network), Err(SpaceError::Outside { .. })));
 }

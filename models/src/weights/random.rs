@@ -42,9 +42,7 @@ impl Weights for RandomWeights {
 impl RandomWeights {
     /// Of its own for every tensor, so that a layer's numbers do not depend on those before it.
     fn stream(&self, name: &str) -> Pcg64 {
-        let digest = Sha256::new()
-            .chain_update(self.seed.to_le_bytes())
-            .chain_update(name);
+        let digest = Sha256::new().chain_update(self.seed.to_le_bytes()).chain_update(name);
         Pcg64::from_seed(digest.finalize().into())
     }
 }

@@ -37,11 +37,8 @@ pub const OPS: [(BlockOp, &str); 4] = [
 ];
 pub const KERNELS: [usize; 2] = [3, 5];
 pub const SQUEEZES: [(Squeeze, &str); 2] = [(Squeeze::None, "0"), (Squeeze::Quarter, "0.25")];
-pub const SKIPS: [(Skip, &str); 3] = [
-    (Skip::Pool, "pool"),
-    (Skip::Identity, "identity"),
-    (Skip::None, "none"),
-];
+pub const SKIPS: [(Skip, &str); 3] =
+    [(Skip::Pool, "pool"), (Skip::Identity, "identity"), (Skip::None, "none")];
 /// In quarters of the layout's width.
 pub const FILTERS: [(usize, &str); 3] = [(3, "0.75"), (4, "1"), (5, "1.25")];
 
@@ -91,13 +88,8 @@ pub fn fewest_layers(index: usize) -> usize {
 }
 
 pub fn plans(layout: &Layout, choices: &[usize]) -> Vec<BlockPlan> {
-    let blocks = choices
-        .chunks_exact(DECISIONS_A_BLOCK)
-        .zip(layout.blocks)
-        .enumerate();
-    blocks
-        .map(|(index, (taken, block))| plan(index, block, taken))
-        .collect()
+    let blocks = choices.chunks_exact(DECISIONS_A_BLOCK).zip(layout.blocks).enumerate();
+    blocks.map(|(index, (taken, block))| plan(index, block, taken)).collect()
 }
 
 fn plan(index: usize, block: Block, taken: &[usize]) -> BlockPlan {

@@ -19,11 +19,8 @@ pub fn encode(network: &Network) -> Option<Vec<usize>> {
     let mut choices = Vec::new();
     for index in 0..BLOCKS {
         let prefix = format!("b{:02}.", index + 1);
-        let nodes: Vec<&Node> = network
-            .nodes()
-            .iter()
-            .filter(|node| node.name.starts_with(&prefix))
-            .collect();
+        let nodes: Vec<&Node> =
+            network.nodes().iter().filter(|node| node.name.starts_with(&prefix)).collect();
         let last = nodes.last()?;
         let channels = last.shape.channels();
         // `b03.l02.project.bn`: the second layer is the last one.
@@ -32,13 +29,9 @@ pub fn encode(network: &Network) -> Option<Vec<usize>> {
         choices.extend([
             OPS.iter().position(|choice| choice.0 == op)?,
             KERNELS.iter().position(|choice| *choice == kernel)?,
-            SQUEEZES
-                .iter()
-                .position(|choice| choice.0 == squeeze(&nodes))?,
+            SQUEEZES.iter().position(|choice| choice.0 == squeeze(&nodes))?,
             SKIPS.iter().position(|choice| choice.0 == skip(&nodes))?,
-            FILTERS
-                .iter()
-                .position(|f| layout.blocks[index].channels(f.0) == channels)?,
+            FILTERS.iter().position(|f| layout.blocks[index].channels(f.0) == channels)?,
             layers.checked_sub(fewest_layers(index))?,
         ]);
     }
@@ -48,12 +41,7 @@ pub fn encode(network: &Network) -> Option<Vec<usize>> {
 /// Told by the block's first convolutions: a pointwise one expands, a depthwise one separates.
 fn operation(network: &Network, nodes: &[&Node]) -> Option<(BlockOp, usize)> {
     let mut convs = nodes.iter().filter_map(|node| match node.op {
-        Op::Conv {
-            kernel,
-            groups,
-            out_channels,
-            ..
-        } => Some((node, kernel, groups, out_channels)),
+        Op::Conv { kernel, groups, out_channels, .. } => Some((node, kernel, groups, out_channels)),
         _ => None,
     });
     let (first, kernel, groups, out_channels) = convs.next()?;
@@ -70,11 +58,7 @@ fn operation(network: &Network, nodes: &[&Node]) -> Option<(BlockOp, usize)> {
 
 fn squeeze(nodes: &[&Node]) -> Squeeze {
     let gated = nodes.iter().any(|node| node.op == Op::Mul);
-    if gated {
-        Squeeze::Quarter
-    } else {
-        Squeeze::None
-    }
+    if gated { Squeeze::Quarter } else { Squeeze::None }
 }
 
 fn skip(nodes: &[&Node]) -> Skip {

@@ -71,11 +71,7 @@ const SMALL: Layout = Layout {
 
 impl Layout {
     pub fn at(input: ImageShape) -> &'static Layout {
-        if input.height.min(input.width) >= LARGE {
-            &MOBILE
-        } else {
-            &SMALL
-        }
+        if input.height.min(input.width) >= LARGE { &MOBILE } else { &SMALL }
     }
 }
 

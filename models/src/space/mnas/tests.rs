@@ -21,20 +21,13 @@ fn architecture(space: &Space, taken: &[(&str, &str)]) -> Architecture {
     let choices = space.decisions().iter().map(|decision| {
         let label = taken.iter().find(|(name, _)| *name == decision.name);
         let label = label.map_or_else(|| default(&decision.name), |(_, label)| label);
-        decision
-            .choices
-            .iter()
-            .position(|choice| choice == label)
-            .unwrap()
+        decision.choices.iter().position(|choice| choice == label).unwrap()
     });
     space.architecture(choices.collect()).unwrap()
 }
 
 fn names(network: &Network, prefix: &str) -> Vec<String> {
-    let nodes = network
-        .nodes()
-        .iter()
-        .filter_map(|node| node.name.strip_prefix(prefix));
+    let nodes = network.nodes().iter().filter_map(|node| node.name.strip_prefix(prefix));
     nodes.map(str::to_owned).collect()
 }
 
@@ -46,21 +39,9 @@ fn mobilenet_v2_is_a_member_but_for_its_activation() {
     assert_eq!(member.costs(), published.costs());
     assert_eq!(member.nodes().len(), published.nodes().len());
     for (ours, theirs) in member.nodes().iter().zip(published.nodes()) {
-        let relu = (
-            Op::Activation(Activation::Relu),
-            Op::Activation(Activation::Relu6),
-        );
-        assert!(
-            ours.op == theirs.op || (ours.op, theirs.op) == relu,
-            "{}",
-            ours.name
-        );
-        assert_eq!(
-            (ours.shape, &ours.inputs),
-            (theirs.shape, &theirs.inputs),
-            "{}",
-            ours.name
-        );
+        let relu = (Op::Activation(Activation::Relu), Op::Activation(Activation::Relu6));
+        assert!(ours.op == theirs.op || (ours.op, theirs.op) == relu, "{}", ours.name);
+        assert_eq!((ours.shape, &ours.inputs), (theirs.shape, &theirs.inputs), "{}", ours.name);
     }
 }
 
@@ -69,10 +50,7 @@ fn filter_choices_never_coincide() {
     for side in [28, 224] {
         for block in Layout::at(ImageShape::new(1, side, side)).blocks {
             let channels = [3, 4, 5].map(|quarters| block.channels(quarters));
-            assert!(
-                channels[0] < channels[1] && channels[1] < channels[2],
-                "{channels:?}"
-            );
+            assert!(channels[0] < channels[1] && channels[1] < channels[2], "{channels:?}");
             assert_eq!(channels[1], block.width);
         }
     }
@@ -89,22 +67,11 @@ fn maps_halve_as_the_layout_says() {
         let space = space(side);
         let network = space.decode(&architecture(&space, &[])).unwrap();
         for (block, expected) in (0..=BLOCKS).zip(sides) {
-            let prefix = if block == 0 {
-                "stem.".to_owned()
-            } else {
-                format!("b{block:02}.")
-            };
+            let prefix = if block == 0 { "stem.".to_owned() } else { format!("b{block:02}.") };
             let mut nodes = network.nodes().iter();
             let last = nodes.rfind(|node| node.name.starts_with(&prefix)).unwrap();
-            let Shape::Map(map) = last.shape else {
-                panic!("{}", last.name)
-            };
-            assert_eq!(
-                (map.height, map.width),
-                (expected, expected),
-                "{side}: {}",
-                last.name
-            );
+            let Shape::Map(map) = last.shape else { panic!("{}", last.name) };
+            assert_eq!((map.height, map.width), (expected, expected), "{side}: {}", last.name);
         }
     }
 }
@@ -119,11 +86,7 @@ fn an_operation_is_the_layers_that_the_documentation_says() {
             "0.25",
             "full.conv full.bn full.act se.pool se.reduce se.act se.expand se.gate se.mul",
         ),
-        (
-            "sepconv",
-            "0",
-            "depthwise.conv depthwise.bn depthwise.act project.conv project.bn",
-        ),
+        ("sepconv", "0", "depthwise.conv depthwise.bn depthwise.act project.conv project.bn"),
         (
             "mbconv3",
             "0.25",
@@ -142,14 +105,10 @@ fn an_operation_is_the_layers_that_the_documentation_says() {
 #[test]
 fn skips_stand_where_they_apply() {
     let space = space(28);
-    for (skip, first, second) in [
-        ("pool", "", "pool add"),
-        ("identity", "", "add"),
-        ("none", "", ""),
-    ] {
-        let network = space
-            .decode(&architecture(&space, &[("b4.skip", skip)]))
-            .unwrap();
+    for (skip, first, second) in
+        [("pool", "", "pool add"), ("identity", "", "add"), ("none", "", "")]
+    {
+        let network = space.decode(&architecture(&space, &[("b4.skip", skip)])).unwrap();
         assert_eq!(names(&network, "b04.l01.skip.").join(" "), first, "{skip}");
         assert_eq!(names(&network, "b04.l02.skip.").join(" "), second, "{skip}");
     }
@@ -170,23 +129,14 @@ fn a_pool_skip_has_the_stride_of_its_layer() {
 #[test]
 fn a_skip_without_effect_is_canonically_none() {
     let space = space(28);
-    let index = |name: &str| {
-        space
-            .decisions()
-            .iter()
-            .position(|d| d.name == name)
-            .unwrap()
-    };
+    let index = |name: &str| space.decisions().iter().position(|d| d.name == name).unwrap();
     let skip = |taken: &[(&str, &str)], name: &str| {
         let decision = index(name);
         let architecture = architecture(&space, taken);
         space.decisions()[decision].choices[architecture.choices[decision]].clone()
     };
     assert_eq!(skip(&[("b7.skip", "pool")], "b7.skip"), "none");
-    assert_eq!(
-        skip(&[("b7.skip", "pool"), ("b7.layers", "+1")], "b7.skip"),
-        "pool"
-    );
+    assert_eq!(skip(&[("b7.skip", "pool"), ("b7.layers", "+1")], "b7.skip"), "pool");
     // Block 2 keeps the channels of block 1 here, at a stride of 2.
     let single = ("b2.layers", "-1");
     let pool = ("b2.skip", "pool");

@@ -4,11 +4,7 @@ use crate::reference;
 use crate::weights::Weights;
 
 fn spec(name: &str, dims: &[usize], role: Role) -> TensorSpec {
-    TensorSpec {
-        name: name.to_owned(),
-        dims: dims.to_vec(),
-        role,
-    }
+    TensorSpec { name: name.to_owned(), dims: dims.to_vec(), role }
 }
 
 #[test]
@@ -21,10 +17,7 @@ fn numbers_depend_on_seed_and_name_alone() {
     assert_ne!(tensor(1, "a.weight"), tensor(2, "a.weight"));
     assert_ne!(tensor(1, "a.weight"), tensor(1, "b.weight"));
     // A change of these changes every stored file of random weights.
-    assert_eq!(
-        tensor(1, "a.weight")[..3],
-        [-0.1624451, -0.11902754, -0.09327334]
-    );
+    assert_eq!(tensor(1, "a.weight")[..3], [-0.1624451, -0.11902754, -0.09327334]);
 }
 
 #[test]
@@ -41,10 +34,7 @@ fn weights_have_the_variance_of_he_and_the_middle_zero() {
         let mean = numbers.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
         let variance = numbers.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / count;
         let expected = 2.0 / dims[1..].iter().product::<usize>() as f64;
-        assert!(
-            (variance / expected - 1.0).abs() < 0.03,
-            "{dims:?}: {variance}"
-        );
+        assert!((variance / expected - 1.0).abs() < 0.03, "{dims:?}: {variance}");
         assert!(mean.abs() < 0.03 * expected.sqrt(), "{dims:?}: {mean}");
     }
 }
