@@ -10,7 +10,7 @@ mod conv;
 
 use std::collections::HashSet;
 
-pub use composite::SqueezeExcite;
+pub use composite::{Bottleneck, SqueezeExcite};
 pub use conv::Conv;
 
 use crate::network::{Activation, ImageShape, Network, NetworkError, Node, NodeId, Op, Shape};

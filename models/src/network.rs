@@ -100,6 +100,34 @@ pub enum Op {
     },
 }
 
+impl Op {
+    /// What people call it; a convolution by its kind.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Conv { kernel: 1, groups: 1, .. } => "pointwise conv",
+            Self::Conv { groups: 1, .. } => "conv",
+            Self::Conv { groups, out_channels, .. } if groups == out_channels => "depthwise conv",
+            Self::Conv { .. } => "grouped conv",
+            Self::BatchNorm { .. } => "batch norm",
+            Self::Activation(Activation::Relu) => "relu",
+            Self::Activation(Activation::Relu6) => "relu6",
+            Self::Activation(Activation::HSwish) => "h-swish",
+            Self::Activation(Activation::HSigmoid) => "h-sigmoid",
+            Self::Activation(Activation::Sigmoid) => "sigmoid",
+            Self::MaxPool { .. } => "max pool",
+            Self::AvgPool { .. } => "average pool",
+            Self::GlobalAvgPool => "global average pool",
+            Self::Add => "add",
+            Self::Mul => "mul",
+            Self::Concat => "concat",
+            Self::Flatten => "flatten",
+            Self::Linear { .. } => "linear",
+            Self::Dropout { .. } => "dropout",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     /// Such as `b03.l01.expand.conv`: fixed-width counters, so that no name is a prefix of another's.

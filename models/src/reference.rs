@@ -8,21 +8,31 @@
 //! parameters.
 
 mod error;
+mod mnasnet;
 mod mobilenet_v2;
+mod mobilenet_v3;
 mod resnet;
+mod rows;
 mod width;
 
 use std::str::FromStr;
 
 pub use error::ReferenceError;
+use mnasnet::MnasNet;
+use mobilenet_v3::MobileNetV3;
 use resnet::ResNet;
 use width::Width;
 
 use crate::network::{ImageShape, Network, NetworkError};
 
 /// Names that [`network`] knows; of the ResNets, whose depths are open, the ones in common use.
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 12] = [
     "mobilenet-v2",
+    "mnasnet-a1",
+    "mnasnet-b1",
+    "mnasnet-small",
+    "mobilenet-v3-large",
+    "mobilenet-v3-small",
     "resnet-8",
     "resnet-14",
     "resnet-20",
@@ -86,6 +96,8 @@ fn parse_resolution(name: &str, resolution: &str) -> Result<usize, ReferenceErro
 
 enum Family {
     MobileNetV2,
+    MnasNet(&'static MnasNet),
+    MobileNetV3(&'static MobileNetV3),
     ResNet(ResNet),
 }
 
@@ -106,6 +118,8 @@ impl Family {
     ) -> Result<Network, NetworkError> {
         match self {
             Family::MobileNetV2 => mobilenet_v2::build(name, image, classes, width),
+            Family::MnasNet(family) => family.build(name, image, classes, width),
+            Family::MobileNetV3(family) => family.build(name, image, classes, width),
             Family::ResNet(family) => family.build(name, image, classes, width),
         }
     }
@@ -117,6 +131,11 @@ impl FromStr for Family {
     fn from_str(family: &str) -> Result<Family, ReferenceError> {
         match family {
             "mobilenet-v2" => Ok(Family::MobileNetV2),
+            "mnasnet-a1" => Ok(Family::MnasNet(&mnasnet::A1)),
+            "mnasnet-b1" => Ok(Family::MnasNet(&mnasnet::B1)),
+            "mnasnet-small" => Ok(Family::MnasNet(&mnasnet::SMALL)),
+            "mobilenet-v3-large" => Ok(Family::MobileNetV3(&mobilenet_v3::LARGE)),
+            "mobilenet-v3-small" => Ok(Family::MobileNetV3(&mobilenet_v3::SMALL)),
             _ => ResNet::parse(family).map(Family::ResNet),
         }
     }

@@ -84,6 +84,8 @@ pub struct Candidate {
     pub index: usize,
     pub arch_id: String,
     pub choices: Vec<usize>,
+    /// The earlier candidate of the same architecture, whose numbers this one takes over.
+    pub repeats: Option<usize>,
     /// Of the policy that sampled it.
     pub log_prob: f64,
     pub params: u64,
@@ -110,7 +112,7 @@ pub struct CandidateTime {
     pub measure_other_ns: u64,
 }
 
-const COLUMNS: &str = "idx, arch_id, choices, log_prob, params, macs, status, reason, accuracy,
+const COLUMNS: &str = "idx, arch_id, choices, repeats, log_prob, params, macs, status, reason, accuracy,
     latency_ns, latency_lo_ns, latency_hi_ns, reward,
     train_steps_ns, teacher_ns, train_other_ns, timed_inference_ns, measure_other_ns";
 
@@ -142,6 +144,7 @@ fn run(db: &Connection, sql: &str, candidate: &Candidate) -> rusqlite::Result<us
         candidate.index as i64,
         candidate.arch_id,
         choices.join(" "),
+        candidate.repeats.map(|index| index as i64),
         candidate.log_prob,
         candidate.params as i64,
         candidate.macs as i64,
@@ -187,6 +190,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Candidate> {
                 Box::new(error),
             )
         })?,
+        repeats: row.get::<_, Option<i64>>("repeats")?.map(|index| index as usize),
         log_prob: row.get("log_prob")?,
         params: count("params")?,
         macs: count("macs")?,

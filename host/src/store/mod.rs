@@ -6,14 +6,16 @@
 //! **Invariant:** rusqlite appears here alone; a candidate's index is written once and its reward
 //! at most once; a database of a newer format, or of another configuration, is not touched.
 
+mod best;
 mod candidate;
 mod lock;
 mod schema;
 
+pub use best::Best;
 pub use candidate::{Candidate, CandidateTime, Latency, Status};
 pub use lock::RunLock;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -51,6 +53,11 @@ pub struct Store {
 }
 
 impl Store {
+    /// The database of a run directory.
+    pub fn path(run: &Path) -> PathBuf {
+        run.join("pearl.db")
+    }
+
     /// Opens or creates the database.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let file = path.display().to_string();

@@ -56,6 +56,7 @@ CREATE TABLE candidate (
     idx INTEGER PRIMARY KEY,
     arch_id TEXT NOT NULL,
     choices TEXT NOT NULL,
+    repeats INTEGER,
     log_prob REAL NOT NULL,
     params INTEGER NOT NULL,
     macs INTEGER NOT NULL,

@@ -5,6 +5,7 @@ fn candidate(index: usize) -> Candidate {
         index,
         arch_id: "0123456789abcdef".to_owned(),
         choices: vec![3, 0, 2],
+        repeats: None,
         log_prob: -12.5,
         params: 65_000,
         macs: 4_000_000,

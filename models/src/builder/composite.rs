@@ -15,6 +15,20 @@ pub struct SqueezeExcite {
     pub gate: Activation,
 }
 
+/// An inverted residual without its skip (Sandler et al. 2018): expand, depthwise, project, the last
+/// without activation. Nothing expands where `inner` is the input's number of channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bottleneck {
+    /// Channels of the depthwise convolution.
+    pub inner: usize,
+    pub kernel: usize,
+    pub stride: usize,
+    pub channels: usize,
+    pub activation: Activation,
+    /// Behind the depthwise convolution.
+    pub squeeze: Option<SqueezeExcite>,
+}
+
 impl Builder {
     pub fn conv_bn(&mut self, unit: &str, input: NodeId, conv: Conv) -> NodeId {
         let convolved = self.conv(format!("{unit}.conv"), input, conv);
@@ -42,6 +56,24 @@ impl Builder {
         let expanded = self.conv(format!("{unit}.expand"), activated, expand);
         let gate = self.activation(format!("{unit}.gate"), expanded, se.gate);
         self.mul(format!("{unit}.mul"), input, gate)
+    }
+
+    pub fn bottleneck(&mut self, unit: &str, input: NodeId, block: Bottleneck) -> NodeId {
+        let mut x = input;
+        if block.inner != self.channels(input) {
+            let expand = Conv::pointwise(block.inner);
+            x = self.conv_bn_act(&format!("{unit}.expand"), x, expand, block.activation);
+        }
+        let depthwise = Conv::depthwise(block.inner, block.kernel).stride(block.stride);
+        x = self.conv_bn_act(&format!("{unit}.depthwise"), x, depthwise, block.activation);
+        if let Some(squeeze) = block.squeeze {
+            x = self.squeeze_excite(&format!("{unit}.se"), x, squeeze);
+        }
+        self.conv_bn(
+            &format!("{unit}.project"),
+            x,
+            Conv::pointwise(block.channels),
+        )
     }
 
     /// `head.pool`, `head.flatten`, dropout where there is any, and `classifier`.

@@ -1,15 +1,62 @@
 use super::{names, network};
 use crate::network::{ImageShape, NodeId, Shape};
 
-/// timm's totals at 1000 classes.
-const PARAMETERS: &[(&str, u64)] = &[("mobilenet-v2", 3_504_872)];
+/// Name, parameters and multiply-accumulates at 224×224×3 and 1000 classes, counted over timm's
+/// models by their convolutions and linear layers.
+const TIMM: &[(&str, u64, u64)] = &[
+    ("mobilenet-v2:0.35", 1_677_128, 59_285_808),
+    ("mobilenet-v2:0.5", 1_968_680, 97_131_840),
+    ("mobilenet-v2:0.75", 2_636_424, 209_069_792),
+    ("mobilenet-v2:1.0", 3_504_872, 300_774_272),
+    ("mobilenet-v2:1.25", 5_050_376, 486_590_240),
+    ("mobilenet-v2:1.4", 6_108_776, 582_195_824),
+    ("mnasnet-a1:0.35", 1_747_018, 61_681_920),
+    ("mnasnet-a1:0.5", 2_082_006, 103_162_992),
+    ("mnasnet-a1:0.75", 2_912_278, 223_448_480),
+    ("mnasnet-a1:1.0", 3_887_038, 311_579_072),
+    ("mnasnet-a1:1.25", 5_255_486, 503_413_168),
+    ("mnasnet-a1:1.4", 6_105_992, 586_317_952),
+    ("mnasnet-b1:0.35", 1_788_232, 58_878_912),
+    ("mnasnet-b1:0.5", 2_218_512, 104_455_968),
+    ("mnasnet-b1:0.75", 3_170_208, 215_493_104),
+    ("mnasnet-b1:1.0", 4_383_312, 314_415_872),
+    ("mnasnet-b1:1.25", 5_965_920, 491_534_800),
+    ("mnasnet-b1:1.4", 7_115_728, 588_799_408),
+    ("mnasnet-small:0.35", 1_456_334, 24_490_272),
+    ("mnasnet-small:0.5", 1_553_350, 28_802_112),
+    ("mnasnet-small:0.75", 1_753_518, 50_509_520),
+    ("mnasnet-small:1.0", 2_030_264, 68_339_184),
+    ("mnasnet-small:1.25", 2_405_708, 120_822_800),
+    ("mnasnet-small:1.4", 2_603_374, 138_099_856),
+    ("mobilenet-v3-large:0.35", 2_132_216, 43_887_824),
+    ("mobilenet-v3-large:0.5", 2_689_904, 73_663_088),
+    ("mobilenet-v3-large:0.75", 3_993_528, 154_560_624),
+    ("mobilenet-v3-large:1.0", 5_483_032, 216_589_760),
+    ("mobilenet-v3-large:1.25", 7_551_976, 355_221_920),
+    ("mobilenet-v3-large:1.4", 8_814_624, 415_765_088),
+    ("mobilenet-v3-small:0.35", 1_358_808, 15_951_968),
+    ("mobilenet-v3-small:0.5", 1_593_224, 24_188_688),
+    ("mobilenet-v3-small:0.75", 2_041_872, 43_399_344),
+    ("mobilenet-v3-small:1.0", 2_542_856, 56_510_400),
+    ("mobilenet-v3-small:1.25", 3_205_384, 90_800_864),
+    ("mobilenet-v3-small:1.4", 3_644_456, 103_073_984),
+];
 
 #[test]
-fn parameters_are_those_of_timm() {
-    for (name, expected) in PARAMETERS {
+fn parameters_and_multiply_accumulates_are_those_of_timm() {
+    for &(name, params, macs) in TIMM {
+        let costs = network(name, None, 1000).unwrap().costs();
+        assert_eq!((costs.params, costs.macs), (params, macs), "{name}");
+    }
+}
+
+#[test]
+fn width_one_is_the_default() {
+    for name in names() {
+        let named = network(&format!("{name}:1.0"), None, 1000).unwrap();
         assert_eq!(
-            network(name, None, 1000).unwrap().costs().params,
-            *expected,
+            network(name, None, 1000).unwrap().nodes(),
+            named.nodes(),
             "{name}"
         );
     }

@@ -29,6 +29,10 @@ impl Width {
             })
     }
 
+    pub fn is_below(self, width: f64) -> bool {
+        self.0 < width
+    }
+
     /// Scaled channels to the nearest multiple of 8, at least 8 and at least 90 % of what was asked
     /// for: the rule of the MobileNet papers' code.
     pub fn channels(self, channels: usize) -> usize {

@@ -5,7 +5,7 @@
 
 use super::choices::{BlockOp, BlockPlan, Skip, Squeeze, plans, skips};
 use super::layout::Layout;
-use crate::builder::{Builder, Conv, SqueezeExcite};
+use crate::builder::{Bottleneck, Builder, Conv, SqueezeExcite};
 use crate::network::{Activation, Network, NetworkError, NodeId};
 use crate::space::Space;
 
@@ -32,18 +32,23 @@ pub fn decode(name: &str, space: &Space, choices: &[usize]) -> Result<Network, N
 
 fn layer(net: &mut Builder, unit: &str, input: NodeId, plan: &BlockPlan, stride: usize) -> NodeId {
     let read = net.channels(input);
+    let squeeze = squeeze(plan.squeeze, read);
+    let separable = |inner: usize| Bottleneck {
+        inner,
+        kernel: plan.kernel,
+        stride,
+        channels: plan.channels,
+        activation: RELU,
+        squeeze,
+    };
     let x = match plan.op {
         BlockOp::Conv => {
             let conv = Conv::new(plan.channels, plan.kernel).stride(stride);
             let x = net.conv_bn_act(&format!("{unit}.full"), input, conv, RELU);
-            squeeze(net, unit, x, plan.squeeze, read)
+            squeeze.map_or(x, |se| net.squeeze_excite(&format!("{unit}.se"), x, se))
         }
-        BlockOp::SepConv => separable(net, unit, input, plan, stride, read),
-        BlockOp::MbConv(expansion) => {
-            let expand = Conv::pointwise(read * expansion);
-            let x = net.conv_bn_act(&format!("{unit}.expand"), input, expand, RELU);
-            separable(net, unit, x, plan, stride, read)
-        }
+        BlockOp::SepConv => net.bottleneck(unit, input, separable(read)),
+        BlockOp::MbConv(expansion) => net.bottleneck(unit, input, separable(read * expansion)),
     };
     if !skips(plan.skip, stride, read, plan.channels) {
         return x;
@@ -55,37 +60,14 @@ fn layer(net: &mut Builder, unit: &str, input: NodeId, plan: &BlockPlan, stride:
     net.add(format!("{unit}.skip.add"), skipped, x)
 }
 
-/// Depthwise, squeeze-and-excite, then pointwise without activation. `read` are the layer's input
-/// channels, before any expansion.
-fn separable(
-    net: &mut Builder,
-    unit: &str,
-    input: NodeId,
-    plan: &BlockPlan,
-    stride: usize,
-    read: usize,
-) -> NodeId {
-    let depthwise = Conv::depthwise(net.channels(input), plan.kernel).stride(stride);
-    let x = net.conv_bn_act(&format!("{unit}.depthwise"), input, depthwise, RELU);
-    let x = squeeze(net, unit, x, plan.squeeze, read);
-    net.conv_bn(
-        &format!("{unit}.project"),
-        x,
-        Conv::pointwise(plan.channels),
-    )
-}
-
-fn squeeze(net: &mut Builder, unit: &str, x: NodeId, squeeze: Squeeze, read: usize) -> NodeId {
+/// `read` are the layer's input channels, before any expansion.
+fn squeeze(squeeze: Squeeze, read: usize) -> Option<SqueezeExcite> {
     match squeeze {
-        Squeeze::None => x,
-        Squeeze::Quarter => {
-            let reduced = (read / SQUEEZE_RATIO).max(FEWEST_SQUEEZED);
-            let se = SqueezeExcite {
-                reduced,
-                activation: RELU,
-                gate: Activation::Sigmoid,
-            };
-            net.squeeze_excite(&format!("{unit}.se"), x, se)
-        }
+        Squeeze::None => None,
+        Squeeze::Quarter => Some(SqueezeExcite {
+            reduced: (read / SQUEEZE_RATIO).max(FEWEST_SQUEEZED),
+            activation: RELU,
+            gate: Activation::Sigmoid,
+        }),
     }
 }
