@@ -29,7 +29,8 @@ pub enum DataError {
     #[error(
         "data set '{name}': not found; looked in {}; {}; \
          Fashion-MNIST comes with 'make setup' or 'apt-get install dataset-fashion-mnist'",
-        list(looked), available(found)
+        list(looked),
+        available(found)
     )]
     Unknown { name: String, looked: Vec<PathBuf>, found: Vec<String> },
     #[error(
@@ -109,7 +110,11 @@ fn list(paths: &[PathBuf]) -> String {
 }
 
 fn available(names: &[String]) -> String {
-    if names.is_empty() { "there is none".into() } else { format!("there are {}", names.join(", ")) }
+    if names.is_empty() {
+        "there is none".into()
+    } else {
+        format!("there are {}", names.join(", "))
+    }
 }
 
 #[cfg(test)]

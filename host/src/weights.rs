@@ -12,7 +12,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use pearl_models::network::{Network, TensorSpec};
-use pearl_models::weights::{self as models, Weights};
+use pearl_models::weights::{Weights, WeightsError as LookupError};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 
@@ -76,7 +76,8 @@ impl WeightsFile {
             let (_, header) = SafeTensors::read_metadata(&bytes)?;
             let note = header.metadata().as_ref().and_then(|entries| entries.get(NOTE).cloned());
             let tensors = SafeTensors::deserialize(&bytes)?;
-            let tensors = tensors.iter().map(|(name, view)| Ok((name.to_owned(), stored(name, &view)?)));
+            let tensors =
+                tensors.iter().map(|(name, view)| Ok((name.to_owned(), stored(name, &view)?)));
             let tensors = tensors.collect::<Result<_, WeightsProblem>>()?;
             Ok(WeightsFile { path: path.to_owned(), tensors, note })
         };
@@ -91,16 +92,17 @@ impl WeightsFile {
         let specs = network.tensors();
         let name = || network.name.clone();
         let checked = || {
-            if let Some(foreign) = self.tensors.keys().find(|n| specs.iter().all(|s| s.name != **n)) {
+            if let Some(foreign) = self.tensors.keys().find(|n| specs.iter().all(|s| s.name != **n))
+            {
                 let (name, network) = (foreign.clone(), name());
                 return Err(WeightsProblem::Foreign { name, network });
             }
-            specs.iter().map(|spec| self.checked(spec, name)).collect()
+            specs.iter().map(|spec| self.tensor(spec, name)).collect()
         };
         checked().map_err(|problem| WeightsError { path: self.path.clone(), problem })
     }
 
-    fn checked(
+    fn tensor(
         &self,
         spec: &TensorSpec,
         network: impl Fn() -> String,
@@ -124,20 +126,17 @@ impl WeightsFile {
     }
 }
 
-/// For export: each tensor as the network asks for it.
 impl Weights for WeightsFile {
-    fn tensor(&self, spec: &TensorSpec) -> Result<Cow<'_, [f32]>, models::WeightsError> {
-        let TensorSpec { name, dims: expected, .. } = spec;
-        let name = || name.clone();
-        match self.tensors.get(&spec.name) {
-            None => Err(models::WeightsError::Missing { name: name() }),
-            Some(Stored { dims, values }) if dims == expected => Ok(values.into()),
-            Some(Stored { dims, .. }) => Err(models::WeightsError::Shape {
-                name: name(),
-                expected: expected.clone(),
-                found: dims.clone(),
-            }),
+    fn tensor(&self, spec: &TensorSpec) -> Result<Cow<'_, [f32]>, LookupError> {
+        let name = || spec.name.clone();
+        let Some(Stored { dims, values }) = self.tensors.get(&spec.name) else {
+            return Err(LookupError::Missing { name: name() });
+        };
+        if *dims != spec.dims {
+            let (expected, found) = (spec.dims.clone(), dims.clone());
+            return Err(LookupError::Shape { name: name(), expected, found });
         }
+        Ok(Cow::Borrowed(values))
     }
 }
 
@@ -159,7 +158,9 @@ pub fn write<'a>(
             .collect();
         let views = bytes
             .iter()
-            .map(|(name, dims, bytes)| Ok((*name, TensorView::new(Dtype::F32, dims.to_vec(), bytes)?)))
+            .map(|(name, dims, bytes)| {
+                Ok((*name, TensorView::new(Dtype::F32, dims.to_vec(), bytes)?))
+            })
             .collect::<Result<Vec<_>, SafeTensorError>>()?;
         // A single entry: several would be written in an order that changes from run to run.
         let file = safetensors::serialize(views, Some(HashMap::from([(NOTE.into(), note)])))?;

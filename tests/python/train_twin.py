@@ -2,7 +2,7 @@
 
     train_twin.py NETWORK.json [--images N] [--batch B] [--epochs E] [--threads T] [--layout auto|nchw|nhwc]
 
-NETWORK.json is what `pearl::worker::layers::json` yields. The twin is plain eager PyTorch: torch.nn
+NETWORK.json is what `pearl arch show NETWORK --json` prints. The twin is plain eager PyTorch: torch.nn
 modules, torch.optim.SGD with Nesterov momentum, cross-entropy, the batch taken out of a tensor by a
 shuffled index. Of the two memory layouts it takes the one that is faster here, unless told. Prints one
 JSON document.

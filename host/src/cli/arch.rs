@@ -17,6 +17,7 @@ use super::network::{Named, NetworkArgs, parse_input};
 use super::terminal::{print_json, print_line};
 use crate::exit::{Classify, Kind};
 use crate::weights::replace_file;
+use crate::worker::layers::nodes;
 
 /// Sample architectures of a space, or show one
 #[derive(Subcommand)]
@@ -130,6 +131,7 @@ fn document(id: Option<ArchId>, network: &Network) -> Value {
         "macs": costs.macs,
         "activation_bytes": costs.activation_bytes,
         "layers": layers,
+        "nodes": nodes(network),
     })
 }
 

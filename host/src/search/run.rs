@@ -155,12 +155,13 @@ impl Run<'_> {
 
     fn sample(&mut self) -> anyhow::Result<Candidate> {
         let sample = self.controller.sample()?;
-        let architecture = self.space.architecture(sample.choices)?;
+        // The canonical architecture may differ from what the policy said, which is what it learns from.
+        let architecture = self.space.architecture(sample.choices.clone())?;
         let costs = self.space.decode(&architecture)?.costs();
         let candidate = Candidate {
             index: self.candidates.len(),
             arch_id: architecture.id().to_string(),
-            choices: architecture.choices,
+            choices: sample.choices,
             repeats: None,
             log_prob: sample.log_prob,
             params: costs.params,

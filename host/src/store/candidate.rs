@@ -83,6 +83,7 @@ pub struct Candidate {
     /// From 0, in the order of sampling.
     pub index: usize,
     pub arch_id: String,
+    /// As the policy sampled them; the architecture's own may be a simpler form of the same network.
     pub choices: Vec<usize>,
     /// The earlier candidate of the same architecture, whose numbers this one takes over.
     pub repeats: Option<usize>,

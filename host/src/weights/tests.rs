@@ -13,7 +13,9 @@ fn values(spec: &TensorSpec, shift: usize) -> Vec<f32> {
 }
 
 /// Writes the network's tensors but for what `change` does to them.
-fn written(change: impl Fn(&mut Vec<(String, Vec<usize>, Vec<f32>)>)) -> (tempfile::TempDir, PathBuf) {
+fn written(
+    change: impl Fn(&mut Vec<(String, Vec<usize>, Vec<f32>)>),
+) -> (tempfile::TempDir, PathBuf) {
     let specs = network().tensors();
     let mut tensors: Vec<_> = specs
         .iter()
@@ -35,6 +37,13 @@ fn what_was_written_is_read_in_the_networks_order() {
     let specs = network().tensors();
     let expected: Vec<_> = specs.iter().enumerate().map(|(i, spec)| values(spec, i)).collect();
     assert_eq!(file.of_network(&network()).unwrap(), expected);
+    for (spec, expected) in specs.iter().zip(&expected) {
+        assert_eq!(Weights::tensor(&file, spec).unwrap(), &expected[..]);
+    }
+    let absent = TensorSpec { name: "absent".into(), ..specs[0].clone() };
+    assert!(matches!(Weights::tensor(&file, &absent), Err(LookupError::Missing { .. })));
+    let reshaped = TensorSpec { dims: vec![1], ..specs[0].clone() };
+    assert!(matches!(Weights::tensor(&file, &reshaped), Err(LookupError::Shape { .. })));
 }
 
 #[test]
@@ -48,7 +57,10 @@ fn weights_of_another_network_are_refused_with_file_and_tensor() {
     type Change = fn(&mut Vec<(String, Vec<usize>, Vec<f32>)>);
     let cases: [(Change, &str); 4] = [
         (|tensors| drop(tensors.remove(0)), "is missing"),
-        (|tensors| tensors.push(("other.weight".into(), vec![1], vec![1.0])), "belongs to no layer"),
+        (
+            |tensors| tensors.push(("other.weight".into(), vec![1], vec![1.0])),
+            "belongs to no layer",
+        ),
         (|tensors| tensors[0].1.swap(0, 1), "needs"),
         (|tensors| tensors[2].2[0] = f32::NAN, "not finite"),
     ];
@@ -67,7 +79,8 @@ fn files_that_are_no_weights_are_refused_with_their_name() {
     let whole = fs::read(&path).unwrap();
     let mut huge_header = whole.clone();
     huge_header[..8].copy_from_slice(&u64::MAX.to_le_bytes());
-    let cases = [vec![], b"PK\x03\x04 a zip".to_vec(), whole[..whole.len() - 1].to_vec(), huge_header];
+    let cases =
+        [vec![], b"PK\x03\x04 a zip".to_vec(), whole[..whole.len() - 1].to_vec(), huge_header];
     for bytes in cases {
         fs::write(&path, bytes).unwrap();
         let message = WeightsFile::read(&path).unwrap_err().to_string();

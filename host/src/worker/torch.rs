@@ -19,9 +19,9 @@ mod process;
 mod requests;
 mod schedule;
 mod teacher;
+mod torch_device;
 #[cfg(test)]
 mod toy;
-mod torch_device;
 mod train;
 
 pub use process::run;

@@ -33,7 +33,10 @@ pub fn check(recipe: &Recipe, loss: &Loss) -> Result<(), WorkerError> {
     let mut wrong = vec![
         ((1..=100_000).contains(&epochs), format!("{epochs} epochs")),
         ((2..=65_536).contains(&batch), format!("batches of {batch}")),
-        (learning_rate.is_finite() && learning_rate > 0.0, format!("learning rate {learning_rate}")),
+        (
+            learning_rate.is_finite() && learning_rate > 0.0,
+            format!("learning rate {learning_rate}"),
+        ),
         ((0.0..1.0).contains(&momentum), format!("momentum {momentum}")),
         (weight_decay.is_finite() && weight_decay >= 0.0, format!("weight decay {weight_decay}")),
     ];
@@ -47,4 +50,3 @@ pub fn check(recipe: &Recipe, loss: &Loss) -> Result<(), WorkerError> {
         Some((_, what)) => Err(WorkerError::Request(format!("{what} make no recipe"))),
     }
 }
-

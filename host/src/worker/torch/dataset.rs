@@ -12,11 +12,11 @@ use pearl_models::network::ImageShape;
 use sha2::{Digest, Sha256};
 use tch::{Kind, TchError, Tensor};
 
-use crate::worker::idx::{IdxError, Images, read_images, read_labels};
 use super::parameters::signed;
-use crate::worker::protocol::{Accuracy, DataReport, DataSource, Split};
 use super::torch_device::TorchDevice;
 use crate::data::{DataError, DataFile};
+use crate::worker::idx::{IdxError, Images, read_images, read_labels};
+use crate::worker::protocol::{Accuracy, DataReport, DataSource, Split};
 
 pub struct Dataset {
     pub name: String,
@@ -109,8 +109,9 @@ impl Dataset {
             hash.update(labels);
         }
         let part = |path: PathBuf, images: &Images, labels: &[u8]| {
-            Part::new(images, labels, &normalisation, device).map_err(|error| {
-                DatasetError::Torch { path, message: super::error::first_line(&error) }
+            Part::new(images, labels, &normalisation, device).map_err(|error| DatasetError::Torch {
+                path,
+                message: super::error::first_line(&error),
             })
         };
         Ok(Dataset {
@@ -237,7 +238,9 @@ fn classes(path: &Path, labels: &[u8]) -> Result<usize, DatasetError> {
     let label = labels.iter().max().copied().unwrap_or(0);
     let path = || path.to_owned();
     match present.iter().position(|present| !present) {
-        Some(gap) if gap < usize::from(label) => Err(DatasetError::Gap { path: path(), label, gap }),
+        Some(gap) if gap < usize::from(label) => {
+            Err(DatasetError::Gap { path: path(), label, gap })
+        }
         _ if label == 0 => Err(DatasetError::OneClass { path: path() }),
         _ => Ok(usize::from(label) + 1),
     }

@@ -14,7 +14,10 @@ use crate::weights::WeightsFile;
 use crate::worker::protocol::{ForwardReport, ForwardRequest};
 
 /// Logits of given inputs, by a network with the weights of a file.
-pub fn forward(request: &ForwardRequest, device: TorchDevice) -> Result<ForwardReport, WorkerError> {
+pub fn forward(
+    request: &ForwardRequest,
+    device: TorchDevice,
+) -> Result<ForwardReport, WorkerError> {
     let network = network(&request.network)?;
     let TensorData { dims, values } = &request.input;
     let input = network.input;
@@ -32,11 +35,9 @@ pub fn forward(request: &ForwardRequest, device: TorchDevice) -> Result<ForwardR
     let mut module = Module::new(network, device)?;
     module.parameters_mut().fill(&weights)?;
     let _guard = tch::no_grad_guard();
-    let images = Tensor::f_from_slice(values)?
-        .f_reshape(&signed(dims)[..])?
-        .f_to_device(device.device())?;
+    let images =
+        Tensor::f_from_slice(values)?.f_reshape(&signed(dims)[..])?.f_to_device(device.device())?;
     let logits = module.forward(&images, Phase::Evaluation)?;
     let dims = logits.size().iter().map(|&dim| dim.unsigned_abs() as usize).collect();
     Ok(ForwardReport { logits: TensorData { dims, values: numbers(&logits)? } })
 }
-

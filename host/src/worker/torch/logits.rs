@@ -99,21 +99,13 @@ pub fn ensure(
     }
     let teacher = Teacher::load(source, data, device)?;
     let values = compute(&teacher, data, split, report)?;
-    let judged = accuracy(&data.holdout(split)?, |images| {
-        teacher.logits(images).map_err(WorkerError::from)
-    });
+    let judged =
+        accuracy(&data.holdout(split)?, |images| teacher.logits(images).map_err(WorkerError::from));
     let accuracy =
         judged?.ok_or_else(|| TeacherError::NotFinite { path: source.file().to_owned() })?;
-    let note = Note {
-        format: FORMAT.into(),
-        key: key.clone(),
-        sha256: sha256(&values),
-        accuracy,
-    };
-    let note = serde_json::to_string(&note).map_err(|error| WorkerError::Write {
-        path: path.clone(),
-        source: error.into(),
-    })?;
+    let note = Note { format: FORMAT.into(), key: key.clone(), sha256: sha256(&values), accuracy };
+    let note = serde_json::to_string(&note)
+        .map_err(|error| WorkerError::Write { path: path.clone(), source: error.into() })?;
     weights::write(&path, [(TENSOR, &dims[..], &values[..])], note)?;
     let logits = tensor(&values, &dims, device)?;
     Ok((TeacherLogits { key, logits, accuracy }, Origin::Computed))
@@ -147,7 +139,10 @@ fn compute(
 
 fn tensor(values: &[f32], dims: &[usize], device: TorchDevice) -> Result<Tensor, TchError> {
     let dims = signed(dims);
-    Tensor::f_from_slice(values)?.f_reshape(&dims[..])?.f_to_device(device.device())?.f_to_kind(Kind::Float)
+    Tensor::f_from_slice(values)?
+        .f_reshape(&dims[..])?
+        .f_to_device(device.device())?
+        .f_to_kind(Kind::Float)
 }
 
 /// The numbers of a file, or why they are not believed.

@@ -61,8 +61,7 @@ mod tests {
         let z = [[0.5, -1.0, 2.0], [1.5, 0.25, -0.75]];
         let (labels, rows) = ([2i64, 1], [3i64, 0]);
         // Two views of two images.
-        let teacher =
-            [[3.0, 1.0, -2.0], [0.0, 0.5, 1.0], [9.0, 9.0, 9.0], [-1.0, 4.0, 0.5]];
+        let teacher = [[3.0, 1.0, -2.0], [0.0, 0.5, 1.0], [9.0, 9.0, 9.0], [-1.0, 4.0, 0.5]];
         let (alpha, temperature) = (0.7, 2.5);
 
         let one_hot = |label: i64| std::array::from_fn::<_, 3, _>(|i| f64::from(i as i64 == label));

@@ -3,7 +3,7 @@
 //! **Invariant:** computes what the graph says and nothing beside it; in evaluation nothing changes,
 //! in training only the running statistics.
 
-use pearl_models::network::{Activation, Network, Node, Op};
+use pearl_models::network::{Activation, Network, Node, NodeId, Op};
 use tch::{TchError, Tensor};
 
 use super::parameters::Parameters;
@@ -156,7 +156,7 @@ impl Module {
 
     /// Whether an activation may take the place of its input: nobody else reads it, and the layer
     /// that made it does not need it to go back.
-    fn overwritable(&self, input: pearl_models::network::NodeId) -> bool {
+    fn overwritable(&self, input: NodeId) -> bool {
         let made_afresh = matches!(
             self.network.node(input).op,
             Op::Conv { .. } | Op::BatchNorm { .. } | Op::Linear { .. } | Op::Add

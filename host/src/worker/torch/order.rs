@@ -53,14 +53,7 @@ mod tests {
     use super::*;
 
     fn recipe(flip: bool) -> Recipe {
-        Recipe {
-            epochs: 1,
-            batch: 10,
-            learning_rate: 0.1,
-            momentum: 0.9,
-            weight_decay: 0.0,
-            flip,
-        }
+        Recipe { epochs: 1, batch: 10, learning_rate: 0.1, momentum: 0.9, weight_decay: 0.0, flip }
     }
 
     #[test]

@@ -13,9 +13,9 @@ use pearl_agent::wire::{Failure, PROTOCOL};
 use super::checks::{check, fits, network};
 use super::dataset::{Dataset, Part, Stamp};
 use super::error::WorkerError;
+use super::forward::forward;
 use super::logits::{self, TeacherLogits};
 use super::loss::SoftTargets;
-use super::forward::forward;
 use super::module::Module;
 use super::torch_device::TorchDevice;
 use super::train::{Job, Trained, judge, train};
@@ -63,7 +63,9 @@ impl Worker {
         let device = self.device.ok_or(WorkerError::NoHello)?;
         match request {
             WorkerRequest::Hello { .. } => Err(WorkerError::NoHello),
-            WorkerRequest::Data(source) => Ok(WorkerDone::Data(self.data(&source, device)?.report())),
+            WorkerRequest::Data(source) => {
+                Ok(WorkerDone::Data(self.data(&source, device)?.report()))
+            }
             WorkerRequest::Teach(request) => {
                 self.teach(&request, device, report).map(WorkerDone::Teach)
             }
@@ -242,7 +244,8 @@ fn save(module: &Module, data: &Dataset, path: &std::path::Path) -> Result<(), W
             "deviation": data.normalisation.deviation,
         },
     });
-    let tensors = tensors.iter().map(|(spec, values)| (&spec.name[..], &spec.dims[..], &values[..]));
+    let tensors =
+        tensors.iter().map(|(spec, values)| (&spec.name[..], &spec.dims[..], &values[..]));
     Ok(weights::write(path, tensors, note.to_string())?)
 }
 

@@ -16,9 +16,9 @@ use super::dataset::{Dataset, hex};
 use super::error::first_line;
 use super::evaluate::all_finite;
 use super::module::{Module, Phase};
-use crate::worker::protocol::TeacherSource;
 use super::torch_device::TorchDevice;
 use crate::weights::{WeightsError, WeightsFile};
+use crate::worker::protocol::TeacherSource;
 
 pub struct Teacher {
     path: PathBuf,

@@ -42,7 +42,8 @@ impl Toy {
         ];
         for (count, images, labels) in parts {
             let classes: Vec<u8> = (0..count).map(|i| (i % CLASSES) as u8).collect();
-            let pixels: Vec<u8> = classes.iter().flat_map(|&class| image(class, &mut rng)).collect();
+            let pixels: Vec<u8> =
+                classes.iter().flat_map(|&class| image(class, &mut rng)).collect();
             let side = INPUT.height as u32;
             write_idx(&folder.path().join(images.stem()), &[count as u32, side, side], &pixels);
             write_idx(&folder.path().join(labels.stem()), &[count as u32], &classes);
@@ -76,14 +77,7 @@ pub fn write_idx(path: &Path, dims: &[u32], values: &[u8]) {
 }
 
 pub fn recipe(epochs: usize) -> Recipe {
-    Recipe {
-        epochs,
-        batch: 16,
-        learning_rate: 0.1,
-        momentum: 0.9,
-        weight_decay: 1e-4,
-        flip: true,
-    }
+    Recipe { epochs, batch: 16, learning_rate: 0.1, momentum: 0.9, weight_decay: 1e-4, flip: true }
 }
 
 /// A network that drops out.

@@ -15,9 +15,9 @@ use super::loss::{SoftTargets, loss};
 use super::module::{Module, Phase};
 use super::optimizer::Sgd;
 use super::order::{Batches, Epoch};
-use crate::worker::protocol::{Accuracy, Recipe, Split, TrainProgress, TrainSeeds};
 use super::schedule::OneCycle;
 use super::torch_device::TorchDevice;
+use crate::worker::protocol::{Accuracy, Recipe, Split, TrainProgress, TrainSeeds};
 
 /// Least time between two lines of progress.
 pub const PROGRESS: Duration = Duration::from_millis(250);
@@ -134,7 +134,10 @@ impl Run {
             let sum = pending.take()?;
             if !sum.is_finite() {
                 let name = if sum.is_nan() { "not a number" } else { "infinite" };
-                return Ok(Some(format!("the loss was {name} by step {} of {}", done.step, self.steps)));
+                return Ok(Some(format!(
+                    "the loss was {name} by step {} of {}",
+                    done.step, self.steps
+                )));
             }
             epoch_sum += sum;
             since_report += sum;

@@ -117,8 +117,7 @@ fn a_cache_that_cannot_be_written_is_refused_with_its_path() {
     let mut case = Case::new();
     case.cache = case.source.file().join("cache");
     let Case { data, source, cache, .. } = &case;
-    let ensured =
-        ensure(case.key(), source, data, SPLIT, cache, TorchDevice::CPU, &mut |_| Ok(()));
+    let ensured = ensure(case.key(), source, data, SPLIT, cache, TorchDevice::CPU, &mut |_| Ok(()));
     let message = ensured.unwrap_err().to_string();
     assert!(message.contains("teacher.safetensors/cache/"), "{message}");
     assert!(message.contains("cannot be written"), "{message}");

@@ -105,9 +105,9 @@ fn evaluation_changes_nothing_and_training_only_the_running_statistics() {
     let module = module();
     let before = module.parameters().values().unwrap();
     let x = images(&every_op(), 5);
-    module.forward(&x, Phase::Evaluation).unwrap();
+    let _ = module.forward(&x, Phase::Evaluation).unwrap();
     assert_eq!(module.parameters().values().unwrap(), before);
-    module.forward(&x, Phase::Training).unwrap();
+    let _ = module.forward(&x, Phase::Training).unwrap();
     for ((spec, new), (_, old)) in module.parameters().values().unwrap().iter().zip(&before) {
         let running = spec.name.contains(".running_");
         assert_eq!(new != old, running, "{}", spec.name);
@@ -119,10 +119,12 @@ fn every_parameter_has_the_gradient_of_its_difference_quotient() {
     let module = module();
     let x = images(&every_op(), 4);
     // Evaluation, where neither drop-out nor batch statistics make the quotient noisy.
-    let loss = |module: &Module| module.forward(&x, Phase::Evaluation).unwrap().square().sum(Kind::Float);
+    let loss =
+        |module: &Module| module.forward(&x, Phase::Evaluation).unwrap().square().sum(Kind::Float);
     let gradient = numbers(&module.parameters().gradient(&loss(&module)).unwrap()).unwrap();
     let flat = module.parameters().flat().shallow_clone();
-    let direction = (Tensor::arange(flat.numel() as i64, (Kind::Float, tch::Device::Cpu)) * 1.3).cos();
+    let direction =
+        (Tensor::arange(flat.numel() as i64, (Kind::Float, tch::Device::Cpu)) * 1.3).cos();
     let slope: f64 =
         gradient.iter().zip(numbers(&direction).unwrap()).map(|(g, d)| f64::from(g * d)).sum();
     let moved = |step: f64| {
@@ -148,7 +150,8 @@ fn weights_survive_the_way_into_a_module_and_out_of_it() {
     second.parameters_mut().fill(&values).unwrap();
     assert_eq!(second.parameters().values().unwrap(), first.parameters().values().unwrap());
     let x = images(&every_op(), 2);
-    let logits = |module: &Module| numbers(&module.forward(&x, Phase::Evaluation).unwrap()).unwrap();
+    let logits =
+        |module: &Module| numbers(&module.forward(&x, Phase::Evaluation).unwrap()).unwrap();
     assert_eq!(logits(&first), logits(&second));
 }
 

@@ -18,7 +18,8 @@ fn steps_equal_the_formula_and_only_weights_decay() {
         .sum();
     assert_eq!(decaying, weights);
 
-    let read = |module: &Module| crate::worker::torch::parameters::numbers(module.parameters().flat());
+    let read =
+        |module: &Module| crate::worker::torch::parameters::numbers(module.parameters().flat());
     let mut expected: Vec<f64> = read(&module).unwrap().into_iter().map(f64::from).collect();
     let mut velocity = vec![0.0; n];
     for (step, rate) in [0.1, 0.05, 0.2].into_iter().enumerate() {

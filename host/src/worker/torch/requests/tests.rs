@@ -138,7 +138,10 @@ fn a_student_is_trained_from_a_teacher_trained_before_and_its_weights_are_used()
     assert_eq!((report.time.images, report.epoch_loss.len()), (48 * 20, 20));
     let Ok(WorkerDone::Teach(first)) = &answers[2] else { panic!("{:?}", answers[2]) };
     assert!(first.computed);
-    assert_eq!(first.accuracy, report.holdout, "the teacher that was trained is the one that teaches");
+    assert_eq!(
+        first.accuracy, report.holdout,
+        "the teacher that was trained is the one that teaches"
+    );
     assert!(matches!(&answers[3], Ok(WorkerDone::Teach(again)) if !again.computed));
     assert_eq!(trained(&answers[4]).diverged, None);
     let Ok(WorkerDone::Forward(forward)) = &answers[5] else { panic!("{:?}", answers[5]) };
@@ -169,11 +172,8 @@ fn requests_that_make_no_sense_are_refused_and_the_worker_goes_on() {
         change(&mut recipe);
         TrainRequest { recipe, ..good() }
     };
-    let reference = |name: &str, classes| NetworkSource::Reference {
-        name: name.into(),
-        input: INPUT,
-        classes,
-    };
+    let reference =
+        |name: &str, classes| NetworkSource::Reference { name: name.into(), input: INPUT, classes };
     let soft = |temperature| Loss::Distillation {
         teacher: TeacherSource::TorchScript { file: toy.folder.path().join("absent.pt") },
         cache: toy.folder.path().join("cache"),

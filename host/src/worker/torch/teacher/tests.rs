@@ -25,7 +25,8 @@ fn script_file(folder: &Path, input: ImageShape, body: fn(&Tensor) -> Tensor) ->
     let dims = [2, input.channels as i64, input.height as i64, input.width as i64];
     let example = Tensor::ones(dims, (Kind::Float, Device::Cpu));
     let mut closure = |inputs: &[Tensor]| vec![body(&inputs[0])];
-    let module = CModule::create_by_tracing("Teacher", "forward", &[example], &mut closure).unwrap();
+    let module =
+        CModule::create_by_tracing("Teacher", "forward", &[example], &mut closure).unwrap();
     let path = folder.join("teacher.pt");
     module.save(&path).unwrap();
     path
@@ -52,7 +53,8 @@ fn a_torch_script_teacher_gives_what_its_module_says() {
     let data = toy.read();
     let source = TeacherSource::TorchScript { file };
     let teacher = Teacher::load(&source, &data, TorchDevice::CPU).unwrap();
-    let (found, expected) = (teacher.logits(&data.train.images).unwrap(), rows(&data.train.images, 3));
+    let (found, expected) =
+        (teacher.logits(&data.train.images).unwrap(), rows(&data.train.images, 3));
     assert_eq!(found, expected);
 }
 
@@ -68,7 +70,10 @@ fn unfit_teachers_are_refused_with_their_file() {
     let cases: [(Make, &str); 11] = [
         (|f| native(NATIVE, native_file(f, 5)), "has 5 classes, the data has 3"),
         (|f| script(script_file(f, INPUT, |x| rows(x, 4))), "has 4 classes, the data has 3"),
-        (|f| script(script_file(f, INPUT, |x| rows(x, 3) / 0.0 * 0.0)), "its logits are not finite"),
+        (
+            |f| script(script_file(f, INPUT, |x| rows(x, 3) / 0.0 * 0.0)),
+            "its logits are not finite",
+        ),
         (|f| script(script_file(f, INPUT, |x| x * 2.0)), "answers [2, 1, 8, 8] to 2 images"),
         (
             |f| {
@@ -117,7 +122,10 @@ fn unfit_teachers_are_refused_with_their_file() {
         assert!(message.starts_with("teacher"), "{message}");
         assert!(!message.contains('\n'), "{message}");
         if !expected.contains("unknown") {
-            assert!(message.contains("teacher.pt") || message.contains("teacher.safetensors"), "{message}");
+            assert!(
+                message.contains("teacher.pt") || message.contains("teacher.safetensors"),
+                "{message}"
+            );
         }
     }
 }
@@ -126,10 +134,8 @@ fn unfit_teachers_are_refused_with_their_file() {
 fn the_hash_is_that_of_content_and_network() {
     let folder = tempfile::tempdir().unwrap();
     let weights = folder.path().join("w");
-    let source = |network: &str| TeacherSource::Native {
-        network: network.into(),
-        weights: weights.clone(),
-    };
+    let source =
+        |network: &str| TeacherSource::Native { network: network.into(), weights: weights.clone() };
     assert!(source("a").hash().unwrap_err().to_string().contains("/w: cannot be read"));
     fs::write(&weights, b"one").unwrap();
     let first = source("a").hash().unwrap();

@@ -60,7 +60,8 @@ fn flips_reach_the_network_as_mirrored_images_with_their_own_soft_targets() {
     let trained = train(job, TorchDevice::CPU, &mut |_| Ok(())).unwrap();
     let answer = |images: &Tensor| {
         let logits = trained.module.forward(images, Phase::Evaluation).unwrap();
-        let chosen = logits.log_softmax(-1, Kind::Float).mean_dim([0i64].as_slice(), false, Kind::Float);
+        let chosen =
+            logits.log_softmax(-1, Kind::Float).mean_dim([0i64].as_slice(), false, Kind::Float);
         numbers(&chosen).unwrap()
     };
     let plain = answer(&data.train.images);
@@ -87,5 +88,8 @@ fn a_host_that_is_gone_ends_the_training() {
     let recipe = toy::recipe(100_000);
     let job = Job { network: toy::network(), data: &data, split, recipe, soft: None, seeds: SEEDS };
     let gone = || WorkerError::Gone(std::io::ErrorKind::BrokenPipe.into());
-    assert!(matches!(train(job, TorchDevice::CPU, &mut |_| Err(gone())), Err(WorkerError::Gone(_))));
+    assert!(matches!(
+        train(job, TorchDevice::CPU, &mut |_| Err(gone())),
+        Err(WorkerError::Gone(_))
+    ));
 }
