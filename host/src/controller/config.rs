@@ -45,7 +45,10 @@ pub enum Update {
 
 impl Update {
     /// PPO with the published clip and as many epochs as our short searches bear.
-    pub const PPO: Self = Self::Ppo { clip: 0.2, epochs: 2 };
+    pub const PPO: Self = Self::Ppo {
+        clip: 0.2,
+        epochs: 2,
+    };
 }
 
 impl Default for ControllerConfig {
@@ -53,9 +56,9 @@ impl Default for ControllerConfig {
         Self {
             update: Update::Reinforce,
             batch: 3,
-            learning_rate: 0.07,
+            learning_rate: 0.06,
             entropy_bonus: 0.01,
-            baseline_decay: 0.7,
+            baseline_decay: 0.6,
             max_grad_norm: 1.0,
             hidden: 24,
             embedding: 8,
@@ -71,7 +74,12 @@ impl ControllerConfig {
             if (lo..=hi).contains(&value) {
                 Ok(())
             } else {
-                Err(ControllerError::Config { name, value, lo, hi })
+                Err(ControllerError::Config {
+                    name,
+                    value,
+                    lo,
+                    hi,
+                })
             }
         };
         number("batch", self.batch as f64, 1.0, 4096.0)?;

@@ -62,14 +62,26 @@ impl ControllerState {
             adam_steps: self.adam.steps,
             batches: self.baseline.batches,
             rng: self.rng.clone(),
-            pending: self.pending.iter().map(|observation| observation.choices.clone()).collect(),
+            pending: self
+                .pending
+                .iter()
+                .map(|observation| observation.choices.clone())
+                .collect(),
         };
         let header = serde_json::to_vec(&header).expect("a header of integers and strings is JSON");
         let length = u32::try_from(header.len()).expect("pending choices are far fewer than 4 GiB");
-        let pending = self.pending.iter().flat_map(|observation| [observation.log_prob, observation.reward]);
-        let numbers = (self.parameters.iter().chain(&self.adam.first).chain(&self.adam.second).copied())
-            .chain([self.baseline.mean, self.baseline.variance])
-            .chain(pending);
+        let pending = self
+            .pending
+            .iter()
+            .flat_map(|observation| [observation.log_prob, observation.reward]);
+        let numbers = (self
+            .parameters
+            .iter()
+            .chain(&self.adam.first)
+            .chain(&self.adam.second)
+            .copied())
+        .chain([self.baseline.mean, self.baseline.variance])
+        .chain(pending);
         let mut bytes = length.to_le_bytes().to_vec();
         bytes.extend(header);
         bytes.extend(numbers.flat_map(f64::to_le_bytes));
@@ -84,13 +96,18 @@ impl ControllerState {
         let (length, rest) = bytes.split_first_chunk::<4>().ok_or_else(truncated)?;
         let length = u32::from_le_bytes(*length) as usize;
         if length > LONGEST_HEADER {
-            return Err(refuse(format!("a header of {length} bytes, at most {LONGEST_HEADER} are expected")));
+            return Err(refuse(format!(
+                "a header of {length} bytes, at most {LONGEST_HEADER} are expected"
+            )));
         }
         let (header, blob) = rest.split_at_checked(length).ok_or_else(truncated)?;
-        let Format { format } =
-            serde_json::from_slice(header).map_err(|error| refuse(format!("no header: {error}")))?;
+        let Format { format } = serde_json::from_slice(header)
+            .map_err(|error| refuse(format!("no header: {error}")))?;
         if format != FORMAT {
-            return Err(ControllerError::Format { found: format, known: FORMAT });
+            return Err(ControllerError::Format {
+                found: format,
+                known: FORMAT,
+            });
         }
         let header: Header =
             serde_json::from_slice(header).map_err(|error| refuse(format!("header: {error}")))?;
@@ -102,10 +119,17 @@ impl ControllerState {
         let count = header.shape.parameters();
         let expected = NUMBER * (3 * count + 2 + 2 * header.pending.len());
         if blob.len() != expected {
-            return Err(refuse(format!("{} bytes of numbers where {expected} are expected", blob.len())));
+            return Err(refuse(format!(
+                "{} bytes of numbers where {expected} are expected",
+                blob.len()
+            )));
         }
-        let numbers: Vec<f64> =
-            blob.as_chunks::<NUMBER>().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
+        let numbers: Vec<f64> = blob
+            .as_chunks::<NUMBER>()
+            .0
+            .iter()
+            .map(|bytes| f64::from_le_bytes(*bytes))
+            .collect();
         if let Some(at) = numbers.iter().position(|number| !number.is_finite()) {
             return Err(refuse(format!("number {at} is {}", numbers[at])));
         }
@@ -121,11 +145,23 @@ impl ControllerState {
         Ok(Self {
             shape: header.shape,
             parameters: parameters.to_vec(),
-            adam: Adam { first: first.to_vec(), second: second.to_vec(), steps: header.adam_steps },
-            baseline: Baseline { mean, variance, batches: header.batches },
+            adam: Adam {
+                first: first.to_vec(),
+                second: second.to_vec(),
+                steps: header.adam_steps,
+            },
+            baseline: Baseline {
+                mean,
+                variance,
+                batches: header.batches,
+            },
             rng: header.rng,
             pending: pending
-                .map(|(choices, &[log_prob, reward])| Observation { choices, log_prob, reward })
+                .map(|(choices, &[log_prob, reward])| Observation {
+                    choices,
+                    log_prob,
+                    reward,
+                })
                 .collect(),
         })
     }
@@ -136,15 +172,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::controller::{Controller, ControllerConfig};
+    use crate::controller::{Controller, ControllerConfig, use_one_thread};
 
     /// After some updates, with observations pending.
     fn state() -> ControllerState {
-        let config = ControllerConfig { hidden: 3, embedding: 2, ..ControllerConfig::default() };
+        use_one_thread();
+        let config = ControllerConfig {
+            hidden: 3,
+            embedding: 2,
+            ..ControllerConfig::default()
+        };
         let mut controller = Controller::new(&[2, 3, 4], config, 7).unwrap();
         for reward in [0.1, 0.2, 0.7 / 3.0, f64::MIN_POSITIVE, 1e-300] {
             let sample = controller.sample().unwrap();
-            controller.observe(&sample.choices, sample.log_prob, reward).unwrap();
+            controller
+                .observe(&sample.choices, sample.log_prob, reward)
+                .unwrap();
         }
         controller.state().clone()
     }
@@ -153,14 +196,20 @@ mod tests {
     fn a_state_survives_its_bytes() {
         let state = state();
         assert_eq!((state.updates(), state.pending.len()), (1, 2));
-        assert_eq!(ControllerState::from_bytes(&state.to_bytes()).unwrap(), state);
+        assert_eq!(
+            ControllerState::from_bytes(&state.to_bytes()).unwrap(),
+            state
+        );
     }
 
     #[test]
     fn a_truncated_or_longer_state_is_refused() {
         let bytes = state().to_bytes();
         for length in 0..bytes.len() {
-            assert!(ControllerState::from_bytes(&bytes[..length]).is_err(), "{length} bytes");
+            assert!(
+                ControllerState::from_bytes(&bytes[..length]).is_err(),
+                "{length} bytes"
+            );
         }
         assert!(ControllerState::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
     }
@@ -172,20 +221,43 @@ mod tests {
         let header = std::str::from_utf8(&bytes[4..end]).unwrap();
         assert!(header.contains(from), "{header}");
         let header = header.replacen(from, to, 1);
-        let changed = [&(header.len() as u32).to_le_bytes(), header.as_bytes(), &bytes[end..]].concat();
-        ControllerState::from_bytes(&changed).unwrap_err().to_string()
+        let changed = [
+            &(header.len() as u32).to_le_bytes(),
+            header.as_bytes(),
+            &bytes[end..],
+        ]
+        .concat();
+        ControllerState::from_bytes(&changed)
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
     fn a_header_that_does_not_fit_is_refused_by_name() {
         for (from, to, says) in [
-            ("controller/1\"", "controller/2\"", "format 'pearl.controller/2' is not 'pearl.controller/1'"),
+            (
+                "controller/1\"",
+                "controller/2\"",
+                "format 'pearl.controller/2' is not 'pearl.controller/1'",
+            ),
             ("[2,3,4]", "[2,3,5]", "bytes of numbers where"),
             ("[2,3,4]", "[2,3,0]", "decision 2, which has no choices"),
-            ("[2,3,4]", "[2,3,18446744073709551615]", "parameters, at most"),
+            (
+                "[2,3,4]",
+                "[2,3,18446744073709551615]",
+                "parameters, at most",
+            ),
             ("[2,3,4]", "[2,3]", "3 choices given for 2 decisions"),
-            ("\"hidden\":3", "\"hidden\":18446744073709551615", "hidden 18446744073709551615"),
-            ("\"pending\":[[", "\"pending\":[[9,", "4 choices given for 3 decisions"),
+            (
+                "\"hidden\":3",
+                "\"hidden\":18446744073709551615",
+                "hidden 18446744073709551615",
+            ),
+            (
+                "\"pending\":[[",
+                "\"pending\":[[9,",
+                "4 choices given for 3 decisions",
+            ),
             ("\"adam_steps\"", "\"steps\"", "unknown field `steps`"),
         ] {
             let error = with_header(from, to);
@@ -198,7 +270,12 @@ mod tests {
         let mut bytes = state().to_bytes();
         let end = bytes.len();
         bytes[end - 8..].copy_from_slice(&f64::NAN.to_le_bytes());
-        assert!(ControllerState::from_bytes(&bytes).unwrap_err().to_string().contains("is NaN"));
+        assert!(
+            ControllerState::from_bytes(&bytes)
+                .unwrap_err()
+                .to_string()
+                .contains("is NaN")
+        );
     }
 
     proptest! {
@@ -212,7 +289,7 @@ mod tests {
             let state = state();
             let mut bytes = state.to_bytes();
             let at = at.index(bytes.len());
-            bytes[at] ^= 1 << bit;
+            bytes[at] ^= 1u8 << bit;
             if let Ok(read) = ControllerState::from_bytes(&bytes) {
                 prop_assert_ne!(read, state);
             }
