@@ -1,1 +1,49 @@
+//! Statistics of latency samples, and the verdict on whether a measurement may be believed.
+//!
+//! A measurement is several launches (fresh processes) of many samples each. [`measurement`] turns
+//! them into an interval of the median that also covers what differs from launch to launch,
+//! [`judge`] says whether to believe it, [`percentile`] and [`Summary`] describe the samples.
+//!
+//! **Invariant:** pure functions, no clock and no files. A statistic that is claimed is never a bare
+//! number: it comes with its interval and count, or is refused. No sample is ever dropped, and no
+//! function reorders its input.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod estimate;
+mod judge;
+mod launch;
+mod measurement;
+mod median;
+mod nanos;
+mod outliers;
+mod percentile;
+mod samples;
+#[cfg(test)]
+mod simulation;
+mod summary;
+mod thresholds;
+mod verdict;
+
+pub use estimate::Estimate;
+pub use judge::judge;
+pub use launch::LaunchView;
+pub use measurement::{converged, measurement};
+pub use median::{interval_ranks, median_estimate};
+pub use nanos::Nanos;
+pub use outliers::{Outliers, outliers};
+pub use percentile::{Percentile, percentile};
+pub use samples::Samples;
+pub use summary::Summary;
+pub use thresholds::Thresholds;
+pub use verdict::{Judgement, Verdict};
+
+/// Why a statistic is refused.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum StatisticError {
+    #[error("no samples")]
+    Empty,
+    #[error("{name} needs at least {needed} samples, there are {n}")]
+    TooFew { name: String, needed: usize, n: usize },
+    #[error("a confidence of {0} does not lie between 0 and 1")]
+    Confidence(f64),
+}

@@ -6,9 +6,11 @@
 //!
 //! **Invariant:** without `engine` this crate is types and line reading alone. It knows files and
 //! tensors, never architectures. It opens no port.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod agent;
+#[cfg(feature = "engine")]
+pub mod engine;
 pub mod line;
 pub mod serve;
 pub mod wire;
-

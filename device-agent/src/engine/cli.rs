@@ -1,0 +1,52 @@
+//! The command line of `pearl-agent`.
+//!
+//! **Invariant:** stdout carries the protocol and nothing else, unless a text was asked for.
+
+use std::process::ExitCode;
+
+use super::tract;
+use super::{child, service};
+use crate::wire::PROTOCOL;
+
+const HELP: &str = "\
+Measures ONNX models on this device for `pearl`.
+
+Usage: pearl-agent [--version | --help]
+
+Without arguments it answers requests, one JSON document a line, from stdin on stdout, until stdin
+ends. `pearl` starts it; by hand:
+
+  (echo '{\"id\": 1, \"body\": {\"hello\": {\"protocol\": 1}}}'; sleep 1) | pearl-agent
+";
+
+pub fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let first = arguments.first().map(|argument| argument.to_string_lossy());
+    match (first.as_deref(), arguments.len()) {
+        (None, _) => serve(),
+        (Some("launch"), 1) => child::main(),
+        (Some("--version" | "-V"), 1) => {
+            let version = env!("CARGO_PKG_VERSION");
+            println!("pearl-agent {version} (tract {}, protocol {PROTOCOL})", tract::VERSION);
+            ExitCode::SUCCESS
+        }
+        (Some("--help" | "-h"), 1) => {
+            print!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        (Some(other), _) => {
+            eprintln!("pearl-agent: unexpected arguments from '{other}' on; see pearl-agent --help");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn serve() -> ExitCode {
+    match service::service() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pearl-agent: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

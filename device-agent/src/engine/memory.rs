@@ -1,0 +1,67 @@
+//! The memory limit of a launch.
+//!
+//! The kernel refuses what goes beyond (`RLIMIT_DATA`: memory that is written to; address space that
+//! is only reserved, as Android's allocator does by the gigabyte, does not count). The heap then
+//! ends the process with a text that the parent recognises, because an allocation that fails is
+//! otherwise a panic in one library and an abort in another.
+//!
+//! **Invariant:** an allocation that succeeds costs one comparison more than the system's own.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+/// What a process that reached its limit leaves on stderr.
+pub const OUT_OF_MEMORY: &str = "pearl-agent: no memory left within the limit";
+
+/// The system's heap, ending the process where there is no more.
+pub struct LimitedHeap;
+
+/// Limits this process, for good; core dumps of it are switched off.
+///
+/// # Errors
+/// Where the system refuses.
+pub fn limit(bytes: u64) -> std::io::Result<()> {
+    let exactly = |bytes| Rlimit { current: Some(bytes), maximum: Some(bytes) };
+    setrlimit(Resource::Core, exactly(0))?;
+    setrlimit(Resource::Data, exactly(bytes))?;
+    Ok(())
+}
+
+fn end_where_null(pointer: *mut u8) -> *mut u8 {
+    if pointer.is_null() {
+        give_up();
+    }
+    pointer
+}
+
+#[cold]
+fn give_up() -> ! {
+    // Nothing here may allocate; where even this cannot be written, the abort must do.
+    let _ = rustix::io::write(std::io::stderr(), OUT_OF_MEMORY.as_bytes());
+    std::process::abort()
+}
+
+// SAFETY: every call goes to the system's allocator with the arguments given, and what it returns is
+// handed on unchanged.
+unsafe impl GlobalAlloc for LimitedHeap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller keeps this function's own contract.
+        end_where_null(unsafe { System.alloc(layout) })
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as above.
+        end_where_null(unsafe { System.alloc_zeroed(layout) })
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: as above.
+        end_where_null(unsafe { System.realloc(pointer, layout, size) })
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}

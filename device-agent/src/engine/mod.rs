@@ -1,0 +1,106 @@
+//! What the agent does with a model: load, optimise, time, run; and the processes around it.
+//!
+//! ```text
+//! host ─ JSON Lines ─► service ─► isolation ─ one request ─► child process ─► launch | run ─► engine
+//! ```
+//!
+//! [`service`] lives as long as the host holds its stdin. Everything that touches a model happens in
+//! a fresh child process of the same executable ([`isolation`], [`child`]), so whatever a model does
+//! to its process is the failure of one request.
+//!
+//! Linux and Android: pinning, limits and the child's tie to its parent are theirs.
+//!
+//! **Invariant:** only [`tract`] names the engine's own types. The service never reads a model.
+
+pub mod child;
+pub mod cli;
+mod clock;
+mod error;
+mod input;
+pub mod isolation;
+pub mod launch;
+pub mod memory;
+mod model_file;
+mod onnx_graph;
+mod panic_guard;
+mod pinning;
+mod pipes;
+mod platform;
+mod post_mortem;
+mod procfs;
+mod run;
+mod sampler;
+mod sentinel;
+pub mod service;
+mod state;
+pub mod tract;
+mod usage;
+mod warm_up;
+
+pub use error::EngineError;
+
+use crate::agent;
+
+/// Something that runs ONNX models.
+pub trait Engine {
+    type Loaded;
+
+    fn identity(&self) -> agent::Engine;
+
+    /// Parses the bytes of an ONNX file; `model` is its name in errors.
+    ///
+    /// # Errors
+    /// Where it is no such file, or asks for what the engine does not have.
+    fn load(&self, model: &str, bytes: Vec<u8>) -> Result<Self::Loaded, EngineError>;
+
+    /// Everything that is done once before the first inference.
+    ///
+    /// # Errors
+    /// Where the engine cannot make sense of the graph.
+    fn optimise(&self, loaded: Self::Loaded) -> Result<Box<dyn Runnable>, EngineError>;
+}
+
+/// A model that is ready to run.
+pub trait Runnable {
+    fn inputs(&self) -> &[Input];
+
+    /// The values for all later inferences, one tensor for each of [`Runnable::inputs`].
+    ///
+    /// # Errors
+    /// Where a tensor does not fit its input.
+    fn set_inputs(&mut self, tensors: &[agent::TensorData]) -> Result<(), EngineError>;
+
+    /// One inference; the outputs are dropped.
+    ///
+    /// # Errors
+    /// Where the engine fails in the middle.
+    fn infer(&mut self) -> Result<(), EngineError>;
+
+    /// One inference whose outputs are kept, as 32-bit floats.
+    ///
+    /// # Errors
+    /// Where the engine fails, or an output holds a number that is not finite.
+    fn outputs(&mut self) -> Result<Vec<agent::TensorData>, EngineError>;
+}
+
+/// What a model wants to be fed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Input {
+    pub name: String,
+    pub dims: Vec<usize>,
+    pub kind: InputKind,
+}
+
+impl Input {
+    /// How many values it takes; the engine has made sure that they can be counted.
+    pub fn values(&self) -> usize {
+        self.dims.iter().product()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputKind {
+    Float,
+    /// Integers and booleans: indices and masks as often as not, so not any value will do.
+    Whole,
+}

@@ -1,0 +1,58 @@
+//! Small text files of the kernel's.
+//!
+//! **Invariant:** a file that is absent, unreadable, endless or not text is no value, never an error.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// More than any file that is read here, with hundreds of processors.
+const LONGEST: u64 = 1 << 20;
+
+/// The whole file, without white space (or the zero bytes of a device tree) at its ends.
+pub fn text(path: impl AsRef<Path>) -> Option<String> {
+    let mut text = String::new();
+    File::open(path).ok()?.take(LONGEST).read_to_string(&mut text).ok()?;
+    let trimmed = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
+    (!trimmed.is_empty()).then(|| trimmed.to_owned())
+}
+
+/// What follows `key` and a colon at the beginning of a line.
+pub fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    values(text, key).next()
+}
+
+/// The same for every line that begins so.
+pub fn values<'a>(text: &'a str, key: &str) -> impl Iterator<Item = &'a str> {
+    text.lines().filter_map(move |line| {
+        let value = line.strip_prefix(key)?.trim_start().strip_prefix(':')?.trim();
+        (!value.is_empty()).then_some(value)
+    })
+}
+
+/// Of a value such as `1234 kB`.
+pub fn kibibytes(value: &str) -> Option<u64> {
+    let count: u64 = value.strip_suffix("kB")?.trim().parse().ok()?;
+    count.checked_mul(1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_found_by_its_whole_key() {
+        let text = "MemTotalish: 1\nMemTotal:\t 2048 kB\nEmpty:\nMemTotal: 3";
+        assert_eq!(value(text, "MemTotal"), Some("2048 kB"));
+        assert_eq!(value(text, "Empty"), None);
+        assert_eq!(kibibytes("2048 kB"), Some(2048 * 1024));
+        assert_eq!(kibibytes("many kB"), None);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_no_value() {
+        for path in ["/proc/self/no-such-file", "/", "/dev/null"] {
+            assert_eq!(text(path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The engine `tract`.
+//!
+//! A model is optimised once and its plan's state is kept, so an inference here costs what it costs
+//! in tract's own bench command.
+//!
+//! **Invariant:** one thread. No panic of tract's leaves this file.
+
+use tract_onnx::pb::GraphProto;
+use tract_onnx::prelude::*;
+
+use super::error::one_line;
+use super::onnx_graph::{self, NodeLabel};
+use super::panic_guard::guarded;
+use super::{Engine, EngineError, Input, InputKind, Runnable};
+use crate::agent::{self, TensorData};
+
+/// The version of tract that is built in; a test compares it with `Cargo.lock`.
+pub const VERSION: &str = "0.23.9";
+
+pub struct Tract;
+
+/// What errors are told with: the model's name and its nodes as the file has them.
+struct Source {
+    model: String,
+    nodes: Vec<NodeLabel>,
+    outputs: Vec<String>,
+}
+
+pub struct Loaded {
+    source: Source,
+    graph: InferenceModel,
+}
+
+struct Plan {
+    source: Source,
+    inputs: Vec<Input>,
+    types: Vec<DatumType>,
+    state: TypedSimpleState,
+    values: TVec<TValue>,
+}
+
+impl Engine for Tract {
+    type Loaded = Loaded;
+
+    fn identity(&self) -> agent::Engine {
+        agent::Engine { name: "tract".into(), version: VERSION.into() }
+    }
+
+    fn load(&self, model: &str, bytes: Vec<u8>) -> Result<Loaded, EngineError> {
+        let onnx = onnx();
+        let not_onnx = |reason: &str| EngineError::Model {
+            model: model.into(),
+            reason: format!("not an ONNX file, or not all of it ({reason})"),
+        };
+        let proto = match guarded(|| onnx.proto_model_for_read(&mut bytes.as_slice())) {
+            Ok(Ok(proto)) => proto,
+            Ok(Err(error)) => return Err(not_onnx(&one_line(&error.root_cause().to_string()))),
+            Err(_) => return Err(not_onnx("its parts do not fit")),
+        };
+        drop(bytes);
+        let graph = proto.graph.as_ref().ok_or_else(|| not_onnx("it holds no graph"))?;
+        let knows = |operator: &str| onnx.op_register.0.contains_key(operator);
+        onnx_graph::check(model, graph, &format!("tract {VERSION}"), knows)?;
+        let source = Source::of(model, graph);
+        let graph = source.attempt("loaded", || onnx.model_for_proto_model(&proto))?;
+        Ok(Loaded { source, graph })
+    }
+
+    fn optimise(&self, loaded: Loaded) -> Result<Box<dyn Runnable>, EngineError> {
+        let Loaded { source, graph } = loaded;
+        let state = source.attempt("optimised", || {
+            let plan = graph.into_optimized()?.into_runnable()?;
+            plan.spawn()
+        })?;
+        let (mut inputs, mut types) = (Vec::new(), Vec::new());
+        for (index, outlet) in state.model().inputs.iter().enumerate() {
+            let name = state.model().node(outlet.node).name.clone();
+            let fact = source.attempt("optimised", || state.model().input_fact(index))?;
+            let Some(dims) = fact.shape.as_concrete() else {
+                let (model, input) = (source.model.clone(), one_line(&name));
+                let reason = format!("has dynamic shape {:?}", fact.shape);
+                return Err(EngineError::Input { model, input, reason });
+            };
+            if values_of(dims).is_none() {
+                let (model, input) = (source.model.clone(), one_line(&name));
+                let reason = format!("has more values than memory could hold: {dims:?}");
+                return Err(EngineError::Input { model, input, reason });
+            }
+            let kind =
+                if fact.datum_type.is_float() { InputKind::Float } else { InputKind::Whole };
+            inputs.push(Input { name, dims: dims.to_vec(), kind });
+            types.push(fact.datum_type);
+        }
+        Ok(Box::new(Plan { source, inputs, types, state, values: tvec!() }))
+    }
+}
+
+impl Runnable for Plan {
+    fn inputs(&self) -> &[Input] {
+        &self.inputs
+    }
+
+    fn set_inputs(&mut self, tensors: &[TensorData]) -> Result<(), EngineError> {
+        let model = &self.source.model;
+        if tensors.len() != self.inputs.len() {
+            let (given, wanted) = (tensors.len(), self.inputs.len());
+            return Err(EngineError::Request(format!("{model}: {given} inputs of {wanted} given")));
+        }
+        let mut values = tvec!();
+        for ((tensor, input), of_type) in tensors.iter().zip(&self.inputs).zip(&self.types) {
+            let name = one_line(&input.name);
+            if tensor.dims != input.dims || tensor.values.len() != input.values() {
+                let (given, wanted) = (&tensor.dims, &input.dims);
+                let count = tensor.values.len();
+                return Err(EngineError::Request(format!(
+                    "{model}: input '{name}' has shape {wanted:?}, given is {given:?} with {count} values"
+                )));
+            }
+            let value = self.source.attempt("fed", || {
+                let floats = Tensor::from_shape(&tensor.dims, &tensor.values)?;
+                Ok(floats.cast_to_dt(*of_type)?.into_owned().into_tvalue())
+            })?;
+            values.push(value);
+        }
+        self.values = values;
+        Ok(())
+    }
+
+    fn infer(&mut self) -> Result<(), EngineError> {
+        let Self { source, state, values, .. } = self;
+        source.attempt("run", || state.run(values.clone()).map(drop))
+    }
+
+    fn outputs(&mut self) -> Result<Vec<TensorData>, EngineError> {
+        let Self { source, state, values, .. } = self;
+        let tensors = source.attempt("run", || {
+            state.run(values.clone())?.iter().map(to_floats).collect::<TractResult<Vec<_>>>()
+        })?;
+        for (index, tensor) in tensors.iter().enumerate() {
+            if tensor.values.iter().any(|value| !value.is_finite()) {
+                let output = source.outputs.get(index).map_or(String::new(), |name| one_line(name));
+                let reason = "holds a number that is not finite".into();
+                return Err(EngineError::Output { model: source.model.clone(), output, reason });
+            }
+        }
+        Ok(tensors)
+    }
+}
+
+/// How many there are; `None` where no memory could hold as many of the widest type.
+fn values_of(dims: &[usize]) -> Option<usize> {
+    let count = dims.iter().try_fold(1usize, |count, dim| count.checked_mul(*dim))?;
+    (count <= isize::MAX as usize / size_of::<f64>()).then_some(count)
+}
+
+fn to_floats(value: &TValue) -> TractResult<TensorData> {
+    let floats = value.cast_to::<f32>()?;
+    let values = floats.to_plain_array_view::<f32>()?.iter().copied().collect();
+    Ok(TensorData { dims: value.shape().to_vec(), values })
+}
+
+impl Source {
+    fn of(model: &str, graph: &GraphProto) -> Self {
+        Self {
+            model: model.into(),
+            nodes: onnx_graph::labels(graph),
+            outputs: graph.output.iter().map(|output| output.name.clone()).collect(),
+        }
+    }
+
+    /// Does something with tract, and tells an error by the node that it came from.
+    fn attempt<T>(
+        &self,
+        done: &str,
+        work: impl FnOnce() -> TractResult<T>,
+    ) -> Result<T, EngineError> {
+        match guarded(work) {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(self.blame(done, &error)),
+            Err(place) => Err(self.error(format!(
+                "cannot be {done} by tract {VERSION}, which gave up at {place}"
+            ))),
+        }
+    }
+
+    fn blame(&self, done: &str, error: &TractError) -> EngineError {
+        let reason = format!(
+            "cannot be {done} by tract {VERSION}: {}",
+            one_line(&error.root_cause().to_string())
+        );
+        // tract puts a node's name in quotes, the innermost context being the closest.
+        let told: Vec<String> = error.chain().map(ToString::to_string).collect();
+        for text in told.iter().rev() {
+            let named = |node: &NodeLabel| {
+                !node.engine_name.is_empty() && text.contains(&format!("\"{}\"", node.engine_name))
+            };
+            if let Some(index) = self.nodes.iter().position(named) {
+                return self.nodes[index].error(&self.model, index, reason);
+            }
+        }
+        self.error(reason)
+    }
+
+    fn error(&self, reason: String) -> EngineError {
+        EngineError::Model { model: self.model.clone(), reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::VERSION;
+
+    #[test]
+    fn the_version_told_is_the_one_locked() {
+        let lock = include_str!("../../../Cargo.lock");
+        let locked = format!("name = \"tract-onnx\"\nversion = \"{VERSION}\"\n");
+        assert!(lock.contains(&locked), "Cargo.lock holds another tract than {VERSION}");
+    }
+}

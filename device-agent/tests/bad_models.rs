@@ -1,0 +1,133 @@
+//! Files that are no models, or none that can be run: each is refused by name, and none harms the
+//! agent.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod rig;
+
+use std::fs::File;
+
+use pearl_agent::agent::{AgentRequest, ModelFile, TensorData};
+use pearl_agent::wire::FailureKind::{self, BadInput, Limit};
+use proptest::prelude::*;
+use rig::onnx::{Dim, external, floats, input, integers, model, node, output};
+use rig::{Agent, Models, launch, meant};
+
+const ROW: [Dim; 2] = [Dim::Fixed(1), Dim::Fixed(4)];
+
+fn good() -> Vec<u8> {
+    model(&[
+        floats("w", &[4, 4], &[0.5; 16]),
+        node("MatMul", "product", &["x", "w"], &["p"]),
+        node("Relu", "relu", &["p"], &["y"]),
+        input("x", &ROW),
+        output("y", &ROW),
+    ])
+}
+
+/// One operator between `x` and `y`, after the weights.
+fn single(weights: Vec<u8>, operator: &str, inputs: &[&str]) -> Vec<u8> {
+    let node = node(operator, "it", inputs, &["y"]);
+    model(&[weights, node, input("x", &ROW), output("y", &[])])
+}
+
+fn check(agent: &mut Agent, file: ModelFile, kind: FailureKind, told: &str) {
+    let path = file.path.clone();
+    let failure = agent.ask(AgentRequest::Launch(launch(file))).unwrap_err();
+    let message = failure.message;
+    assert_eq!(failure.kind, kind, "{message}");
+    assert!(message.starts_with(&path), "{message}");
+    assert!(message.contains(told), "'{told}' is not in: {message}");
+    assert!(!message.contains('\n') && !message.contains("panicked"), "{message}");
+}
+
+fn still_serves(agent: &mut Agent, models: &Models) {
+    let inputs = vec![TensorData { dims: vec![1, 4], values: vec![1.0; 4] }];
+    let report = agent.run(models.add("good.onnx", &good()), inputs).unwrap();
+    assert_eq!(report.outputs[0].values, [2.0; 4]);
+}
+
+#[test]
+fn contents_that_cannot_be_run_are_refused_by_name() {
+    let batch = || input("x", &[Dim::Named("batch"), Dim::Fixed(4)]);
+    let relu = || node("Relu", "", &["x"], &["y"]);
+    let cases = [
+        ("empty", vec![], "the file is empty"),
+        ("text", b"no model at all\n".to_vec(), "not an ONNX file"),
+        ("truncated", good()[..good().len() / 2].to_vec(), "not an ONNX file"),
+        ("zeros", vec![0; 500], "not an ONNX file"),
+        ("dynamic", model(&[relu(), batch(), output("y", &ROW)]), "input 'x' has dynamic dimension 'batch'; export the model with fixed shapes"),
+        ("operator", single(vec![], "Frobnicate", &["x"]), "node 0 'Frobnicate' (it): operator not supported by tract 0.23.9"),
+        ("dangling", single(vec![], "Add", &["x", "ghost"]), "node 0 'Add' (it): its input 'ghost' comes from nowhere"),
+        ("no-output", model(&[relu(), input("x", &ROW)]), "no output"),
+        ("lost-output", model(&[relu(), input("x", &ROW), output("z", &ROW)]), "output 'z' comes from nowhere"),
+        ("shapes", single(floats("w", &[5, 4], &[0.0; 20]), "MatMul", &["x", "w"]), "node 0 'MatMul' (it)"),
+        ("reshape", single(integers("w", &[2], &[3, 3]), "Reshape", &["x", "w"]), "node 0 'Reshape' (it)"),
+        ("weights", single(floats("w", &[4, 4], &[0.0; 3]), "MatMul", &["x", "w"]), "by tract 0.23.9"),
+        ("external", single(external("w", &[4, 4]), "MatMul", &["x", "w"]), "weights 'w' lie in another file"),
+    ];
+    let models = Models::new();
+    let mut agent = Agent::greeted();
+    for (name, bytes, told) in cases {
+        let file = models.add(&format!("{name}.onnx"), &bytes);
+        check(&mut agent, file, BadInput, told);
+        still_serves(&mut agent, &models);
+    }
+}
+
+#[test]
+fn paths_that_hold_no_model_are_refused_by_name() {
+    let models = Models::new();
+    let mut agent = Agent::greeted();
+    let at = |name: &str| meant(&models.path(name), &[]);
+    check(&mut agent, at("absent.onnx"), BadInput, "cannot be opened");
+    std::fs::create_dir(models.path("folder.onnx")).unwrap();
+    check(&mut agent, at("folder.onnx"), BadInput, "not a file");
+    check(&mut agent, meant("/dev/zero".as_ref(), &[]), BadInput, "not a file");
+    let pipe = models.path("pipe.onnx");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    check(&mut agent, meant(&pipe, &[]), BadInput, "not a file");
+    File::create(models.path("huge.onnx")).unwrap().set_len(2 << 30).unwrap();
+    check(&mut agent, at("huge.onnx"), Limit, "2147483648 bytes, the limit is 1048576");
+    still_serves(&mut agent, &models);
+}
+
+#[test]
+fn a_file_other_than_the_one_meant_is_refused_with_its_hash() {
+    let models = Models::new();
+    let mut file = models.add("good.onnx", &good());
+    let found = std::mem::replace(&mut file.sha256, "00ff".into());
+    check(&mut Agent::greeted(), file, BadInput, &format!("its sha256 is {found}, not 00ff as meant"));
+}
+
+#[test]
+fn an_output_that_json_cannot_hold_is_refused_by_name() {
+    let models = Models::new();
+    let file = models.add("log.onnx", &single(vec![], "Log", &["x"]));
+    let inputs = vec![TensorData { dims: vec![1, 4], values: vec![-1.0; 4] }];
+    let failure = Agent::greeted().run(file, inputs).unwrap_err();
+    assert_eq!(failure.kind, BadInput);
+    assert!(failure.message.ends_with("output 'y' holds a number that is not finite"), "{}", failure.message);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_model_with_bytes_changed_is_run_or_refused(
+        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let models = Models::new();
+        let mut agent = Agent::greeted();
+        let mut bytes = good();
+        for (at, byte) in flips {
+            *at.get_mut(&mut bytes) = byte;
+        }
+        let mut request = launch(models.add("flipped.onnx", &bytes));
+        request.limits.memory_bytes = 256 << 20;
+        request.limits.time_ns = 20_000_000_000;
+        if let Err(failure) = agent.ask(AgentRequest::Launch(request)) {
+            prop_assert!(matches!(failure.kind, BadInput | Limit), "{}: {:?}", failure.message, failure.kind);
+        }
+        still_serves(&mut agent, &models);
+    }
+}

@@ -1,0 +1,151 @@
+//! Launches that use too much, hang or die, and hosts that vanish.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod rig;
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use pearl_agent::agent::{AgentRequest, LaunchRequest, TensorData};
+use pearl_agent::wire::FailureKind;
+use rig::onnx::{Dim, input, integers, model, node, output};
+use rig::{AGENT, Agent, Models, is_gone, launch, wait_for};
+
+/// Spreads one number over 1.2 GB.
+fn hungry() -> Vec<u8> {
+    model(&[
+        integers("size", &[1], &[300_000_000]),
+        node("Expand", "wide", &["x", "size"], &["w"]),
+        node("Relu", "relu", &["w"], &["y"]),
+        input("x", &[Dim::Fixed(1)]),
+        output("y", &[]),
+    ])
+}
+
+/// Products of matrices so large that a single inference takes longer than any test.
+fn endless(models: &Models) -> LaunchRequest {
+    let side = || Dim::Fixed(2500);
+    let mut graph = vec![input("x", &[side(), side()]), output("p200", &[])];
+    graph.push(node("MatMul", "", &["x", "x"], &["p0"]));
+    for i in 1..=200 {
+        graph.push(node("MatMul", "", &[&format!("p{}", i - 1), "x"], &[&format!("p{i}")]));
+    }
+    launch(models.add("endless.onnx", &model(&graph)))
+}
+
+fn serves(agent: &mut Agent, models: &Models) {
+    let relu = node("Relu", "", &["x"], &["y"]);
+    let two = || [Dim::Fixed(2)];
+    let file = models.add("relu.onnx", &model(&[relu, input("x", &two()), output("y", &two())]));
+    let inputs = vec![TensorData { dims: vec![2], values: vec![-1.0, 1.0] }];
+    assert_eq!(agent.run(file, inputs).unwrap().outputs[0].values, [0.0, 1.0]);
+}
+
+#[test]
+fn a_launch_beyond_its_memory_is_refused_as_a_limit() {
+    let models = Models::new();
+    let mut agent = Agent::greeted();
+    let mut request = launch(models.add("hungry.onnx", &hungry()));
+    // The last is too little to start at all.
+    for mib in [256, 64, 1] {
+        request.limits.memory_bytes = mib << 20;
+        let failure = agent.ask(AgentRequest::Launch(request.clone())).unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Limit, "{}", failure.message);
+        let told = format!("hungry.onnx: out of memory: limit {mib} MiB");
+        assert!(failure.message.ends_with(&told), "{}", failure.message);
+        serves(&mut agent, &models);
+    }
+}
+
+#[test]
+fn a_launch_beyond_its_time_is_stopped_and_leaves_no_process() {
+    let models = Models::new();
+    let mut agent = Agent::greeted();
+    let mut request = endless(&models);
+    request.limits.time_ns = 1_500_000_000;
+    agent.send(AgentRequest::Launch(request));
+    let process = agent.launched();
+    let failure = agent.answer().unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Limit);
+    assert!(failure.message.ends_with("endless.onnx: not done within 1500 ms"), "{}", failure.message);
+    assert!(is_gone(process));
+    serves(&mut agent, &models);
+}
+
+#[test]
+fn no_time_at_all_is_a_limit_too() {
+    let models = Models::new();
+    let mut request = endless(&models);
+    request.limits.time_ns = 0;
+    let failure = Agent::greeted().ask(AgentRequest::Launch(request)).unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Limit);
+}
+
+#[test]
+fn a_launch_that_is_killed_is_a_crash_of_one_request() {
+    let models = Models::new();
+    let mut agent = Agent::greeted();
+    for (signal, told) in [("KILL", "signal 9"), ("SEGV", "signal 11 (segmentation fault)")] {
+        agent.send(AgentRequest::Launch(endless(&models)));
+        kill(signal, agent.launched());
+        let failure = agent.answer().unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Crashed);
+        assert!(failure.message.contains("endless.onnx: its process"), "{}", failure.message);
+        assert!(failure.message.contains(told), "{}", failure.message);
+        serves(&mut agent, &models);
+    }
+}
+
+#[test]
+fn a_host_that_vanishes_in_mid_launch_leaves_no_process() {
+    let models = Models::new();
+    let mut agent = Agent::greeted();
+    agent.send(AgentRequest::Launch(endless(&models)));
+    let process = agent.launched();
+    drop(agent.stdin.take());
+    wait_for(|| agent.child.try_wait().unwrap());
+    assert!(is_gone(process));
+}
+
+#[test]
+fn a_launch_dies_with_its_agent() {
+    let models = Models::new();
+    let mut agent = Agent::greeted();
+    agent.send(AgentRequest::Launch(endless(&models)));
+    let process = agent.launched();
+    // Not before the launch can have tied itself to the agent: it pins its memory limit after that.
+    wait_for(|| {
+        let limits = std::fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
+        let data = limits.lines().find(|line| line.starts_with("Max data size")).unwrap();
+        data.contains("1073741824").then_some(())
+    });
+    agent.child.kill().unwrap();
+    agent.child.wait().unwrap();
+    wait_for(|| is_gone(process).then_some(()));
+}
+
+#[test]
+fn a_launch_process_that_is_told_nonsense_answers_and_ends() {
+    for nonsense in ["", "\n", "{}\n", "no end of line", "{\"parent\": 1, \"work\": {}}\n"] {
+        let mut child = Command::new(AGENT)
+            .arg("launch")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(nonsense.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let answer = String::from_utf8(output.stdout).unwrap();
+        assert!(answer.contains("bad_request"), "{nonsense:?}: {answer}");
+        assert!(output.stderr.is_empty());
+    }
+}
+
+fn kill(signal: &str, process: u32) {
+    let killed = Command::new("sh")
+        .args(["-c", &format!("kill -{signal} {process}")])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+}

@@ -1,0 +1,159 @@
+//! A real agent as a host holds it, and ONNX files written byte by byte.
+
+pub mod onnx;
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::{Duration, Instant};
+
+use pearl_agent::agent::{
+    AgentDone, AgentRequest, LaunchRequest, Limits, ModelFile, NoProgress, RunReport, RunRequest,
+    Sampling, TensorData, WarmUp,
+};
+use pearl_agent::wire::{Failure, Outcome, PROTOCOL, Reply, Request};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+/// Longer than anything takes on a busy machine; a test that waits so long has failed.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub const AGENT: &str = env!("CARGO_BIN_EXE_pearl-agent");
+
+pub struct Agent {
+    pub child: Child,
+    pub stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+    last_id: u64,
+}
+
+impl Agent {
+    /// Started, and not yet greeted.
+    pub fn start() -> Self {
+        let mut child = Command::new(AGENT)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        Self { stdin: child.stdin.take(), child, lines, last_id: 0 }
+    }
+
+    pub fn greeted() -> Self {
+        let mut agent = Self::start();
+        agent.ask(AgentRequest::Hello { protocol: PROTOCOL }).unwrap();
+        agent
+    }
+
+    pub fn send(&mut self, body: AgentRequest) {
+        self.last_id += 1;
+        let line = serde_json::to_string(&Request { id: self.last_id, body }).unwrap();
+        writeln!(self.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    pub fn answer(&mut self) -> Result<AgentDone, Failure> {
+        let line = self.lines.recv_timeout(PATIENCE).unwrap();
+        let reply: Reply<NoProgress, AgentDone> = serde_json::from_str(&line).unwrap();
+        assert_eq!(reply.id, self.last_id);
+        match reply.outcome {
+            Outcome::Done(done) => Ok(done),
+            Outcome::Failed(failure) => Err(failure),
+            Outcome::Progress(never) => match never {},
+        }
+    }
+
+    pub fn ask(&mut self, body: AgentRequest) -> Result<AgentDone, Failure> {
+        self.send(body);
+        self.answer()
+    }
+
+    pub fn run(
+        &mut self,
+        model: ModelFile,
+        inputs: Vec<TensorData>,
+    ) -> Result<RunReport, Failure> {
+        self.ask(AgentRequest::Run(RunRequest { model, inputs, limits: limits() })).map(|done| {
+            let AgentDone::Run(report) = done else { panic!("{done:?}") };
+            report
+        })
+    }
+
+    /// The process of the launch at hand, once there is one.
+    pub fn launched(&self) -> u32 {
+        wait_for(|| {
+            let id = self.child.id();
+            let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).ok()?;
+            children.split_whitespace().next()?.parse().ok()
+        })
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The first value that there is.
+pub fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(started.elapsed() < PATIENCE, "waited in vain");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Whether the process is gone, or dead and not reaped by whoever adopted it.
+pub fn is_gone(process: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"));
+    status.map_or(true, |text| text.contains("State:\tZ"))
+}
+
+/// A folder of model files.
+pub struct Models(TempDir);
+
+impl Models {
+    pub fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn add(&self, name: &str, bytes: &[u8]) -> ModelFile {
+        std::fs::write(self.path(name), bytes).unwrap();
+        meant(&self.path(name), bytes)
+    }
+}
+
+/// The file at that path, if it holds these bytes.
+pub fn meant(path: &Path, bytes: &[u8]) -> ModelFile {
+    let digits = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    ModelFile { path: path.to_str().unwrap().into(), sha256: digits }
+}
+
+pub fn limits() -> Limits {
+    Limits { model_bytes: 1 << 20, memory_bytes: 1 << 30, time_ns: 100_000_000_000 }
+}
+
+/// A launch of a few milliseconds.
+pub fn launch(model: ModelFile) -> LaunchRequest {
+    LaunchRequest {
+        model,
+        input_seed: 1,
+        cpus: Vec::new(),
+        warm_up: WarmUp { min_ns: 1_000_000, max_ns: 20_000_000, tolerance_ppm: 50_000 },
+        sampling: Sampling { slice_ns: 2_000_000, min_samples: 20, max_samples: 50 },
+        limits: limits(),
+    }
+}
