@@ -52,12 +52,7 @@ pub enum ObjectiveError {
     #[error(
         "no reward for accuracy {accuracy}, latency {latency_ns} ns and budget {budget_ns} ns: {expected}"
     )]
-    Input {
-        accuracy: f64,
-        latency_ns: u64,
-        budget_ns: u64,
-        expected: &'static str,
-    },
+    Input { accuracy: f64, latency_ns: u64, budget_ns: u64, expected: &'static str },
 }
 
 impl Default for Objective {
@@ -77,12 +72,7 @@ impl Objective {
         latency_ns: u64,
         budget_ns: u64,
     ) -> Result<f64, ObjectiveError> {
-        let refuse = |expected| ObjectiveError::Input {
-            accuracy,
-            latency_ns,
-            budget_ns,
-            expected,
-        };
+        let refuse = |expected| ObjectiveError::Input { accuracy, latency_ns, budget_ns, expected };
         if !(0.0..=1.0).contains(&accuracy) {
             return Err(refuse("an accuracy is between 0 and 1"));
         }
@@ -288,13 +278,7 @@ mod tests {
     }
 
     fn contender((index, accuracy, lo, mid, hi): (usize, f64, u64, u64, u64)) -> Contender {
-        Contender {
-            index,
-            accuracy,
-            lo_ns: lo,
-            latency_ns: mid,
-            hi_ns: hi,
-        }
+        Contender { index, accuracy, lo_ns: lo, latency_ns: mid, hi_ns: hi }
     }
 
     #[test]
@@ -313,18 +297,8 @@ mod tests {
         ];
         for (name, candidates, window, expected) in [
             ("budget", &usual[..], None, Some(2)),
-            (
-                "window of 1: only a short interval fits",
-                &usual,
-                Some(1),
-                None,
-            ),
-            (
-                "window of 10: the fast one no longer counts",
-                &usual,
-                Some(10),
-                Some(1),
-            ),
+            ("window of 1: only a short interval fits", &usual, Some(1), None),
+            ("window of 10: the fast one no longer counts", &usual, Some(10), Some(1)),
             ("window of 12", &usual, Some(12), Some(3)),
             ("window beyond any number", &usual, Some(u64::MAX), Some(3)),
             ("nobody", &usual[3..], None, None),

@@ -18,11 +18,7 @@ pub struct Adam {
 
 impl Adam {
     pub fn new(parameters: usize) -> Self {
-        Self {
-            first: vec![0.0; parameters],
-            second: vec![0.0; parameters],
-            steps: 0,
-        }
+        Self { first: vec![0.0; parameters], second: vec![0.0; parameters], steps: 0 }
     }
 
     /// Moves `parameters` against `gradient`, which is as long.
@@ -53,17 +49,11 @@ mod tests {
         let mut parameters = [1.0, 0.5];
         // The first step is the learning rate in the gradient's direction, and none without one.
         adam.step(&mut parameters, &[4.0, 0.0], 0.1);
-        assert!(
-            (parameters[0] - 0.9).abs() < 1e-9 && parameters[1] == 0.5,
-            "{parameters:?}"
-        );
+        assert!((parameters[0] - 0.9).abs() < 1e-9 && parameters[1] == 0.5, "{parameters:?}");
         // m = 0.9·0.4 − 0.1·2 = 0.16, v = 0.999·0.016 + 0.001·4 = 0.019984;
         // 0.1 · (0.16 / 0.19) / √(0.019984 / 0.001999) = 0.0266337
         adam.step(&mut parameters, &[-2.0, 0.0], 0.1);
-        assert!(
-            (parameters[0] - (0.9 - 0.0266337)).abs() < 1e-7,
-            "{parameters:?}"
-        );
+        assert!((parameters[0] - (0.9 - 0.0266337)).abs() < 1e-7, "{parameters:?}");
         assert!(
             (adam.first[0] - 0.16).abs() < 1e-12 && (adam.second[0] - 0.019984).abs() < 1e-12,
             "{adam:?}"

@@ -31,32 +31,21 @@ impl Baseline {
     pub fn advantages(&mut self, rewards: &[f64], decay: f64) -> Vec<f64> {
         let (mean, deviation) = if self.batches == 0 {
             let center = median(rewards);
-            let distances: Vec<f64> = rewards
-                .iter()
-                .map(|reward| (reward - center).abs())
-                .collect();
+            let distances: Vec<f64> =
+                rewards.iter().map(|reward| (reward - center).abs()).collect();
             (center, NORMAL * median(&distances))
         } else {
             (self.mean, self.variance.sqrt())
         };
         // With no spread known yet, nothing can be cut.
-        let limit = if deviation > 0.0 {
-            CUT * deviation
-        } else {
-            f64::MAX
-        };
-        let distances: Vec<f64> = rewards
-            .iter()
-            .map(|reward| (reward - mean).clamp(-limit, limit))
-            .collect();
+        let limit = if deviation > 0.0 { CUT * deviation } else { f64::MAX };
+        let distances: Vec<f64> =
+            rewards.iter().map(|reward| (reward - mean).clamp(-limit, limit)).collect();
         let average =
             |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / rewards.len() as f64;
         let square = average(&mut distances.iter().map(|distance| distance * distance));
-        self.variance = if self.batches == 0 {
-            square
-        } else {
-            decay * self.variance + (1.0 - decay) * square
-        };
+        self.variance =
+            if self.batches == 0 { square } else { decay * self.variance + (1.0 - decay) * square };
         self.mean = mean + (1.0 - decay) * average(&mut distances.iter().copied());
         self.batches += 1;
         let scale = self.variance.sqrt() + RESOLUTION;
@@ -97,10 +86,7 @@ mod tests {
         let second = baseline.advantages(&[0.83, 0.81], 0.7);
         let variance: f64 = 0.7 * 5e-4 / 3.0 + 0.3 * 1.01e-4;
         let scale = variance.sqrt() + 1e-6;
-        assert!(
-            near(second[0], 0.011 / scale) && near(second[1], -0.009 / scale),
-            "{second:?}"
-        );
+        assert!(near(second[0], 0.011 / scale) && near(second[1], -0.009 / scale), "{second:?}");
         assert!(
             near(baseline.mean, 0.819 + 0.3 * 0.001) && near(baseline.variance, variance),
             "{baseline:?}"
@@ -112,17 +98,9 @@ mod tests {
     fn equal_rewards_have_no_advantage() {
         for rewards in [&[0.8][..], &[0.8, 0.8, 0.8]] {
             let mut baseline = Baseline::default();
-            assert!(
-                baseline
-                    .advantages(rewards, 0.9)
-                    .iter()
-                    .all(|&advantage| advantage == 0.0)
-            );
+            assert!(baseline.advantages(rewards, 0.9).iter().all(|&advantage| advantage == 0.0));
             assert_eq!((baseline.mean, baseline.variance), (0.8, 0.0));
-            assert!(
-                baseline.advantages(&[0.9], 0.9)[0] > 1.0,
-                "the next reward is judged"
-            );
+            assert!(baseline.advantages(&[0.9], 0.9)[0] > 1.0, "the next reward is judged");
         }
     }
 
@@ -134,10 +112,7 @@ mod tests {
             let mut baseline = Baseline::default();
             for rewards in batches {
                 let advantages = baseline.advantages(&rewards, 0.7);
-                assert!(
-                    advantages.iter().all(|advantage| advantage.abs() < 4.0),
-                    "{advantages:?}"
-                );
+                assert!(advantages.iter().all(|advantage| advantage.abs() < 4.0), "{advantages:?}");
             }
             assert!((0.80..0.87).contains(&baseline.mean), "{baseline:?}");
             assert!(baseline.variance.sqrt() < 0.04, "{baseline:?}");

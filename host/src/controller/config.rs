@@ -45,10 +45,7 @@ pub enum Update {
 
 impl Update {
     /// PPO with the published clip and as many epochs as our short searches bear.
-    pub const PPO: Self = Self::Ppo {
-        clip: 0.2,
-        epochs: 2,
-    };
+    pub const PPO: Self = Self::Ppo { clip: 0.2, epochs: 2 };
 }
 
 impl Default for ControllerConfig {
@@ -74,12 +71,7 @@ impl ControllerConfig {
             if (lo..=hi).contains(&value) {
                 Ok(())
             } else {
-                Err(ControllerError::Config {
-                    name,
-                    value,
-                    lo,
-                    hi,
-                })
+                Err(ControllerError::Config { name, value, lo, hi })
             }
         };
         number("batch", self.batch as f64, 1.0, 4096.0)?;

@@ -7,22 +7,13 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum ControllerError {
     #[error("controller: {name} is {value}, expected {lo} to {hi}")]
-    Config {
-        name: &'static str,
-        value: f64,
-        lo: f64,
-        hi: f64,
-    },
+    Config { name: &'static str, value: f64, lo: f64, hi: f64 },
     #[error("controller: cannot decide over {0}")]
     Shape(String),
     #[error("controller: {given} choices given for {expected} decisions")]
     Decisions { given: usize, expected: usize },
     #[error("controller: decision {decision} has no choice {choice}, only {count} choices")]
-    Choice {
-        decision: usize,
-        choice: usize,
-        count: usize,
-    },
+    Choice { decision: usize, choice: usize, count: usize },
     #[error("controller: {what} is {value}, not a finite number")]
     NotFinite { what: &'static str, value: f64 },
     #[error("controller state: {0}")]

@@ -130,10 +130,7 @@ impl Controller {
         let mut rng = self.state.rng.clone();
         let mut draw = self.draw(1, |probabilities| pick_at(probabilities, rng.random()))?;
         self.state.rng = rng;
-        Ok(Sample {
-            choices: draw.choices.remove(0),
-            log_prob: draw.log_prob[0],
-        })
+        Ok(Sample { choices: draw.choices.remove(0), log_prob: draw.log_prob[0] })
     }
 
     /// Takes the reward of a candidate; learns when that fills a batch.
@@ -150,22 +147,12 @@ impl Controller {
     ) -> Result<Option<UpdateReport>, ControllerError> {
         self.state.shape.check_choices(choices)?;
         if !log_prob.is_finite() {
-            return Err(ControllerError::NotFinite {
-                what: "a log probability",
-                value: log_prob,
-            });
+            return Err(ControllerError::NotFinite { what: "a log probability", value: log_prob });
         }
         if !(-HIGHEST_REWARD..=HIGHEST_REWARD).contains(&reward) {
-            return Err(ControllerError::NotFinite {
-                what: "a reward",
-                value: reward,
-            });
+            return Err(ControllerError::NotFinite { what: "a reward", value: reward });
         }
-        let observation = Observation {
-            choices: choices.to_vec(),
-            log_prob,
-            reward,
-        };
+        let observation = Observation { choices: choices.to_vec(), log_prob, reward };
         if self.state.pending.len() + 1 < self.config.batch {
             self.state.pending.push(observation);
             return Ok(None);
@@ -184,13 +171,8 @@ impl Controller {
     /// A policy whose numbers overflowed.
     pub fn probabilities(&self) -> Result<Vec<Vec<f64>>, ControllerError> {
         let draw = self.draw_many()?;
-        let mut marginals: Vec<Vec<f64>> = self
-            .state
-            .shape
-            .choices()
-            .iter()
-            .map(|&count| vec![0.0; count])
-            .collect();
+        let mut marginals: Vec<Vec<f64>> =
+            self.state.shape.choices().iter().map(|&count| vec![0.0; count]).collect();
         for sequence in &draw.probabilities {
             for (marginal, probabilities) in marginals.iter_mut().zip(sequence) {
                 for (sum, probability) in marginal.iter_mut().zip(probabilities) {
@@ -255,26 +237,15 @@ fn learn(
     let mut step = || {
         let gradient =
             update::gradient(&state.shape, &state.parameters, &batch, &advantages, config)?;
-        state.adam.step(
-            &mut state.parameters,
-            &gradient.values,
-            config.learning_rate,
-        );
+        state.adam.step(&mut state.parameters, &gradient.values, config.learning_rate);
         Ok::<_, ControllerError>(gradient)
     };
     let mut last = step()?;
     for _ in 1..epochs {
         last = step()?;
     }
-    if let Some(&value) = state
-        .parameters
-        .iter()
-        .find(|parameter| !parameter.is_finite())
-    {
-        return Err(ControllerError::NotFinite {
-            what: "a parameter of the policy",
-            value,
-        });
+    if let Some(&value) = state.parameters.iter().find(|parameter| !parameter.is_finite()) {
+        return Err(ControllerError::NotFinite { what: "a parameter of the policy", value });
     }
     Ok(UpdateReport {
         loss: last.loss,

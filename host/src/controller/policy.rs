@@ -36,11 +36,8 @@ impl PolicyShape {
     /// # Errors
     /// No decisions, a decision without choices, or more parameters than anyone needs.
     pub fn new(choices: &[usize], config: &ControllerConfig) -> Result<Self, ControllerError> {
-        let shape = Self {
-            choices: choices.to_vec(),
-            hidden: config.hidden,
-            embedding: config.embedding,
-        };
+        let shape =
+            Self { choices: choices.to_vec(), hidden: config.hidden, embedding: config.embedding };
         shape.check()?;
         Ok(shape)
     }
@@ -55,9 +52,7 @@ impl PolicyShape {
         }
         let (hidden, embedding) = (self.hidden as u128, self.embedding as u128);
         if hidden == 0 || embedding == 0 || hidden.max(embedding) > MOST_PARAMETERS {
-            return refuse(format!(
-                "anything with hidden {hidden} and embedding {embedding}"
-            ));
+            return refuse(format!("anything with hidden {hidden} and embedding {embedding}"));
         }
         let choices: u128 = self.choices.iter().map(|&count| count as u128).sum();
         let parameters =
@@ -84,11 +79,7 @@ impl PolicyShape {
                 expected: self.choices.len(),
             });
         }
-        match choices
-            .iter()
-            .zip(&self.choices)
-            .position(|(choice, count)| choice >= count)
-        {
+        match choices.iter().zip(&self.choices).position(|(choice, count)| choice >= count) {
             None => Ok(()),
             Some(decision) => Err(ControllerError::Choice {
                 decision,
@@ -103,12 +94,8 @@ impl PolicyShape {
     /// of its choices, weights and bias of its head.
     fn pieces(&self) -> Vec<(usize, usize)> {
         let gates = 4 * self.hidden;
-        let mut pieces = vec![
-            (1, self.embedding),
-            (gates, self.embedding),
-            (gates, self.hidden),
-            (1, gates),
-        ];
+        let mut pieces =
+            vec![(1, self.embedding), (gates, self.embedding), (gates, self.hidden), (1, gates)];
         for &count in &self.choices {
             pieces.extend([(count, self.embedding), (count, self.hidden), (1, count)]);
         }
@@ -116,10 +103,7 @@ impl PolicyShape {
     }
 
     pub fn parameters(&self) -> usize {
-        self.pieces()
-            .iter()
-            .map(|(rows, columns)| rows * columns)
-            .sum()
+        self.pieces().iter().map(|(rows, columns)| rows * columns).sum()
     }
 
     pub fn initial(&self, rng: &mut Pcg64) -> Vec<f64> {
@@ -161,10 +145,8 @@ pub struct Draw {
 impl<'a> Policy<'a> {
     pub fn new(shape: &'a PolicyShape, parameters: &Tensor) -> Result<Self, TchError> {
         let sizes = shape.pieces();
-        let lengths: Vec<i64> = sizes
-            .iter()
-            .map(|(rows, columns)| (rows * columns) as i64)
-            .collect();
+        let lengths: Vec<i64> =
+            sizes.iter().map(|(rows, columns)| (rows * columns) as i64).collect();
         let pieces = parameters
             .f_split_with_sizes(lengths, 0)?
             .iter()
@@ -178,11 +160,7 @@ impl<'a> Policy<'a> {
         let (rows, hidden) = (rows as i64, self.shape.hidden as i64);
         let zeros = || Tensor::f_zeros([rows, hidden], (Kind::Double, tch::Device::Cpu));
         let input = self.pieces[0].f_expand([rows, self.shape.embedding as i64], false)?;
-        Ok(Position {
-            input,
-            hidden: zeros()?,
-            cell: zeros()?,
-        })
+        Ok(Position { input, hidden: zeros()?, cell: zeros()? })
     }
 
     /// Log probabilities of a decision's choices: `[rows, choices]`.
@@ -195,10 +173,9 @@ impl<'a> Policy<'a> {
             None,
         )?;
         (position.hidden, position.cell) = (hidden, cell);
-        let logits = position.hidden.f_linear(
-            &self.pieces[5 + 3 * decision],
-            Some(&self.pieces[6 + 3 * decision]),
-        )?;
+        let logits = position
+            .hidden
+            .f_linear(&self.pieces[5 + 3 * decision], Some(&self.pieces[6 + 3 * decision]))?;
         logits.f_log_softmax(1, Kind::Double)
     }
 
@@ -222,17 +199,12 @@ impl<'a> Policy<'a> {
         let (mut log_prob, mut entropy) = (zeros()?, zeros()?);
         for decision in 0..self.shape.choices.len() {
             let log_p = self.decide(decision, &mut position)?;
-            let taken: Vec<i64> = sequences
-                .iter()
-                .map(|choices| choices[decision] as i64)
-                .collect();
+            let taken: Vec<i64> =
+                sequences.iter().map(|choices| choices[decision] as i64).collect();
             let taken = Tensor::f_from_slice(&taken)?;
             let of_taken = log_p.f_gather(1, &taken.f_unsqueeze(1)?, false)?;
             log_prob = log_prob.f_add(&of_taken.f_squeeze_dim(1)?)?;
-            let along = log_p
-                .f_exp()?
-                .f_mul(&log_p)?
-                .f_sum_dim_intlist(1, false, Kind::Double)?;
+            let along = log_p.f_exp()?.f_mul(&log_p)?.f_sum_dim_intlist(1, false, Kind::Double)?;
             entropy = entropy.f_sub(&along)?;
             self.take(decision, &taken, &mut position)?;
         }
@@ -256,10 +228,7 @@ impl<'a> Policy<'a> {
             let mut taken = Vec::with_capacity(rows);
             for (row, log_p) in log_p.iter().enumerate() {
                 if let Some(&value) = log_p.iter().find(|log_p| log_p.is_nan()) {
-                    return Err(ControllerError::NotFinite {
-                        what: "a log probability",
-                        value,
-                    });
+                    return Err(ControllerError::NotFinite { what: "a log probability", value });
                 }
                 let probabilities: Vec<f64> = log_p.iter().map(|log_p| log_p.exp()).collect();
                 let choice = pick(&probabilities);
@@ -284,10 +253,7 @@ pub fn pick_at(probabilities: &[f64], uniform: f64) -> usize {
         }
     }
     // Rounding left the sum below `uniform`.
-    probabilities
-        .iter()
-        .rposition(|&probability| probability > 0.0)
-        .unwrap_or(0)
+    probabilities.iter().rposition(|&probability| probability > 0.0).unwrap_or(0)
 }
 
 /// The likeliest choice; of equals the first.

@@ -37,10 +37,7 @@ fn standardised(mut effects: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
         variance +=
             effects.iter().map(|effect| effect * effect).sum::<f64>() / effects.len() as f64;
     }
-    effects
-        .iter_mut()
-        .flatten()
-        .for_each(|effect| *effect /= variance.sqrt());
+    effects.iter_mut().flatten().for_each(|effect| *effect /= variance.sqrt());
     effects
 }
 
@@ -49,31 +46,19 @@ impl Task {
         let mut rng = Pcg64::seed_from_u64(seed);
         let choices = BLOCK.repeat(BLOCKS);
         let mut independent = || -> Vec<Vec<f64>> {
-            choices
-                .iter()
-                .map(|&count| (0..count).map(|_| normal(&mut rng)).collect())
-                .collect()
+            choices.iter().map(|&count| (0..count).map(|_| normal(&mut rng)).collect()).collect()
         };
         let (latency, mut accuracy) = (independent(), independent());
         for (accuracy, latency) in accuracy.iter_mut().flatten().zip(latency.iter().flatten()) {
             *accuracy =
                 CORRELATION * latency + (1.0 - CORRELATION * CORRELATION).sqrt() * *accuracy;
         }
-        Self {
-            latency: standardised(latency),
-            accuracy: standardised(accuracy),
-            choices,
-            rng,
-        }
+        Self { latency: standardised(latency), accuracy: standardised(accuracy), choices, rng }
     }
 
     fn reward(&mut self, choices: &[usize]) -> f64 {
         let sum = |effects: &[Vec<f64>]| {
-            effects
-                .iter()
-                .zip(choices)
-                .map(|(e, &choice)| e[choice])
-                .sum::<f64>()
+            effects.iter().zip(choices).map(|(e, &choice)| e[choice]).sum::<f64>()
         };
         let latency = (0.7 * (sum(&self.latency) * 0.3 / 0.7).tanh()).exp();
         let accuracy = 0.845 + 0.045 * (sum(&self.accuracy) * 0.018 / 0.045).tanh();
@@ -84,18 +69,13 @@ impl Task {
 /// Mean reward of the last quarter above that of the first, and the best reward.
 fn search(candidates: usize, update: Update, seed: u64) -> (f64, f64) {
     let mut task = Task::new(seed);
-    let config = ControllerConfig {
-        update,
-        ..ControllerConfig::default()
-    };
+    let config = ControllerConfig { update, ..ControllerConfig::default() };
     let mut controller = Controller::new(&task.choices, config, 1000 + seed).unwrap();
     let rewards: Vec<f64> = (0..candidates)
         .map(|_| {
             let sample = controller.sample().unwrap();
             let reward = task.reward(&sample.choices);
-            controller
-                .observe(&sample.choices, sample.log_prob, reward)
-                .unwrap();
+            controller.observe(&sample.choices, sample.log_prob, reward).unwrap();
             reward
         })
         .collect();
@@ -114,13 +94,8 @@ fn a_short_search_earns_more_in_its_last_quarter_than_in_its_first() {
         (Update::PPO, 24, 17),
         (Update::PPO, 48, 19),
     ] {
-        let gains: Vec<f64> = (0..20)
-            .map(|seed| search(candidates, update, seed).0)
-            .collect();
+        let gains: Vec<f64> = (0..20).map(|seed| search(candidates, update, seed).0).collect();
         let won = gains.iter().filter(|&&gain| gain > 0.0).count();
-        assert!(
-            won >= least,
-            "{update:?}, {candidates} candidates: {won} of 20, gains {gains:?}"
-        );
+        assert!(won >= least, "{update:?}, {candidates} candidates: {won} of 20, gains {gains:?}");
     }
 }

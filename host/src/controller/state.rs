@@ -62,26 +62,16 @@ impl ControllerState {
             adam_steps: self.adam.steps,
             batches: self.baseline.batches,
             rng: self.rng.clone(),
-            pending: self
-                .pending
-                .iter()
-                .map(|observation| observation.choices.clone())
-                .collect(),
+            pending: self.pending.iter().map(|observation| observation.choices.clone()).collect(),
         };
         let header = serde_json::to_vec(&header).expect("a header of integers and strings is JSON");
         let length = u32::try_from(header.len()).expect("pending choices are far fewer than 4 GiB");
-        let pending = self
-            .pending
-            .iter()
-            .flat_map(|observation| [observation.log_prob, observation.reward]);
-        let numbers = (self
-            .parameters
-            .iter()
-            .chain(&self.adam.first)
-            .chain(&self.adam.second)
-            .copied())
-        .chain([self.baseline.mean, self.baseline.variance])
-        .chain(pending);
+        let pending =
+            self.pending.iter().flat_map(|observation| [observation.log_prob, observation.reward]);
+        let numbers =
+            (self.parameters.iter().chain(&self.adam.first).chain(&self.adam.second).copied())
+                .chain([self.baseline.mean, self.baseline.variance])
+                .chain(pending);
         let mut bytes = length.to_le_bytes().to_vec();
         bytes.extend(header);
         bytes.extend(numbers.flat_map(f64::to_le_bytes));
@@ -104,10 +94,7 @@ impl ControllerState {
         let Format { format } = serde_json::from_slice(header)
             .map_err(|error| refuse(format!("no header: {error}")))?;
         if format != FORMAT {
-            return Err(ControllerError::Format {
-                found: format,
-                known: FORMAT,
-            });
+            return Err(ControllerError::Format { found: format, known: FORMAT });
         }
         let header: Header =
             serde_json::from_slice(header).map_err(|error| refuse(format!("header: {error}")))?;
@@ -124,12 +111,8 @@ impl ControllerState {
                 blob.len()
             )));
         }
-        let numbers: Vec<f64> = blob
-            .as_chunks::<NUMBER>()
-            .0
-            .iter()
-            .map(|bytes| f64::from_le_bytes(*bytes))
-            .collect();
+        let numbers: Vec<f64> =
+            blob.as_chunks::<NUMBER>().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
         if let Some(at) = numbers.iter().position(|number| !number.is_finite()) {
             return Err(refuse(format!("number {at} is {}", numbers[at])));
         }
@@ -145,23 +128,11 @@ impl ControllerState {
         Ok(Self {
             shape: header.shape,
             parameters: parameters.to_vec(),
-            adam: Adam {
-                first: first.to_vec(),
-                second: second.to_vec(),
-                steps: header.adam_steps,
-            },
-            baseline: Baseline {
-                mean,
-                variance,
-                batches: header.batches,
-            },
+            adam: Adam { first: first.to_vec(), second: second.to_vec(), steps: header.adam_steps },
+            baseline: Baseline { mean, variance, batches: header.batches },
             rng: header.rng,
             pending: pending
-                .map(|(choices, &[log_prob, reward])| Observation {
-                    choices,
-                    log_prob,
-                    reward,
-                })
+                .map(|(choices, &[log_prob, reward])| Observation { choices, log_prob, reward })
                 .collect(),
         })
     }
@@ -177,17 +148,11 @@ mod tests {
     /// After some updates, with observations pending.
     fn state() -> ControllerState {
         use_one_thread();
-        let config = ControllerConfig {
-            hidden: 3,
-            embedding: 2,
-            ..ControllerConfig::default()
-        };
+        let config = ControllerConfig { hidden: 3, embedding: 2, ..ControllerConfig::default() };
         let mut controller = Controller::new(&[2, 3, 4], config, 7).unwrap();
         for reward in [0.1, 0.2, 0.7 / 3.0, f64::MIN_POSITIVE, 1e-300] {
             let sample = controller.sample().unwrap();
-            controller
-                .observe(&sample.choices, sample.log_prob, reward)
-                .unwrap();
+            controller.observe(&sample.choices, sample.log_prob, reward).unwrap();
         }
         controller.state().clone()
     }
@@ -196,20 +161,14 @@ mod tests {
     fn a_state_survives_its_bytes() {
         let state = state();
         assert_eq!((state.updates(), state.pending.len()), (1, 2));
-        assert_eq!(
-            ControllerState::from_bytes(&state.to_bytes()).unwrap(),
-            state
-        );
+        assert_eq!(ControllerState::from_bytes(&state.to_bytes()).unwrap(), state);
     }
 
     #[test]
     fn a_truncated_or_longer_state_is_refused() {
         let bytes = state().to_bytes();
         for length in 0..bytes.len() {
-            assert!(
-                ControllerState::from_bytes(&bytes[..length]).is_err(),
-                "{length} bytes"
-            );
+            assert!(ControllerState::from_bytes(&bytes[..length]).is_err(), "{length} bytes");
         }
         assert!(ControllerState::from_bytes(&[&bytes[..], &[0]].concat()).is_err());
     }
@@ -221,15 +180,9 @@ mod tests {
         let header = std::str::from_utf8(&bytes[4..end]).unwrap();
         assert!(header.contains(from), "{header}");
         let header = header.replacen(from, to, 1);
-        let changed = [
-            &(header.len() as u32).to_le_bytes(),
-            header.as_bytes(),
-            &bytes[end..],
-        ]
-        .concat();
-        ControllerState::from_bytes(&changed)
-            .unwrap_err()
-            .to_string()
+        let changed =
+            [&(header.len() as u32).to_le_bytes(), header.as_bytes(), &bytes[end..]].concat();
+        ControllerState::from_bytes(&changed).unwrap_err().to_string()
     }
 
     #[test]
@@ -242,22 +195,10 @@ mod tests {
             ),
             ("[2,3,4]", "[2,3,5]", "bytes of numbers where"),
             ("[2,3,4]", "[2,3,0]", "decision 2, which has no choices"),
-            (
-                "[2,3,4]",
-                "[2,3,18446744073709551615]",
-                "parameters, at most",
-            ),
+            ("[2,3,4]", "[2,3,18446744073709551615]", "parameters, at most"),
             ("[2,3,4]", "[2,3]", "3 choices given for 2 decisions"),
-            (
-                "\"hidden\":3",
-                "\"hidden\":18446744073709551615",
-                "hidden 18446744073709551615",
-            ),
-            (
-                "\"pending\":[[",
-                "\"pending\":[[9,",
-                "4 choices given for 3 decisions",
-            ),
+            ("\"hidden\":3", "\"hidden\":18446744073709551615", "hidden 18446744073709551615"),
+            ("\"pending\":[[", "\"pending\":[[9,", "4 choices given for 3 decisions"),
             ("\"adam_steps\"", "\"steps\"", "unknown field `steps`"),
         ] {
             let error = with_header(from, to);
@@ -270,12 +211,7 @@ mod tests {
         let mut bytes = state().to_bytes();
         let end = bytes.len();
         bytes[end - 8..].copy_from_slice(&f64::NAN.to_le_bytes());
-        assert!(
-            ControllerState::from_bytes(&bytes)
-                .unwrap_err()
-                .to_string()
-                .contains("is NaN")
-        );
+        assert!(ControllerState::from_bytes(&bytes).unwrap_err().to_string().contains("is NaN"));
     }
 
     proptest! {

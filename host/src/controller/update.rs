@@ -41,28 +41,19 @@ pub fn gradient(
     config: &ControllerConfig,
 ) -> Result<Gradient, ControllerError> {
     let leaf = Tensor::f_from_slice(parameters)?.f_set_requires_grad(true)?;
-    let sequences: Vec<&[usize]> = batch
-        .iter()
-        .map(|observation| observation.choices.as_slice())
-        .collect();
+    let sequences: Vec<&[usize]> =
+        batch.iter().map(|observation| observation.choices.as_slice()).collect();
     let (log_prob, entropy) = Policy::new(shape, &leaf)?.evaluate(&sequences)?;
     let entropy = entropy.f_mean(Kind::Double)?;
     let objective = objective(&log_prob, batch, advantages, config.update)?.f_mean(Kind::Double)?;
-    let loss = objective
-        .f_add(&entropy.f_mul_scalar(config.entropy_bonus)?)?
-        .f_neg()?;
+    let loss = objective.f_add(&entropy.f_mul_scalar(config.entropy_bonus)?)?.f_neg()?;
     let gradient = Tensor::f_run_backward(&[&loss], &[&leaf], false, false)?;
-    let [gradient] = gradient.as_slice() else {
-        unreachable!("one gradient for one leaf")
-    };
+    let [gradient] = gradient.as_slice() else { unreachable!("one gradient for one leaf") };
     let mut values = Vec::<f64>::try_from(gradient)?;
 
     let norm = values.iter().map(|value| value * value).sum::<f64>().sqrt();
     let (loss, entropy) = (f64::try_from(&loss)?, f64::try_from(&entropy)?);
-    for (what, value) in [
-        ("the loss of an update", loss),
-        ("the norm of a gradient", norm),
-    ] {
+    for (what, value) in [("the loss of an update", loss), ("the norm of a gradient", norm)] {
         if !value.is_finite() {
             return Err(ControllerError::NotFinite { what, value });
         }
@@ -71,12 +62,7 @@ pub fn gradient(
         let scale = config.max_grad_norm / norm;
         values.iter_mut().for_each(|value| *value *= scale);
     }
-    Ok(Gradient {
-        loss,
-        entropy,
-        norm,
-        values,
-    })
+    Ok(Gradient { loss, entropy, norm, values })
 }
 
 fn objective(
@@ -89,10 +75,7 @@ fn objective(
     match update {
         Update::Reinforce => log_prob.f_mul(&advantages),
         Update::Ppo { clip, .. } => {
-            let sampled: Vec<f64> = batch
-                .iter()
-                .map(|observation| observation.log_prob)
-                .collect();
+            let sampled: Vec<f64> = batch.iter().map(|observation| observation.log_prob).collect();
             let ratio = log_prob.f_sub(&Tensor::f_from_slice(&sampled)?)?.f_exp()?;
             let clipped = ratio.f_clamp(1.0 - clip, 1.0 + clip)?.f_mul(&advantages)?;
             ratio.f_mul(&advantages)?.f_minimum(&clipped)
@@ -124,9 +107,7 @@ mod tests {
     fn setup() -> (PolicyShape, Vec<f64>, Vec<Observation>) {
         let shape = PolicyShape::new(&CHOICES, &config()).unwrap();
         let mut parameters = shape.initial(&mut Pcg64::seed_from_u64(5));
-        parameters
-            .iter_mut()
-            .for_each(|parameter| *parameter *= 8.0);
+        parameters.iter_mut().for_each(|parameter| *parameter *= 8.0);
         let batch = [[0, 2, 1], [1, 0, 0], [1, 1, 1]]
             .map(|choices| Observation {
                 choices: choices.to_vec(),
@@ -186,10 +167,7 @@ mod tests {
         let (log_prob, entropy) = policy.evaluate(&sequences).unwrap();
         for (row, sequence) in sequences.iter().enumerate() {
             let expected = reference(&shape, &parameters, sequence);
-            let found = (
-                log_prob.double_value(&[row as i64]),
-                entropy.double_value(&[row as i64]),
-            );
+            let found = (log_prob.double_value(&[row as i64]), entropy.double_value(&[row as i64]));
             assert!(
                 (found.0 - expected.0).abs() < 1e-12 && (found.1 - expected.1).abs() < 1e-12,
                 "{found:?}"
@@ -203,20 +181,13 @@ mod tests {
         let advantages = [1.5, -0.5, 0.25];
         for entropy_bonus in [0.0, 0.3] {
             let loss = |parameters: &[f64]| {
-                let gains = batch
-                    .iter()
-                    .zip(advantages)
-                    .map(|(observation, advantage)| {
-                        let (log_prob, entropy) =
-                            reference(&shape, parameters, &observation.choices);
-                        advantage * log_prob + entropy_bonus * entropy
-                    });
+                let gains = batch.iter().zip(advantages).map(|(observation, advantage)| {
+                    let (log_prob, entropy) = reference(&shape, parameters, &observation.choices);
+                    advantage * log_prob + entropy_bonus * entropy
+                });
                 -gains.sum::<f64>() / 3.0
             };
-            let config = ControllerConfig {
-                entropy_bonus,
-                ..config()
-            };
+            let config = ControllerConfig { entropy_bonus, ..config() };
             let found = gradient(&shape, &parameters, &batch, &advantages, &config).unwrap();
             assert!((found.loss - loss(&parameters)).abs() < 1e-12);
             for (at, found) in found.values.iter().enumerate() {
@@ -240,9 +211,7 @@ mod tests {
         let advantages = [1.5, -0.5, 0.25];
         let of = |update| {
             let config = ControllerConfig { update, ..config() };
-            gradient(&shape, &parameters, &batch, &advantages, &config)
-                .unwrap()
-                .values
+            gradient(&shape, &parameters, &batch, &advantages, &config).unwrap().values
         };
         let (reinforce, ppo) = (of(Update::Reinforce), of(Update::PPO));
         for (a, b) in reinforce.iter().zip(&ppo) {
@@ -254,11 +223,7 @@ mod tests {
     #[test]
     fn ppo_stops_where_the_ratio_has_moved_far_enough_and_only_there() {
         let (shape, parameters, batch) = setup();
-        let config = ControllerConfig {
-            update: Update::PPO,
-            entropy_bonus: 0.0,
-            ..config()
-        };
+        let config = ControllerConfig { update: Update::PPO, entropy_bonus: 0.0, ..config() };
         // (ratio now to then, advantage, whether a gradient is left)
         for (ratio, advantage, moves) in [
             (1.1, 1.0, true),
@@ -285,10 +250,7 @@ mod tests {
     fn a_long_gradient_is_cut_to_the_norm_and_keeps_its_direction() {
         let (shape, parameters, batch) = setup();
         let of = |max_grad_norm| {
-            let config = ControllerConfig {
-                max_grad_norm,
-                ..config()
-            };
+            let config = ControllerConfig { max_grad_norm, ..config() };
             gradient(&shape, &parameters, &batch, &[3.0, -2.0, 1.0], &config).unwrap()
         };
         let (free, cut) = (of(1e9), of(0.01));
