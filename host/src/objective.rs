@@ -49,7 +49,9 @@ pub enum ObjectiveError {
     Unknown(String),
     #[error("objective '{0}': '{1}' is not a number between {STEEPEST} and 0")]
     Weight(String, String),
-    #[error("no reward for accuracy {accuracy}, latency {latency_ns} ns and budget {budget_ns} ns: {expected}")]
+    #[error(
+        "no reward for accuracy {accuracy}, latency {latency_ns} ns and budget {budget_ns} ns: {expected}"
+    )]
     Input { accuracy: f64, latency_ns: u64, budget_ns: u64, expected: &'static str },
 }
 
@@ -64,7 +66,12 @@ impl Objective {
     ///
     /// # Errors
     /// An accuracy that is no share, or a latency or budget of zero.
-    pub fn reward(self, accuracy: f64, latency_ns: u64, budget_ns: u64) -> Result<f64, ObjectiveError> {
+    pub fn reward(
+        self,
+        accuracy: f64,
+        latency_ns: u64,
+        budget_ns: u64,
+    ) -> Result<f64, ObjectiveError> {
         let refuse = |expected| ObjectiveError::Input { accuracy, latency_ns, budget_ns, expected };
         if !(0.0..=1.0).contains(&accuracy) {
             return Err(refuse("an accuracy is between 0 and 1"));
@@ -79,7 +86,11 @@ impl Objective {
             Self::Hard => accuracy * ratio.powf(HARD_W),
             Self::Absolute { b } => accuracy + b * (ratio - 1.0).abs(),
         };
-        if reward.is_finite() { Ok(reward) } else { Err(refuse("the objective's weight is out of range")) }
+        if reward.is_finite() {
+            Ok(reward)
+        } else {
+            Err(refuse("the objective's weight is out of range"))
+        }
     }
 }
 
@@ -146,7 +157,8 @@ impl Contender {
         match window_ns {
             None => self.hi_ns <= budget_ns,
             Some(window) => {
-                self.lo_ns >= budget_ns.saturating_sub(window) && self.hi_ns <= budget_ns.saturating_add(window)
+                self.lo_ns >= budget_ns.saturating_sub(window)
+                    && self.hi_ns <= budget_ns.saturating_add(window)
             }
         }
     }
@@ -161,7 +173,9 @@ pub fn best(
 ) -> Option<Contender> {
     contenders
         .into_iter()
-        .filter(|contender| contender.accuracy.is_finite() && contender.is_within(budget_ns, window_ns))
+        .filter(|contender| {
+            contender.accuracy.is_finite() && contender.is_within(budget_ns, window_ns)
+        })
         .min_by(|a, b| {
             b.accuracy
                 .total_cmp(&a.accuracy)
@@ -198,7 +212,10 @@ mod tests {
             (ABSOLUTE, 0.00, 45, -0.20),
         ] {
             let reward = objective.reward(accuracy, latency * MS, 15 * MS).unwrap();
-            assert!((reward - expected).abs() < 1e-6, "{objective} of {accuracy} at {latency} ms: {reward}");
+            assert!(
+                (reward - expected).abs() < 1e-6,
+                "{objective} of {accuracy} at {latency} ms: {reward}"
+            );
         }
         let half = SOFT.reward(0.80, 15 * MS, 30 * MS).unwrap();
         assert!((half - 0.839773).abs() < 1e-6, "{half}");
@@ -206,11 +223,19 @@ mod tests {
 
     #[test]
     fn what_is_no_accuracy_or_latency_has_no_reward() {
-        for (accuracy, latency, budget) in
-            [(f64::NAN, 1, 1), (-0.1, 1, 1), (1.1, 1, 1), (f64::INFINITY, 1, 1), (0.5, 0, 1), (0.5, 1, 0)]
-        {
+        for (accuracy, latency, budget) in [
+            (f64::NAN, 1, 1),
+            (-0.1, 1, 1),
+            (1.1, 1, 1),
+            (f64::INFINITY, 1, 1),
+            (0.5, 0, 1),
+            (0.5, 1, 0),
+        ] {
             for objective in [SOFT, Objective::Hard, ABSOLUTE] {
-                assert!(objective.reward(accuracy, latency, budget).is_err(), "{accuracy} {latency} {budget}");
+                assert!(
+                    objective.reward(accuracy, latency, budget).is_err(),
+                    "{accuracy} {latency} {budget}"
+                );
             }
         }
     }
@@ -232,7 +257,10 @@ mod tests {
     #[test]
     fn an_unknown_objective_is_refused_with_what_exists() {
         for (text, says) in [
-            ("sofd", "'sofd': there is no such objective; there are soft, soft:W, hard, absolute and absolute:B"),
+            (
+                "sofd",
+                "'sofd': there is no such objective; there are soft, soft:W, hard, absolute and absolute:B",
+            ),
             ("", "''"),
             ("hard:-1", "'hard:-1': there is no such objective"),
             ("Soft", "'Soft'"),
@@ -261,7 +289,12 @@ mod tests {
             (2, 0.83, 50, 51, 52),
             (3, 0.90, 110, 111, 112),
         ];
-        let tied = [(4, 0.83, 60, 70, 80), (7, 0.83, 50, 60, 70), (6, 0.83, 55, 60, 65), (5, f64::NAN, 1, 1, 1)];
+        let tied = [
+            (4, 0.83, 60, 70, 80),
+            (7, 0.83, 50, 60, 70),
+            (6, 0.83, 55, 60, 65),
+            (5, f64::NAN, 1, 1, 1),
+        ];
         for (name, candidates, window, expected) in [
             ("budget", &usual[..], None, Some(2)),
             ("window of 1: only a short interval fits", &usual, Some(1), None),

@@ -28,10 +28,13 @@ impl Adam {
         let power = i32::try_from(self.steps.min(1_000_000)).expect("a million fits");
         let (correct1, correct2) = (1.0 - BETA1.powi(power), 1.0 - BETA2.powi(power));
         let moments = self.first.iter_mut().zip(&mut self.second);
-        for ((parameter, gradient), (first, second)) in parameters.iter_mut().zip(gradient).zip(moments) {
+        for ((parameter, gradient), (first, second)) in
+            parameters.iter_mut().zip(gradient).zip(moments)
+        {
             *first = BETA1 * *first + (1.0 - BETA1) * gradient;
             *second = BETA2 * *second + (1.0 - BETA2) * gradient * gradient;
-            *parameter -= learning_rate * (*first / correct1) / ((*second / correct2).sqrt() + EPSILON);
+            *parameter -=
+                learning_rate * (*first / correct1) / ((*second / correct2).sqrt() + EPSILON);
         }
     }
 }
@@ -51,7 +54,10 @@ mod tests {
         // 0.1 · (0.16 / 0.19) / √(0.019984 / 0.001999) = 0.0266337
         adam.step(&mut parameters, &[-2.0, 0.0], 0.1);
         assert!((parameters[0] - (0.9 - 0.0266337)).abs() < 1e-7, "{parameters:?}");
-        assert!((adam.first[0] - 0.16).abs() < 1e-12 && (adam.second[0] - 0.019984).abs() < 1e-12, "{adam:?}");
+        assert!(
+            (adam.first[0] - 0.16).abs() < 1e-12 && (adam.second[0] - 0.019984).abs() < 1e-12,
+            "{adam:?}"
+        );
         assert_eq!(adam.steps, 2);
     }
 }

@@ -31,15 +31,18 @@ impl Baseline {
     pub fn advantages(&mut self, rewards: &[f64], decay: f64) -> Vec<f64> {
         let (mean, deviation) = if self.batches == 0 {
             let center = median(rewards);
-            let distances: Vec<f64> = rewards.iter().map(|reward| (reward - center).abs()).collect();
+            let distances: Vec<f64> =
+                rewards.iter().map(|reward| (reward - center).abs()).collect();
             (center, NORMAL * median(&distances))
         } else {
             (self.mean, self.variance.sqrt())
         };
         // With no spread known yet, nothing can be cut.
         let limit = if deviation > 0.0 { CUT * deviation } else { f64::MAX };
-        let distances: Vec<f64> = rewards.iter().map(|reward| (reward - mean).clamp(-limit, limit)).collect();
-        let average = |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / rewards.len() as f64;
+        let distances: Vec<f64> =
+            rewards.iter().map(|reward| (reward - mean).clamp(-limit, limit)).collect();
+        let average =
+            |values: &mut dyn Iterator<Item = f64>| values.sum::<f64>() / rewards.len() as f64;
         let square = average(&mut distances.iter().map(|distance| distance * distance));
         self.variance =
             if self.batches == 0 { square } else { decay * self.variance + (1.0 - decay) * square };
@@ -71,14 +74,23 @@ mod tests {
         // Median 0.82, distances −0.02, 0, 0.01; mean distance −1/300, mean square 5e-4 / 3.
         let first = baseline.advantages(&[0.80, 0.82, 0.83], 0.7);
         let scale = (5e-4f64 / 3.0).sqrt() + 1e-6;
-        assert!(near(first[0], -0.02 / scale) && near(first[1], 0.0) && near(first[2], 0.01 / scale), "{first:?}");
-        assert!(near(baseline.mean, 0.82 - 0.001) && near(baseline.variance, 5e-4 / 3.0), "{baseline:?}");
+        assert!(
+            near(first[0], -0.02 / scale) && near(first[1], 0.0) && near(first[2], 0.01 / scale),
+            "{first:?}"
+        );
+        assert!(
+            near(baseline.mean, 0.82 - 0.001) && near(baseline.variance, 5e-4 / 3.0),
+            "{baseline:?}"
+        );
         // Distances 0.011 and −0.009: mean 0.001, mean square 1.01e-4.
         let second = baseline.advantages(&[0.83, 0.81], 0.7);
-        let variance = 0.7 * 5e-4 / 3.0 + 0.3 * 1.01e-4;
+        let variance: f64 = 0.7 * 5e-4 / 3.0 + 0.3 * 1.01e-4;
         let scale = variance.sqrt() + 1e-6;
         assert!(near(second[0], 0.011 / scale) && near(second[1], -0.009 / scale), "{second:?}");
-        assert!(near(baseline.mean, 0.819 + 0.3 * 0.001) && near(baseline.variance, variance), "{baseline:?}");
+        assert!(
+            near(baseline.mean, 0.819 + 0.3 * 0.001) && near(baseline.variance, variance),
+            "{baseline:?}"
+        );
         assert_eq!(baseline.batches, 2);
     }
 

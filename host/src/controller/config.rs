@@ -53,9 +53,9 @@ impl Default for ControllerConfig {
         Self {
             update: Update::Reinforce,
             batch: 3,
-            learning_rate: 0.07,
+            learning_rate: 0.06,
             entropy_bonus: 0.01,
-            baseline_decay: 0.7,
+            baseline_decay: 0.6,
             max_grad_norm: 1.0,
             hidden: 24,
             embedding: 8,

@@ -8,8 +8,9 @@
 //! transaction as the candidate or the reward; a controller restored from it goes on bit for bit. A
 //! candidate without a reward (one that could not be measured) is never observed, so it moves nothing.
 //!
-//! The net is tiny: threads would only cost. The host calls [`use_one_thread`] at its start, which
-//! holds for its whole process; it does nothing else with torch.
+//! The net is tiny: threads only cost (torch's wait by spinning, which made an update ten times slower
+//! on two busy cores). So the thread that uses a controller first calls [`use_one_thread`]; the
+//! host's process does nothing else with torch.
 //!
 //! **Invariant:** the random stream advances in `sample` alone, and only its state decides a sample;
 //! a call that fails changes nothing.
@@ -67,7 +68,8 @@ pub struct UpdateReport {
     pub grad_norm: f64,
 }
 
-/// Makes torch use one thread, in the whole process.
+/// Makes torch use one thread: in the calling thread, and in those that use torch for the first time
+/// after it.
 pub fn use_one_thread() {
     tch::set_num_threads(1);
 }
@@ -77,14 +79,24 @@ impl Controller {
     ///
     /// # Errors
     /// A configuration out of range, or decisions that are none.
-    pub fn new(choices: &[usize], config: ControllerConfig, seed: u64) -> Result<Self, ControllerError> {
+    pub fn new(
+        choices: &[usize],
+        config: ControllerConfig,
+        seed: u64,
+    ) -> Result<Self, ControllerError> {
         config.check()?;
         let shape = PolicyShape::new(choices, &config)?;
         let mut rng = Pcg64::seed_from_u64(seed);
         let parameters = shape.initial(&mut rng);
         let adam = Adam::new(parameters.len());
-        let state =
-            ControllerState { shape, parameters, adam, baseline: Baseline::default(), rng, pending: Vec::new() };
+        let state = ControllerState {
+            shape,
+            parameters,
+            adam,
+            baseline: Baseline::default(),
+            rng,
+            pending: Vec::new(),
+        };
         Ok(Self { config, state })
     }
 
@@ -99,7 +111,9 @@ impl Controller {
     ) -> Result<Self, ControllerError> {
         config.check()?;
         if PolicyShape::new(choices, &config)? != state.shape {
-            return Err(ControllerError::State("it belongs to other decisions or another configuration".into()));
+            return Err(ControllerError::State(
+                "it belongs to other decisions or another configuration".into(),
+            ));
         }
         Ok(Self { config, state })
     }
@@ -183,7 +197,13 @@ impl Controller {
     /// A policy whose numbers overflowed.
     pub fn entropy(&self) -> Result<f64, ControllerError> {
         let draw = self.draw_many()?;
-        let terms = draw.probabilities.iter().flatten().flatten().filter(|&&p| p > 0.0).map(|p| -p * p.ln());
+        let terms = draw
+            .probabilities
+            .iter()
+            .flatten()
+            .flatten()
+            .filter(|&&p| p > 0.0)
+            .map(|p| -p * p.ln());
         Ok(terms.sum::<f64>() / DRAWN as f64)
     }
 
@@ -192,14 +212,21 @@ impl Controller {
         self.draw(DRAWN, |probabilities| pick_at(probabilities, rng.random()))
     }
 
-    fn draw(&self, rows: usize, pick: impl FnMut(&[f64]) -> usize) -> Result<Draw, ControllerError> {
+    fn draw(
+        &self,
+        rows: usize,
+        pick: impl FnMut(&[f64]) -> usize,
+    ) -> Result<Draw, ControllerError> {
         let parameters = Tensor::f_from_slice(&self.state.parameters)?;
         Policy::new(&self.state.shape, &parameters)?.draw(rows, pick)
     }
 }
 
 /// Spends the pending observations on one update.
-fn learn(state: &mut ControllerState, config: &ControllerConfig) -> Result<UpdateReport, ControllerError> {
+fn learn(
+    state: &mut ControllerState,
+    config: &ControllerConfig,
+) -> Result<UpdateReport, ControllerError> {
     let batch = std::mem::take(&mut state.pending);
     let rewards: Vec<f64> = batch.iter().map(|observation| observation.reward).collect();
     let advantages = state.baseline.advantages(&rewards, config.baseline_decay);
@@ -208,7 +235,8 @@ fn learn(state: &mut ControllerState, config: &ControllerConfig) -> Result<Updat
         Update::Ppo { epochs, .. } => epochs,
     };
     let mut step = || {
-        let gradient = update::gradient(&state.shape, &state.parameters, &batch, &advantages, config)?;
+        let gradient =
+            update::gradient(&state.shape, &state.parameters, &batch, &advantages, config)?;
         state.adam.step(&mut state.parameters, &gradient.values, config.learning_rate);
         Ok::<_, ControllerError>(gradient)
     };

@@ -36,7 +36,8 @@ impl PolicyShape {
     /// # Errors
     /// No decisions, a decision without choices, or more parameters than anyone needs.
     pub fn new(choices: &[usize], config: &ControllerConfig) -> Result<Self, ControllerError> {
-        let shape = Self { choices: choices.to_vec(), hidden: config.hidden, embedding: config.embedding };
+        let shape =
+            Self { choices: choices.to_vec(), hidden: config.hidden, embedding: config.embedding };
         shape.check()?;
         Ok(shape)
     }
@@ -54,9 +55,12 @@ impl PolicyShape {
             return refuse(format!("anything with hidden {hidden} and embedding {embedding}"));
         }
         let choices: u128 = self.choices.iter().map(|&count| count as u128).sum();
-        let parameters = choices * (embedding + hidden + 1) + 4 * hidden * (embedding + hidden + 1) + embedding;
+        let parameters =
+            choices * (embedding + hidden + 1) + 4 * hidden * (embedding + hidden + 1) + embedding;
         if parameters > MOST_PARAMETERS {
-            return refuse(format!("{choices} choices: {parameters} parameters, at most {MOST_PARAMETERS}"));
+            return refuse(format!(
+                "{choices} choices: {parameters} parameters, at most {MOST_PARAMETERS}"
+            ));
         }
         Ok(())
     }
@@ -70,7 +74,10 @@ impl PolicyShape {
     /// Choices that are not one for each decision, within its count.
     pub fn check_choices(&self, choices: &[usize]) -> Result<(), ControllerError> {
         if choices.len() != self.choices.len() {
-            return Err(ControllerError::Decisions { given: choices.len(), expected: self.choices.len() });
+            return Err(ControllerError::Decisions {
+                given: choices.len(),
+                expected: self.choices.len(),
+            });
         }
         match choices.iter().zip(&self.choices).position(|(choice, count)| choice >= count) {
             None => Ok(()),
@@ -87,7 +94,8 @@ impl PolicyShape {
     /// of its choices, weights and bias of its head.
     fn pieces(&self) -> Vec<(usize, usize)> {
         let gates = 4 * self.hidden;
-        let mut pieces = vec![(1, self.embedding), (gates, self.embedding), (gates, self.hidden), (1, gates)];
+        let mut pieces =
+            vec![(1, self.embedding), (gates, self.embedding), (gates, self.hidden), (1, gates)];
         for &count in &self.choices {
             pieces.extend([(count, self.embedding), (count, self.hidden), (1, count)]);
         }
@@ -104,7 +112,8 @@ impl PolicyShape {
             parameters.extend((0..rows * columns).map(|_| rng.random_range(-INITIAL..INITIAL)));
         }
         // The forget gates start open, or early decisions would not reach late ones.
-        let forget = self.embedding + 4 * self.hidden * (self.embedding + self.hidden) + self.hidden;
+        let forget =
+            self.embedding + 4 * self.hidden * (self.embedding + self.hidden) + self.hidden;
         for bias in &mut parameters[forget..forget + self.hidden] {
             *bias += 1.0;
         }
@@ -136,7 +145,8 @@ pub struct Draw {
 impl<'a> Policy<'a> {
     pub fn new(shape: &'a PolicyShape, parameters: &Tensor) -> Result<Self, TchError> {
         let sizes = shape.pieces();
-        let lengths: Vec<i64> = sizes.iter().map(|(rows, columns)| (rows * columns) as i64).collect();
+        let lengths: Vec<i64> =
+            sizes.iter().map(|(rows, columns)| (rows * columns) as i64).collect();
         let pieces = parameters
             .f_split_with_sizes(lengths, 0)?
             .iter()
@@ -163,11 +173,18 @@ impl<'a> Policy<'a> {
             None,
         )?;
         (position.hidden, position.cell) = (hidden, cell);
-        let logits = position.hidden.f_linear(&self.pieces[5 + 3 * decision], Some(&self.pieces[6 + 3 * decision]))?;
+        let logits = position
+            .hidden
+            .f_linear(&self.pieces[5 + 3 * decision], Some(&self.pieces[6 + 3 * decision]))?;
         logits.f_log_softmax(1, Kind::Double)
     }
 
-    fn take(&self, decision: usize, choices: &Tensor, position: &mut Position) -> Result<(), TchError> {
+    fn take(
+        &self,
+        decision: usize,
+        choices: &Tensor,
+        position: &mut Position,
+    ) -> Result<(), TchError> {
         position.input = self.pieces[4 + 3 * decision].f_index_select(0, choices)?;
         Ok(())
     }
@@ -182,7 +199,8 @@ impl<'a> Policy<'a> {
         let (mut log_prob, mut entropy) = (zeros()?, zeros()?);
         for decision in 0..self.shape.choices.len() {
             let log_p = self.decide(decision, &mut position)?;
-            let taken: Vec<i64> = sequences.iter().map(|choices| choices[decision] as i64).collect();
+            let taken: Vec<i64> =
+                sequences.iter().map(|choices| choices[decision] as i64).collect();
             let taken = Tensor::f_from_slice(&taken)?;
             let of_taken = log_p.f_gather(1, &taken.f_unsqueeze(1)?, false)?;
             log_prob = log_prob.f_add(&of_taken.f_squeeze_dim(1)?)?;
@@ -194,7 +212,11 @@ impl<'a> Policy<'a> {
     }
 
     /// Makes the decisions of `rows` sequences by `pick`, which is given the probabilities.
-    pub fn draw(&self, rows: usize, mut pick: impl FnMut(&[f64]) -> usize) -> Result<Draw, ControllerError> {
+    pub fn draw(
+        &self,
+        rows: usize,
+        mut pick: impl FnMut(&[f64]) -> usize,
+    ) -> Result<Draw, ControllerError> {
         let mut position = self.start(rows)?;
         let mut draw = Draw {
             choices: vec![Vec::new(); rows],

@@ -8,7 +8,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
-use super::{Controller, ControllerConfig, Update};
+use super::{Controller, ControllerConfig, Update, use_one_thread};
 
 const BLOCK: [usize; 6] = [4, 2, 2, 3, 3, 3];
 const BLOCKS: usize = 7;
@@ -34,7 +34,8 @@ fn standardised(mut effects: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
     for effects in &mut effects {
         let mean = effects.iter().sum::<f64>() / effects.len() as f64;
         effects.iter_mut().for_each(|effect| *effect -= mean);
-        variance += effects.iter().map(|effect| effect * effect).sum::<f64>() / effects.len() as f64;
+        variance +=
+            effects.iter().map(|effect| effect * effect).sum::<f64>() / effects.len() as f64;
     }
     effects.iter_mut().flatten().for_each(|effect| *effect /= variance.sqrt());
     effects
@@ -49,13 +50,16 @@ impl Task {
         };
         let (latency, mut accuracy) = (independent(), independent());
         for (accuracy, latency) in accuracy.iter_mut().flatten().zip(latency.iter().flatten()) {
-            *accuracy = CORRELATION * latency + (1.0 - CORRELATION * CORRELATION).sqrt() * *accuracy;
+            *accuracy =
+                CORRELATION * latency + (1.0 - CORRELATION * CORRELATION).sqrt() * *accuracy;
         }
         Self { latency: standardised(latency), accuracy: standardised(accuracy), choices, rng }
     }
 
     fn reward(&mut self, choices: &[usize]) -> f64 {
-        let sum = |effects: &[Vec<f64>]| effects.iter().zip(choices).map(|(e, &choice)| e[choice]).sum::<f64>();
+        let sum = |effects: &[Vec<f64>]| {
+            effects.iter().zip(choices).map(|(e, &choice)| e[choice]).sum::<f64>()
+        };
         let latency = (0.7 * (sum(&self.latency) * 0.3 / 0.7).tanh()).exp();
         let accuracy = 0.845 + 0.045 * (sum(&self.accuracy) * 0.018 / 0.045).tanh();
         (accuracy + NOISE * normal(&mut self.rng)) * latency.powf(W)
@@ -83,6 +87,7 @@ fn search(candidates: usize, update: Update, seed: u64) -> (f64, f64) {
 
 #[test]
 fn a_short_search_earns_more_in_its_last_quarter_than_in_its_first() {
+    use_one_thread();
     for (update, candidates, least) in [
         (Update::Reinforce, 24, 17),
         (Update::Reinforce, 48, 19),

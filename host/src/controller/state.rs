@@ -66,10 +66,12 @@ impl ControllerState {
         };
         let header = serde_json::to_vec(&header).expect("a header of integers and strings is JSON");
         let length = u32::try_from(header.len()).expect("pending choices are far fewer than 4 GiB");
-        let pending = self.pending.iter().flat_map(|observation| [observation.log_prob, observation.reward]);
-        let numbers = (self.parameters.iter().chain(&self.adam.first).chain(&self.adam.second).copied())
-            .chain([self.baseline.mean, self.baseline.variance])
-            .chain(pending);
+        let pending =
+            self.pending.iter().flat_map(|observation| [observation.log_prob, observation.reward]);
+        let numbers =
+            (self.parameters.iter().chain(&self.adam.first).chain(&self.adam.second).copied())
+                .chain([self.baseline.mean, self.baseline.variance])
+                .chain(pending);
         let mut bytes = length.to_le_bytes().to_vec();
         bytes.extend(header);
         bytes.extend(numbers.flat_map(f64::to_le_bytes));
@@ -84,11 +86,13 @@ impl ControllerState {
         let (length, rest) = bytes.split_first_chunk::<4>().ok_or_else(truncated)?;
         let length = u32::from_le_bytes(*length) as usize;
         if length > LONGEST_HEADER {
-            return Err(refuse(format!("a header of {length} bytes, at most {LONGEST_HEADER} are expected")));
+            return Err(refuse(format!(
+                "a header of {length} bytes, at most {LONGEST_HEADER} are expected"
+            )));
         }
         let (header, blob) = rest.split_at_checked(length).ok_or_else(truncated)?;
-        let Format { format } =
-            serde_json::from_slice(header).map_err(|error| refuse(format!("no header: {error}")))?;
+        let Format { format } = serde_json::from_slice(header)
+            .map_err(|error| refuse(format!("no header: {error}")))?;
         if format != FORMAT {
             return Err(ControllerError::Format { found: format, known: FORMAT });
         }
@@ -102,7 +106,10 @@ impl ControllerState {
         let count = header.shape.parameters();
         let expected = NUMBER * (3 * count + 2 + 2 * header.pending.len());
         if blob.len() != expected {
-            return Err(refuse(format!("{} bytes of numbers where {expected} are expected", blob.len())));
+            return Err(refuse(format!(
+                "{} bytes of numbers where {expected} are expected",
+                blob.len()
+            )));
         }
         let numbers: Vec<f64> =
             blob.as_chunks::<NUMBER>().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
@@ -136,10 +143,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::controller::{Controller, ControllerConfig};
+    use crate::controller::{Controller, ControllerConfig, use_one_thread};
 
     /// After some updates, with observations pending.
     fn state() -> ControllerState {
+        use_one_thread();
         let config = ControllerConfig { hidden: 3, embedding: 2, ..ControllerConfig::default() };
         let mut controller = Controller::new(&[2, 3, 4], config, 7).unwrap();
         for reward in [0.1, 0.2, 0.7 / 3.0, f64::MIN_POSITIVE, 1e-300] {
@@ -172,14 +180,19 @@ mod tests {
         let header = std::str::from_utf8(&bytes[4..end]).unwrap();
         assert!(header.contains(from), "{header}");
         let header = header.replacen(from, to, 1);
-        let changed = [&(header.len() as u32).to_le_bytes(), header.as_bytes(), &bytes[end..]].concat();
+        let changed =
+            [&(header.len() as u32).to_le_bytes(), header.as_bytes(), &bytes[end..]].concat();
         ControllerState::from_bytes(&changed).unwrap_err().to_string()
     }
 
     #[test]
     fn a_header_that_does_not_fit_is_refused_by_name() {
         for (from, to, says) in [
-            ("controller/1\"", "controller/2\"", "format 'pearl.controller/2' is not 'pearl.controller/1'"),
+            (
+                "controller/1\"",
+                "controller/2\"",
+                "format 'pearl.controller/2' is not 'pearl.controller/1'",
+            ),
             ("[2,3,4]", "[2,3,5]", "bytes of numbers where"),
             ("[2,3,4]", "[2,3,0]", "decision 2, which has no choices"),
             ("[2,3,4]", "[2,3,18446744073709551615]", "parameters, at most"),
@@ -212,7 +225,7 @@ mod tests {
             let state = state();
             let mut bytes = state.to_bytes();
             let at = at.index(bytes.len());
-            bytes[at] ^= 1 << bit;
+            bytes[at] ^= 1u8 << bit;
             if let Ok(read) = ControllerState::from_bytes(&bytes) {
                 prop_assert_ne!(read, state);
             }

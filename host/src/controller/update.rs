@@ -41,7 +41,8 @@ pub fn gradient(
     config: &ControllerConfig,
 ) -> Result<Gradient, ControllerError> {
     let leaf = Tensor::f_from_slice(parameters)?.f_set_requires_grad(true)?;
-    let sequences: Vec<&[usize]> = batch.iter().map(|observation| observation.choices.as_slice()).collect();
+    let sequences: Vec<&[usize]> =
+        batch.iter().map(|observation| observation.choices.as_slice()).collect();
     let (log_prob, entropy) = Policy::new(shape, &leaf)?.evaluate(&sequences)?;
     let entropy = entropy.f_mean(Kind::Double)?;
     let objective = objective(&log_prob, batch, advantages, config.update)?.f_mean(Kind::Double)?;
@@ -88,11 +89,18 @@ mod tests {
     use rand_pcg::Pcg64;
 
     use super::*;
+    use crate::controller::use_one_thread;
 
     const CHOICES: [usize; 3] = [2, 3, 2];
 
     fn config() -> ControllerConfig {
-        ControllerConfig { hidden: 3, embedding: 2, max_grad_norm: 1e9, ..ControllerConfig::default() }
+        use_one_thread();
+        ControllerConfig {
+            hidden: 3,
+            embedding: 2,
+            max_grad_norm: 1e9,
+            ..ControllerConfig::default()
+        }
     }
 
     /// A policy with parameters far from symmetric ones, and three candidates of it.
@@ -121,12 +129,17 @@ mod tests {
         };
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
-        let (mut input, w_input, w_hidden, bias) = (piece(e), piece(4 * h * e), piece(4 * h * h), piece(4 * h));
+        let (mut input, w_input, w_hidden, bias) =
+            (piece(e), piece(4 * h * e), piece(4 * h * h), piece(4 * h));
         let (mut hidden, mut cell) = (vec![0.0; h], vec![0.0; h]);
         let (mut log_prob, mut entropy) = (0.0, 0.0);
         for (&count, &choice) in shape.choices().iter().zip(choices) {
             let gates: Vec<f64> = (0..4 * h)
-                .map(|g| dot(&w_input[g * e..][..e], input) + dot(&w_hidden[g * h..][..h], &hidden) + bias[g])
+                .map(|g| {
+                    dot(&w_input[g * e..][..e], input)
+                        + dot(&w_hidden[g * h..][..h], &hidden)
+                        + bias[g]
+                })
                 .collect();
             for unit in 0..h {
                 let [i, f, g, o] = [0, 1, 2, 3].map(|gate| gates[gate * h + unit]);
@@ -134,8 +147,9 @@ mod tests {
                 hidden[unit] = sigmoid(o) * cell[unit].tanh();
             }
             let (embeddings, weights, bias) = (piece(count * e), piece(count * h), piece(count));
-            let exp: Vec<f64> =
-                (0..count).map(|c| (dot(&weights[c * h..][..h], &hidden) + bias[c]).exp()).collect();
+            let exp: Vec<f64> = (0..count)
+                .map(|c| (dot(&weights[c * h..][..h], &hidden) + bias[c]).exp())
+                .collect();
             let sum: f64 = exp.iter().sum();
             log_prob += (exp[choice] / sum).ln();
             entropy -= exp.iter().map(|x| x / sum * (x / sum).ln()).sum::<f64>();
@@ -154,7 +168,10 @@ mod tests {
         for (row, sequence) in sequences.iter().enumerate() {
             let expected = reference(&shape, &parameters, sequence);
             let found = (log_prob.double_value(&[row as i64]), entropy.double_value(&[row as i64]));
-            assert!((found.0 - expected.0).abs() < 1e-12 && (found.1 - expected.1).abs() < 1e-12, "{found:?}");
+            assert!(
+                (found.0 - expected.0).abs() < 1e-12 && (found.1 - expected.1).abs() < 1e-12,
+                "{found:?}"
+            );
         }
     }
 
@@ -180,7 +197,10 @@ mod tests {
                     loss(&parameters)
                 };
                 let expected = (shifted(1e-5) - shifted(-1e-5)) / 2e-5;
-                assert!((found - expected).abs() < 1e-8, "parameter {at}: {found}, expected {expected}");
+                assert!(
+                    (found - expected).abs() < 1e-8,
+                    "parameter {at}: {found}, expected {expected}"
+                );
             }
         }
     }
@@ -215,8 +235,14 @@ mod tests {
         ] {
             let mut observation = batch[0].clone();
             observation.log_prob -= f64::ln(ratio);
-            let found = gradient(&shape, &parameters, &[observation], &[advantage], &config).unwrap();
-            assert_eq!(found.norm > 1e-6, moves, "ratio {ratio}, advantage {advantage}: {}", found.norm);
+            let found =
+                gradient(&shape, &parameters, &[observation], &[advantage], &config).unwrap();
+            assert_eq!(
+                found.norm > 1e-6,
+                moves,
+                "ratio {ratio}, advantage {advantage}: {}",
+                found.norm
+            );
         }
     }
 
