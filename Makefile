@@ -15,7 +15,7 @@ APT := DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get
 # Teachers and their logits stay inside the checkout.
 export PEARL_HOME ?= $(CURDIR)/.pearl
 
-.PHONY: setup build search teacher test bench clean help
+.PHONY: setup build search teacher test bench experiments clean help
 
 help:
 	@echo "make setup    libtorch, Fashion-MNIST and a C++ compiler, where the machine lacks them"
@@ -23,6 +23,7 @@ help:
 	@echo "make search   a real search: OUT=$(OUT) DEVICE=$(DEVICE) CANDIDATES=$(CANDIDATES) BUDGET=$(BUDGET)"
 	@echo "make test     all tests"
 	@echo "make bench    what the README claims, measured here"
+	@echo "make experiments  what the README claims of distillation and of the policy"
 	@echo "make clean    remove what was built; set-up, teachers and runs stay"
 
 setup: .libtorch $(DATA)
@@ -66,8 +67,18 @@ search: teacher
 test: build
 	PYTHON=$(CURDIR)/$(PYTHON) cargo test --release --locked --workspace
 
-bench: teacher
-	$(PYTHON) tests/python/bench.py
+# The engine's own program, to compare the agent with.
+.setup/tract/bin/tract:
+	cargo install tract-cli --version 0.23.9 --locked --root .setup/tract
+
+bench: teacher .setup/tract/bin/tract
+	TRACT=$(CURDIR)/.setup/tract/bin/tract $(PYTHON) tests/python/bench.py
+
+# What the README says of learning: minutes to hours.
+SEEDS_BUDGET ?= 1ms
+experiments: teacher
+	$(PYTHON) tests/python/distillation.py
+	$(PYTHON) tests/python/seeds.py --budget $(SEEDS_BUDGET)
 
 clean:
 	cargo clean
