@@ -38,7 +38,7 @@ def training(folder, rounds):
                          "--images", IMAGES, "--batch", BATCH, "--no-flip", "--out", folder / "trained")["time"]
             ours = time["images"] / time["steps_ns"] * 1e9
             theirs = json.loads(run(PYTHON, twin, graph, "--images", IMAGES, "--batch", BATCH,
-                                    "--epochs", EPOCHS))["images_per_s"]
+                                    "--epochs", EPOCHS))["images_per_second"]
             ratios.append(ours / theirs)
     print(f"training images/s, worker over Python PyTorch: {spread(ratios)}")
 
