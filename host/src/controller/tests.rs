@@ -58,17 +58,17 @@ fn an_update_of_one_decision_equals_the_closed_form() {
         let scale = (5e-4f64 / 3.0).sqrt() + 1e-6;
         let advantages = [-0.02 / scale, 0.0, 0.01 / scale];
         let first_bias = before.len() - 3;
-        for logit in 0..3 {
+        for (logit, &p_logit) in p.iter().enumerate() {
             // ∂ log p_x / ∂z_j = 1[x = j] − p_j;  ∂H / ∂z_j = −p_j (ln p_j + H)
             let policy = [0, 2, 2]
                 .iter()
                 .zip(advantages)
                 .map(|(&choice, advantage)| {
-                    advantage * (f64::from(u8::from(choice == logit)) - p[logit])
+                    advantage * (f64::from(u8::from(choice == logit)) - p_logit)
                 })
                 .sum::<f64>()
                 / 3.0;
-            let gradient = -policy + entropy_bonus * p[logit] * (p[logit].ln() + entropy);
+            let gradient = -policy + entropy_bonus * p_logit * (p_logit.ln() + entropy);
             // The first step of Adam: moments of a share of the gradient, a step of the learning rate.
             let at = first_bias + logit;
             assert!(
