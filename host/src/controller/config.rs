@@ -15,7 +15,7 @@ pub struct ControllerConfig {
     pub update: Update,
     /// Rewards that one update learns from. Three leave a search of 24 candidates eight updates.
     pub batch: usize,
-    /// Of Adam. Far above the usual 1e-3, for there are only 8 to 16 updates; twice as high, the
+    /// Of Adam. Far above the usual 1e-3, for there are only 8 to 16 updates; three times as high, the
     /// policy settles before it has seen enough and its best candidate is worse.
     pub learning_rate: f64,
     /// Weight of the policy's entropy (nats, summed over the decisions) beside an advantage of unit

@@ -122,7 +122,7 @@ fn both_updates_find_the_optimum_of_a_tabulated_objective() {
                 ..ControllerConfig::default()
             };
             let mut controller = Controller::new(&[3; 4], config, seed).unwrap();
-            run(&mut controller, 900, reward);
+            run(&mut controller, 1200, reward);
             controller.greedy().unwrap() == optimum
         });
         assert_eq!(found.count(), 10, "{update:?}");
