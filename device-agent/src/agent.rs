@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 pub enum AgentRequest {
     /// The first request; anything else before it is refused.
-    Hello { protocol: u32 },
+    Hello {
+        protocol: u32,
+    },
     Launch(LaunchRequest),
     Run(RunRequest),
 }

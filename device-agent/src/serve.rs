@@ -33,7 +33,10 @@ impl<P: Serialize, D: Serialize> Progress<'_, P, D> {
     /// # Errors
     /// Where the host is gone, or the message is longer than it accepts.
     pub fn send(&mut self, progress: P) -> io::Result<()> {
-        let reply = Reply::<P, D> { id: self.id, outcome: Outcome::Progress(progress) };
+        let reply = Reply::<P, D> {
+            id: self.id,
+            outcome: Outcome::Progress(progress),
+        };
         write_line(self.out, &serde_json::to_vec(&reply)?)
     }
 }
@@ -58,24 +61,26 @@ where
     D: Serialize,
 {
     let (lines, queue) = mpsc::sync_channel(READ_AHEAD);
-    thread::Builder::new().name("requests".into()).spawn(move || {
-        let failed = loop {
-            match read_line(&mut input, MAX_LINE) {
-                Ok(Some(line)) => {
-                    // Nobody listens where the serving itself has failed.
-                    if lines.send(Ok(line)).is_err() {
-                        break None;
+    thread::Builder::new()
+        .name("requests".into())
+        .spawn(move || {
+            let failed = loop {
+                match read_line(&mut input, MAX_LINE) {
+                    Ok(Some(line)) => {
+                        // Nobody listens where the serving itself has failed.
+                        if lines.send(Ok(line)).is_err() {
+                            break None;
+                        }
                     }
+                    Ok(None) => break None,
+                    Err(error) => break Some(error),
                 }
-                Ok(None) => break None,
-                Err(error) => break Some(error),
+            };
+            at_end();
+            if let Some(error) = failed {
+                let _ = lines.send(Err(error));
             }
-        };
-        at_end();
-        if let Some(error) = failed {
-            let _ = lines.send(Err(error));
-        }
-    })?;
+        })?;
     for line in queue {
         let (id, outcome) = answer(&line?, out, &mut handle);
         write_reply(out, Reply::<P, D> { id, outcome })?;
@@ -98,14 +103,16 @@ where
             return (id_of(line), Outcome::Failed(failure));
         }
     };
-    let mut progress = Progress { id, out, shape: std::marker::PhantomData };
+    let mut progress = Progress {
+        id,
+        out,
+        shape: std::marker::PhantomData,
+    };
     let handled = panic::catch_unwind(AssertUnwindSafe(|| handle(body, &mut progress)));
     let outcome = match handled {
         Ok(Ok(done)) => Outcome::Done(done),
         Ok(Err(failure)) => Outcome::Failed(failure),
-        Err(payload) => {
-            Outcome::Failed(Failure::new(FailureKind::Internal, panic_text(&*payload)))
-        }
+        Err(payload) => Outcome::Failed(Failure::new(FailureKind::Internal, panic_text(&*payload))),
     };
     (id, outcome)
 }
@@ -130,12 +137,21 @@ fn write_reply<P: Serialize, D: Serialize>(
     }
     let message = format!("an answer of {} bytes, the limit is {MAX_LINE}", line.len());
     let outcome = Outcome::<P, D>::Failed(Failure::new(FailureKind::Limit, message));
-    write_line(out, &serde_json::to_vec(&Reply { id: reply.id, outcome })?)
+    write_line(
+        out,
+        &serde_json::to_vec(&Reply {
+            id: reply.id,
+            outcome,
+        })?,
+    )
 }
 
 fn write_line(out: &mut dyn Write, line: &[u8]) -> io::Result<()> {
     if line.len() > MAX_LINE {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a message longer than a line may be"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "a message longer than a line may be",
+        ));
     }
     out.write_all(line)?;
     out.write_all(b"\n")?;

@@ -34,7 +34,8 @@ proptest! {
         let source = Counted { bytes: &sent, piece, taken: 0 };
         let mut reader = BufReader::with_capacity(buffer, source);
         for line in &lines {
-            prop_assert_eq!(read_line(&mut reader, 40).unwrap().as_ref(), Some(line));
+            let read = read_line(&mut reader, 40).unwrap();
+            prop_assert_eq!(read.as_ref(), Some(line));
         }
         prop_assert!(read_line(&mut reader, 40).unwrap().is_none());
     }
@@ -66,5 +67,8 @@ proptest! {
 #[test]
 fn an_endless_line_is_refused() {
     let mut endless = BufReader::new(io::repeat(b'x'));
-    assert!(matches!(read_line(&mut endless, 1 << 20), Err(LineError::TooLong { .. })));
+    assert!(matches!(
+        read_line(&mut endless, 1 << 20),
+        Err(LineError::TooLong { .. })
+    ));
 }

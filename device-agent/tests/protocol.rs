@@ -38,8 +38,8 @@ prop_compose! {
 prop_compose! {
     fn launch_request()(
         model in model(), limits in limits(), input_seed: u64, cpus: Vec<usize>,
-        (min_ns, max_ns, tolerance_ppm): (u64, u64, u32),
-        (slice_ns, min_samples, max_samples): (u64, usize, usize),
+        (min_ns, max_ns, tolerance_ppm) in any::<(u64, u64, u32)>(),
+        (slice_ns, min_samples, max_samples) in any::<(u64, usize, usize)>(),
     ) -> LaunchRequest {
         LaunchRequest {
             model, input_seed, cpus, limits,
@@ -53,8 +53,13 @@ fn request() -> impl Strategy<Value = AgentRequest> {
     prop_oneof![
         any::<u32>().prop_map(|protocol| AgentRequest::Hello { protocol }),
         launch_request().prop_map(AgentRequest::Launch),
-        (model(), vec(tensor(), 0..3), limits())
-            .prop_map(|(model, inputs, limits)| AgentRequest::Run(RunRequest { model, inputs, limits })),
+        (model(), vec(tensor(), 0..3), limits()).prop_map(|(model, inputs, limits)| {
+            AgentRequest::Run(RunRequest {
+                model,
+                inputs,
+                limits,
+            })
+        }),
     ]
 }
 
@@ -69,10 +74,10 @@ prop_compose! {
 
 prop_compose! {
     fn launch_report()(
-        (load_ns, optimise_ns, cpu_ns, wall_ns): (u64, u64, u64, u64),
-        (warm_up_ns, samples_ns): (Vec<u64>, Vec<u64>), steady: bool,
-        involuntary_switches: u64, (resolution_ns, overhead_ns): (u64, u64),
-        (sentinel_before_ns, sentinel_after_ns): (u64, u64), peak_memory_bytes: Option<u64>,
+        (load_ns, optimise_ns, cpu_ns, wall_ns) in any::<(u64, u64, u64, u64)>(),
+        (warm_up_ns, samples_ns) in any::<(Vec<u64>, Vec<u64>)>(), steady: bool,
+        involuntary_switches: u64, (resolution_ns, overhead_ns) in any::<(u64, u64)>(),
+        (sentinel_before_ns, sentinel_after_ns) in any::<(u64, u64)>(), peak_memory_bytes: Option<u64>,
         state_before in state(), state_after in state(),
     ) -> LaunchReport {
         LaunchReport {
@@ -85,8 +90,8 @@ prop_compose! {
 
 prop_compose! {
     fn hello()(
-        (protocol, version, build): (u32, String, String), (name, engine_version): (String, String),
-        (arch, os): (String, String), (kernel, cpu_model): (Option<String>, Option<String>),
+        (protocol, version, build) in any::<(u32, String, String)>(), (name, engine_version) in any::<(String, String)>(),
+        (arch, os) in any::<(String, String)>(), (kernel, cpu_model) in any::<(Option<String>, Option<String>)>(),
         cpus: Vec<usize>, memory_bytes: Option<u64>,
     ) -> AgentHello {
         AgentHello {

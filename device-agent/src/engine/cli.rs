@@ -27,7 +27,10 @@ pub fn main() -> ExitCode {
         (Some("launch"), 1) => child::main(),
         (Some("--version" | "-V"), 1) => {
             let version = env!("CARGO_PKG_VERSION");
-            println!("pearl-agent {version} (tract {}, protocol {PROTOCOL})", tract::VERSION);
+            println!(
+                "pearl-agent {version} (tract {}, protocol {PROTOCOL})",
+                tract::VERSION
+            );
             ExitCode::SUCCESS
         }
         (Some("--help" | "-h"), 1) => {
@@ -35,7 +38,9 @@ pub fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         (Some(other), _) => {
-            eprintln!("pearl-agent: unexpected arguments from '{other}' on; see pearl-agent --help");
+            eprintln!(
+                "pearl-agent: unexpected arguments from '{other}' on; see pearl-agent --help"
+            );
             ExitCode::from(2)
         }
     }

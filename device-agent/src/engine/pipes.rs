@@ -32,7 +32,8 @@ impl Pipes {
         let (sender, line) = mpsc::channel();
         // A child that does not read is dealt with by its time limit.
         Builder::new().spawn(move || stdin.write_all(&input))?;
-        Builder::new().spawn(move || sender.send(read_line(&mut BufReader::new(stdout), MAX_LINE)))?;
+        Builder::new()
+            .spawn(move || sender.send(read_line(&mut BufReader::new(stdout), MAX_LINE)))?;
         let stderr = Builder::new().spawn(move || tail(stderr))?;
         Ok(Self { line, stderr })
     }

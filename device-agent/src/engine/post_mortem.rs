@@ -12,12 +12,7 @@ use super::memory::OUT_OF_MEMORY;
 use crate::wire::{Failure, FailureKind};
 
 /// Of a child that ended without an answer.
-pub fn post_mortem(
-    model: &str,
-    exit: ExitStatus,
-    stderr: &[u8],
-    memory_bytes: u64,
-) -> Failure {
+pub fn post_mortem(model: &str, exit: ExitStatus, stderr: &[u8], memory_bytes: u64) -> Failure {
     let stderr = String::from_utf8_lossy(stderr);
     let signal = exit.signal();
     if signal == Some(Signal::ABORT.as_raw()) && stderr.contains(OUT_OF_MEMORY) {
@@ -26,16 +21,21 @@ pub fn post_mortem(
         return Failure::new(FailureKind::Limit, message);
     }
     let how = match (signal, exit.code()) {
-        (Some(9), _) => {
-            "was killed (signal 9), as devices do that run out of memory".into()
-        }
+        (Some(9), _) => "was killed (signal 9), as devices do that run out of memory".into(),
         (Some(signal), _) => format!("crashed with signal {signal}{}", name(signal)),
         (None, Some(code)) => format!("ended with code {code} and no answer"),
         (None, None) => "ended with no answer".into(),
     };
-    let last = stderr.lines().rev().find(|line| !line.trim().is_empty()).map(one_line);
+    let last = stderr
+        .lines()
+        .rev()
+        .find(|line| !line.trim().is_empty())
+        .map(one_line);
     let told = last.map_or_else(String::new, |last| format!(": {last}"));
-    Failure::new(FailureKind::Crashed, format!("{model}: its process {how}{told}"))
+    Failure::new(
+        FailureKind::Crashed,
+        format!("{model}: its process {how}{told}"),
+    )
 }
 
 fn name(signal: i32) -> &'static str {

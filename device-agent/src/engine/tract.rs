@@ -43,7 +43,10 @@ impl Engine for Tract {
     type Loaded = Loaded;
 
     fn identity(&self) -> agent::Engine {
-        agent::Engine { name: "tract".into(), version: VERSION.into() }
+        agent::Engine {
+            name: "tract".into(),
+            version: VERSION.into(),
+        }
     }
 
     fn load(&self, model: &str, bytes: Vec<u8>) -> Result<Loaded, EngineError> {
@@ -54,11 +57,18 @@ impl Engine for Tract {
         };
         let proto = match guarded(|| onnx.proto_model_for_read(&mut bytes.as_slice())) {
             Ok(Ok(proto)) => proto,
-            Ok(Err(error)) => return Err(not_onnx(&one_line(&error.root_cause().to_string()))),
+            Ok(Err(error)) => {
+                let told = one_line(&error.root_cause().to_string());
+                let told = told.strip_prefix("failed to decode Protobuf message: ");
+                return Err(not_onnx(told.unwrap_or("its parts do not fit")));
+            }
             Err(_) => return Err(not_onnx("its parts do not fit")),
         };
         drop(bytes);
-        let graph = proto.graph.as_ref().ok_or_else(|| not_onnx("it holds no graph"))?;
+        let graph = proto
+            .graph
+            .as_ref()
+            .ok_or_else(|| not_onnx("it holds no graph"))?;
         let knows = |operator: &str| onnx.op_register.0.contains_key(operator);
         onnx_graph::check(model, graph, &format!("tract {VERSION}"), knows)?;
         let source = Source::of(model, graph);
@@ -79,19 +89,40 @@ impl Engine for Tract {
             let Some(dims) = fact.shape.as_concrete() else {
                 let (model, input) = (source.model.clone(), one_line(&name));
                 let reason = format!("has dynamic shape {:?}", fact.shape);
-                return Err(EngineError::Input { model, input, reason });
+                return Err(EngineError::Input {
+                    model,
+                    input,
+                    reason,
+                });
             };
             if values_of(dims).is_none() {
                 let (model, input) = (source.model.clone(), one_line(&name));
                 let reason = format!("has more values than memory could hold: {dims:?}");
-                return Err(EngineError::Input { model, input, reason });
+                return Err(EngineError::Input {
+                    model,
+                    input,
+                    reason,
+                });
             }
-            let kind =
-                if fact.datum_type.is_float() { InputKind::Float } else { InputKind::Whole };
-            inputs.push(Input { name, dims: dims.to_vec(), kind });
+            let kind = if fact.datum_type.is_float() {
+                InputKind::Float
+            } else {
+                InputKind::Whole
+            };
+            inputs.push(Input {
+                name,
+                dims: dims.to_vec(),
+                kind,
+            });
             types.push(fact.datum_type);
         }
-        Ok(Box::new(Plan { source, inputs, types, state, values: tvec!() }))
+        Ok(Box::new(Plan {
+            source,
+            inputs,
+            types,
+            state,
+            values: tvec!(),
+        }))
     }
 }
 
@@ -104,7 +135,9 @@ impl Runnable for Plan {
         let model = &self.source.model;
         if tensors.len() != self.inputs.len() {
             let (given, wanted) = (tensors.len(), self.inputs.len());
-            return Err(EngineError::Request(format!("{model}: {given} inputs of {wanted} given")));
+            return Err(EngineError::Request(format!(
+                "{model}: {given} inputs of {wanted} given"
+            )));
         }
         let mut values = tvec!();
         for ((tensor, input), of_type) in tensors.iter().zip(&self.inputs).zip(&self.types) {
@@ -127,20 +160,41 @@ impl Runnable for Plan {
     }
 
     fn infer(&mut self) -> Result<(), EngineError> {
-        let Self { source, state, values, .. } = self;
+        let Self {
+            source,
+            state,
+            values,
+            ..
+        } = self;
         source.attempt("run", || state.run(values.clone()).map(drop))
     }
 
     fn outputs(&mut self) -> Result<Vec<TensorData>, EngineError> {
-        let Self { source, state, values, .. } = self;
+        let Self {
+            source,
+            state,
+            values,
+            ..
+        } = self;
         let tensors = source.attempt("run", || {
-            state.run(values.clone())?.iter().map(to_floats).collect::<TractResult<Vec<_>>>()
+            state
+                .run(values.clone())?
+                .iter()
+                .map(to_floats)
+                .collect::<TractResult<Vec<_>>>()
         })?;
         for (index, tensor) in tensors.iter().enumerate() {
             if tensor.values.iter().any(|value| !value.is_finite()) {
-                let output = source.outputs.get(index).map_or(String::new(), |name| one_line(name));
+                let output = source
+                    .outputs
+                    .get(index)
+                    .map_or(String::new(), |name| one_line(name));
                 let reason = "holds a number that is not finite".into();
-                return Err(EngineError::Output { model: source.model.clone(), output, reason });
+                return Err(EngineError::Output {
+                    model: source.model.clone(),
+                    output,
+                    reason,
+                });
             }
         }
         Ok(tensors)
@@ -149,14 +203,23 @@ impl Runnable for Plan {
 
 /// How many there are; `None` where no memory could hold as many of the widest type.
 fn values_of(dims: &[usize]) -> Option<usize> {
-    let count = dims.iter().try_fold(1usize, |count, dim| count.checked_mul(*dim))?;
+    let count = dims
+        .iter()
+        .try_fold(1usize, |count, dim| count.checked_mul(*dim))?;
     (count <= isize::MAX as usize / size_of::<f64>()).then_some(count)
 }
 
 fn to_floats(value: &TValue) -> TractResult<TensorData> {
     let floats = value.cast_to::<f32>()?;
-    let values = floats.to_plain_array_view::<f32>()?.iter().copied().collect();
-    Ok(TensorData { dims: value.shape().to_vec(), values })
+    let values = floats
+        .to_plain_array_view::<f32>()?
+        .iter()
+        .copied()
+        .collect();
+    Ok(TensorData {
+        dims: value.shape().to_vec(),
+        values,
+    })
 }
 
 impl Source {
@@ -164,7 +227,11 @@ impl Source {
         Self {
             model: model.into(),
             nodes: onnx_graph::labels(graph),
-            outputs: graph.output.iter().map(|output| output.name.clone()).collect(),
+            outputs: graph
+                .output
+                .iter()
+                .map(|output| output.name.clone())
+                .collect(),
         }
     }
 
@@ -202,7 +269,10 @@ impl Source {
     }
 
     fn error(&self, reason: String) -> EngineError {
-        EngineError::Model { model: self.model.clone(), reason }
+        EngineError::Model {
+            model: self.model.clone(),
+            reason,
+        }
     }
 }
 
@@ -214,6 +284,9 @@ mod tests {
     fn the_version_told_is_the_one_locked() {
         let lock = include_str!("../../../Cargo.lock");
         let locked = format!("name = \"tract-onnx\"\nversion = \"{VERSION}\"\n");
-        assert!(lock.contains(&locked), "Cargo.lock holds another tract than {VERSION}");
+        assert!(
+            lock.contains(&locked),
+            "Cargo.lock holds another tract than {VERSION}"
+        );
     }
 }

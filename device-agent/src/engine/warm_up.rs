@@ -35,13 +35,19 @@ pub fn warm_up(model: &mut dyn Runnable, rule: WarmUp) -> Result<WarmedUp, Engin
         ends_ns.push(elapsed);
         if elapsed >= next_look {
             if is_steady(&samples_ns, &ends_ns, rule.tolerance_ppm) {
-                return Ok(WarmedUp { samples_ns, steady: true });
+                return Ok(WarmedUp {
+                    samples_ns,
+                    steady: true,
+                });
             }
             // Sorting at every inference would cool the model's caches.
             next_look = elapsed + elapsed / 8;
         }
         if elapsed >= rule.max_ns || samples_ns.len() >= MOST_SAMPLES {
-            return Ok(WarmedUp { samples_ns, steady: false });
+            return Ok(WarmedUp {
+                samples_ns,
+                steady: false,
+            });
         }
     }
 }
@@ -64,16 +70,28 @@ mod tests {
 
     fn steady_at_five_percent(samples: &[u64]) -> bool {
         let mut elapsed = 0;
-        let ends: Vec<u64> = samples.iter().map(|ns| { elapsed += ns; elapsed }).collect();
+        let ends: Vec<u64> = samples
+            .iter()
+            .map(|ns| {
+                elapsed += ns;
+                elapsed
+            })
+            .collect();
         is_steady(samples, &ends, 50_000)
     }
 
     #[test]
     fn halves_are_halves_of_the_time_and_compared_by_their_medians() {
         assert!(steady_at_five_percent(&[100; 8]));
-        assert!(steady_at_five_percent(&[900, 100, 104, 100, 100, 100, 100, 100, 100, 100, 100, 104, 100, 100]));
-        assert!(!steady_at_five_percent(&[200, 190, 180, 170, 160, 150, 140, 130]));
-        assert!(!steady_at_five_percent(&[100, 100, 100, 100, 110, 110, 110, 110]));
+        assert!(steady_at_five_percent(&[
+            900, 100, 104, 100, 100, 100, 100, 100, 100, 100, 100, 104, 100, 100
+        ]));
+        assert!(!steady_at_five_percent(&[
+            200, 190, 180, 170, 160, 150, 140, 130
+        ]));
+        assert!(!steady_at_five_percent(&[
+            100, 100, 100, 100, 110, 110, 110, 110
+        ]));
     }
 
     #[test]

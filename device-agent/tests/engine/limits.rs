@@ -1,15 +1,12 @@
 //! Launches that use too much, hang or die, and hosts that vanish.
-#![cfg_attr(test, allow(clippy::unwrap_used))]
-
-mod rig;
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
+use crate::onnx::{Dim, input, integers, model, node, output};
+use crate::rig::{AGENT, Agent, Models, is_gone, launch, wait_for};
 use pearl_agent::agent::{AgentRequest, LaunchRequest, TensorData};
 use pearl_agent::wire::FailureKind;
-use rig::onnx::{Dim, input, integers, model, node, output};
-use rig::{AGENT, Agent, Models, is_gone, launch, wait_for};
 
 /// Spreads one number over 1.2 GB.
 fn hungry() -> Vec<u8> {
@@ -28,7 +25,12 @@ fn endless(models: &Models) -> LaunchRequest {
     let mut graph = vec![input("x", &[side(), side()]), output("p200", &[])];
     graph.push(node("MatMul", "", &["x", "x"], &["p0"]));
     for i in 1..=200 {
-        graph.push(node("MatMul", "", &[&format!("p{}", i - 1), "x"], &[&format!("p{i}")]));
+        graph.push(node(
+            "MatMul",
+            "",
+            &[&format!("p{}", i - 1), "x"],
+            &[&format!("p{i}")],
+        ));
     }
     launch(models.add("endless.onnx", &model(&graph)))
 }
@@ -36,9 +38,18 @@ fn endless(models: &Models) -> LaunchRequest {
 fn serves(agent: &mut Agent, models: &Models) {
     let relu = node("Relu", "", &["x"], &["y"]);
     let two = || [Dim::Fixed(2)];
-    let file = models.add("relu.onnx", &model(&[relu, input("x", &two()), output("y", &two())]));
-    let inputs = vec![TensorData { dims: vec![2], values: vec![-1.0, 1.0] }];
-    assert_eq!(agent.run(file, inputs).unwrap().outputs[0].values, [0.0, 1.0]);
+    let file = models.add(
+        "relu.onnx",
+        &model(&[relu, input("x", &two()), output("y", &two())]),
+    );
+    let inputs = vec![TensorData {
+        dims: vec![2],
+        values: vec![-1.0, 1.0],
+    }];
+    assert_eq!(
+        agent.run(file, inputs).unwrap().outputs[0].values,
+        [0.0, 1.0]
+    );
 }
 
 #[test]
@@ -49,7 +60,9 @@ fn a_launch_beyond_its_memory_is_refused_as_a_limit() {
     // The last is too little to start at all.
     for mib in [256, 64, 1] {
         request.limits.memory_bytes = mib << 20;
-        let failure = agent.ask(AgentRequest::Launch(request.clone())).unwrap_err();
+        let failure = agent
+            .ask(AgentRequest::Launch(request.clone()))
+            .unwrap_err();
         assert_eq!(failure.kind, FailureKind::Limit, "{}", failure.message);
         let told = format!("hungry.onnx: out of memory: limit {mib} MiB");
         assert!(failure.message.ends_with(&told), "{}", failure.message);
@@ -67,7 +80,13 @@ fn a_launch_beyond_its_time_is_stopped_and_leaves_no_process() {
     let process = agent.launched();
     let failure = agent.answer().unwrap_err();
     assert_eq!(failure.kind, FailureKind::Limit);
-    assert!(failure.message.ends_with("endless.onnx: not done within 1500 ms"), "{}", failure.message);
+    assert!(
+        failure
+            .message
+            .ends_with("endless.onnx: not done within 1500 ms"),
+        "{}",
+        failure.message
+    );
     assert!(is_gone(process));
     serves(&mut agent, &models);
 }
@@ -77,7 +96,9 @@ fn no_time_at_all_is_a_limit_too() {
     let models = Models::new();
     let mut request = endless(&models);
     request.limits.time_ns = 0;
-    let failure = Agent::greeted().ask(AgentRequest::Launch(request)).unwrap_err();
+    let failure = Agent::greeted()
+        .ask(AgentRequest::Launch(request))
+        .unwrap_err();
     assert_eq!(failure.kind, FailureKind::Limit);
 }
 
@@ -85,12 +106,19 @@ fn no_time_at_all_is_a_limit_too() {
 fn a_launch_that_is_killed_is_a_crash_of_one_request() {
     let models = Models::new();
     let mut agent = Agent::greeted();
-    for (signal, told) in [("KILL", "signal 9"), ("SEGV", "signal 11 (segmentation fault)")] {
+    for (signal, told) in [
+        ("KILL", "signal 9"),
+        ("SEGV", "signal 11 (segmentation fault)"),
+    ] {
         agent.send(AgentRequest::Launch(endless(&models)));
         kill(signal, agent.launched());
         let failure = agent.answer().unwrap_err();
         assert_eq!(failure.kind, FailureKind::Crashed);
-        assert!(failure.message.contains("endless.onnx: its process"), "{}", failure.message);
+        assert!(
+            failure.message.contains("endless.onnx: its process"),
+            "{}",
+            failure.message
+        );
         assert!(failure.message.contains(told), "{}", failure.message);
         serves(&mut agent, &models);
     }
@@ -116,7 +144,10 @@ fn a_launch_dies_with_its_agent() {
     // Not before the launch can have tied itself to the agent: it pins its memory limit after that.
     wait_for(|| {
         let limits = std::fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
-        let data = limits.lines().find(|line| line.starts_with("Max data size")).unwrap();
+        let data = limits
+            .lines()
+            .find(|line| line.starts_with("Max data size"))
+            .unwrap();
         data.contains("1073741824").then_some(())
     });
     agent.child.kill().unwrap();
@@ -126,7 +157,13 @@ fn a_launch_dies_with_its_agent() {
 
 #[test]
 fn a_launch_process_that_is_told_nonsense_answers_and_ends() {
-    for nonsense in ["", "\n", "{}\n", "no end of line", "{\"parent\": 1, \"work\": {}}\n"] {
+    for nonsense in [
+        "",
+        "\n",
+        "{}\n",
+        "no end of line",
+        "{\"parent\": 1, \"work\": {}}\n",
+    ] {
         let mut child = Command::new(AGENT)
             .arg("launch")
             .stdin(Stdio::piped())
@@ -134,7 +171,12 @@ fn a_launch_process_that_is_told_nonsense_answers_and_ends() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        child.stdin.take().unwrap().write_all(nonsense.as_bytes()).unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(nonsense.as_bytes())
+            .unwrap();
         let output = child.wait_with_output().unwrap();
         let answer = String::from_utf8(output.stdout).unwrap();
         assert!(answer.contains("bad_request"), "{nonsense:?}: {answer}");

@@ -1,6 +1,4 @@
-//! A real agent as a host holds it, and ONNX files written byte by byte.
-
-pub mod onnx;
+//! A real agent as a host holds it, and a folder of model files.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -39,20 +37,34 @@ impl Agent {
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
-            stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+            stdout
+                .lines()
+                .map_while(Result::ok)
+                .try_for_each(|line| sender.send(line))
         });
-        Self { stdin: child.stdin.take(), child, lines, last_id: 0 }
+        Self {
+            stdin: child.stdin.take(),
+            child,
+            lines,
+            last_id: 0,
+        }
     }
 
     pub fn greeted() -> Self {
         let mut agent = Self::start();
-        agent.ask(AgentRequest::Hello { protocol: PROTOCOL }).unwrap();
+        agent
+            .ask(AgentRequest::Hello { protocol: PROTOCOL })
+            .unwrap();
         agent
     }
 
     pub fn send(&mut self, body: AgentRequest) {
         self.last_id += 1;
-        let line = serde_json::to_string(&Request { id: self.last_id, body }).unwrap();
+        let line = serde_json::to_string(&Request {
+            id: self.last_id,
+            body,
+        })
+        .unwrap();
         writeln!(self.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
@@ -72,13 +84,16 @@ impl Agent {
         self.answer()
     }
 
-    pub fn run(
-        &mut self,
-        model: ModelFile,
-        inputs: Vec<TensorData>,
-    ) -> Result<RunReport, Failure> {
-        self.ask(AgentRequest::Run(RunRequest { model, inputs, limits: limits() })).map(|done| {
-            let AgentDone::Run(report) = done else { panic!("{done:?}") };
+    pub fn run(&mut self, model: ModelFile, inputs: Vec<TensorData>) -> Result<RunReport, Failure> {
+        self.ask(AgentRequest::Run(RunRequest {
+            model,
+            inputs,
+            limits: limits(),
+        }))
+        .map(|done| {
+            let AgentDone::Run(report) = done else {
+                panic!("{done:?}")
+            };
             report
         })
     }
@@ -87,7 +102,8 @@ impl Agent {
     pub fn launched(&self) -> u32 {
         wait_for(|| {
             let id = self.child.id();
-            let children = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).ok()?;
+            let children =
+                std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).ok()?;
             children.split_whitespace().next()?.parse().ok()
         })
     }
@@ -138,12 +154,22 @@ impl Models {
 
 /// The file at that path, if it holds these bytes.
 pub fn meant(path: &Path, bytes: &[u8]) -> ModelFile {
-    let digits = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    ModelFile { path: path.to_str().unwrap().into(), sha256: digits }
+    let digits = Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    ModelFile {
+        path: path.to_str().unwrap().into(),
+        sha256: digits,
+    }
 }
 
 pub fn limits() -> Limits {
-    Limits { model_bytes: 1 << 20, memory_bytes: 1 << 30, time_ns: 100_000_000_000 }
+    Limits {
+        model_bytes: 1 << 20,
+        memory_bytes: 1 << 30,
+        time_ns: 100_000_000_000,
+    }
 }
 
 /// A launch of a few milliseconds.
@@ -152,8 +178,16 @@ pub fn launch(model: ModelFile) -> LaunchRequest {
         model,
         input_seed: 1,
         cpus: Vec::new(),
-        warm_up: WarmUp { min_ns: 1_000_000, max_ns: 20_000_000, tolerance_ppm: 50_000 },
-        sampling: Sampling { slice_ns: 2_000_000, min_samples: 20, max_samples: 50 },
+        warm_up: WarmUp {
+            min_ns: 1_000_000,
+            max_ns: 20_000_000,
+            tolerance_ppm: 50_000,
+        },
+        sampling: Sampling {
+            slice_ns: 2_000_000,
+            min_samples: 20,
+            max_samples: 50,
+        },
         limits: limits(),
     }
 }
