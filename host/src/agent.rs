@@ -61,7 +61,10 @@ impl Agent {
         if hello != self.hello {
             return Err(Fault::new(
                 Kind::Device,
-                format_args!("device '{}': another agent answered after a restart", self.device.name),
+                format_args!(
+                    "device '{}': another agent answered after a restart",
+                    self.device.name
+                ),
             )
             .into());
         }
@@ -69,11 +72,7 @@ impl Agent {
         Ok(())
     }
 
-    fn request(
-        &mut self,
-        body: AgentRequest,
-        deadline: Duration,
-    ) -> Result<AgentDone, ChildError> {
+    fn request(&mut self, body: AgentRequest, deadline: Duration) -> Result<AgentDone, ChildError> {
         self.child.request(body, Deadline::Total(deadline), |progress| match progress {})
     }
 
@@ -92,8 +91,8 @@ fn name(device: &Device) -> String {
 fn start(
     device: &Device,
 ) -> anyhow::Result<(Child<AgentRequest, NoProgress, AgentDone>, AgentHello)> {
-    let mut child = Child::start(name(device), &mut device.agent_command()?)
-        .map_err(|error| fault(&error))?;
+    let mut child =
+        Child::start(name(device), &mut device.agent_command()?).map_err(|error| fault(&error))?;
     let hello = AgentRequest::Hello { protocol: PROTOCOL };
     match child.request(hello, HELLO, |progress| match progress {}) {
         Ok(AgentDone::Hello(hello)) if hello.protocol == PROTOCOL => Ok((child, hello)),

@@ -61,8 +61,7 @@ impl Devices {
             Some(file) => Some(file.to_owned()),
             None => candidates().into_iter().find(|path| path.is_file()),
         };
-        let local =
-            Device { name: "local".to_owned(), cpus: Vec::new(), wrapper: Vec::new() };
+        let local = Device { name: "local".to_owned(), cpus: Vec::new(), wrapper: Vec::new() };
         let mut all = BTreeMap::from([(local.name.clone(), local)]);
         if let Some(path) = &source {
             let text = fs::read_to_string(path).or_fault(Kind::Usage)?;
@@ -118,9 +117,7 @@ impl Device {
 fn local_agent() -> anyhow::Result<PathBuf> {
     let path = match std::env::var_os("PEARL_AGENT") {
         Some(path) => PathBuf::from(path),
-        None => std::env::current_exe()
-            .context("own executable")?
-            .with_file_name("pearl-agent"),
+        None => std::env::current_exe().context("own executable")?.with_file_name("pearl-agent"),
     };
     if path.is_file() {
         return Ok(path);

@@ -15,8 +15,7 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     let expected = || format!("'{text}' is not a duration such as 15ms, 1.5s, 250us or 10m");
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(expected)?;
     let (number, unit) = text.split_at(split);
-    let (_, seconds) =
-        UNITS.iter().find(|(name, _)| *name == unit.trim()).ok_or_else(expected)?;
+    let (_, seconds) = UNITS.iter().find(|(name, _)| *name == unit.trim()).ok_or_else(expected)?;
     let number: f64 = number.parse().map_err(|_| expected())?;
     let total = number * seconds;
     if !(1e-9..=MOST).contains(&total) {

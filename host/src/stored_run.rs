@@ -40,7 +40,10 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Space and data", &["space", "data", "training images", "held-out images"]),
     ("Teacher", &["teacher", "teacher sha256", "searching by"]),
     ("Device", &["device", "cpus", "budget", "window", "latency interval"]),
-    ("Training", &["epochs", "batch", "learning rate", "momentum", "weight decay", "flip", "torch device"]),
+    (
+        "Training",
+        &["epochs", "batch", "learning rate", "momentum", "weight decay", "flip", "torch device"],
+    ),
     ("Objective and policy", &["objective", "controller"]),
     ("Seeds", &["seed of weights", "seed of order", "seed of controller", "seed of measurement"]),
 ];
@@ -88,7 +91,11 @@ fn view(run: &Path) -> anyhow::Result<RunView> {
     Ok(RunView {
         title: format!("{} on {}, {}", setting("space"), setting("device"), setting("data")),
         directory: run.display().to_string(),
-        state: if done >= total { RunState::Finished } else { RunState::Interrupted { done, total } },
+        state: if done >= total {
+            RunState::Finished
+        } else {
+            RunState::Interrupted { done, total }
+        },
         command: facts.text("command")?.unwrap_or_default(),
         settings: sections(&settings, &hello, facts.optional("worker")?, &facts)?,
         started: facts.text("started")?.unwrap_or_default(),
@@ -105,7 +112,9 @@ fn view(run: &Path) -> anyhow::Result<RunView> {
         }),
         best: chosen.map(|index| BestView {
             candidate: index as u64,
-            trained: trained.filter(|best| best.index == index).map(|best| trained_view(run, &best)),
+            trained: trained
+                .filter(|best| best.index == index)
+                .map(|best| trained_view(run, &best)),
         }),
         decisions: decisions(&facts, &setting("space"), &candidates)?,
         candidates: candidates.iter().map(candidate_view).collect(),
@@ -244,7 +253,8 @@ fn decisions(
     let first = &candidates[..quarter];
     let last = &candidates[candidates.len() - quarter..];
     let count = |of: &[Candidate], decision: usize, choice: usize| {
-        of.iter().filter(|candidate| candidate.choices.get(decision) == Some(&choice)).count() as u64
+        of.iter().filter(|candidate| candidate.choices.get(decision) == Some(&choice)).count()
+            as u64
     };
     let view = |at: usize, probabilities: &Vec<f64>| {
         let decision = space.decisions().get(at)?;

@@ -113,7 +113,13 @@ impl Teachers {
 }
 
 impl Teacher {
-    pub fn new(name: &str, data: &str, classes: usize, source: TeacherSource, sha256: String) -> Self {
+    pub fn new(
+        name: &str,
+        data: &str,
+        classes: usize,
+        source: TeacherSource,
+        sha256: String,
+    ) -> Self {
         Self {
             format: FORMAT.to_owned(),
             name: name.to_owned(),

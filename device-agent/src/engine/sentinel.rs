@@ -33,9 +33,7 @@ fn chain(table: &[u64; TABLE]) -> (u64, f64) {
     let (mut whole, mut float) = (1u64, 1.0f64);
     for _ in 0..ROUNDS {
         let entry = table[whole as usize % TABLE];
-        whole = (whole ^ entry)
-            .wrapping_mul(0x5851_f42d_4c95_7f2d)
-            .rotate_left(17);
+        whole = (whole ^ entry).wrapping_mul(0x5851_f42d_4c95_7f2d).rotate_left(17);
         float = float * 0.999_999 + entry as f64 * 1e-12;
     }
     (whole, float)

@@ -52,7 +52,9 @@ pub struct SampleArgs {
 
 /// Show a network: its layers, shapes and costs
 #[derive(Args)]
-#[command(after_help = "Examples:\n  pearl arch show students/0123456789abcdef.json\n  pearl arch show mobilenet-v2:1.0@224 --json")]
+#[command(
+    after_help = "Examples:\n  pearl arch show students/0123456789abcdef.json\n  pearl arch show mobilenet-v2:1.0@224 --json"
+)]
 pub struct ShowArgs {
     #[command(flatten)]
     network: NetworkArgs,

@@ -17,7 +17,9 @@ use crate::measure::{Measurement, Session, Settings, model_file, result_json};
 
 /// Measure the latency of ONNX models on a device
 #[derive(Args)]
-#[command(after_help = "Examples:\n  pearl bench student.onnx\n  pearl bench *.onnx --device local --json > latencies.json")]
+#[command(
+    after_help = "Examples:\n  pearl bench student.onnx\n  pearl bench *.onnx --device local --json > latencies.json"
+)]
 pub struct BenchArgs {
     #[arg(value_name = "MODEL.onnx", required = true)]
     models: Vec<PathBuf>,
@@ -130,7 +132,14 @@ fn print_table(measured: &[Measurement]) -> anyhow::Result<()> {
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header([
-        "model", "device", "engine", "median", "95 % interval", "samples", "launches", "verdict",
+        "model",
+        "device",
+        "engine",
+        "median",
+        "95 % interval",
+        "samples",
+        "launches",
+        "verdict",
     ]);
     for measurement in measured {
         let latency = measurement.latency;

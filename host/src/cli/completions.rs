@@ -9,7 +9,9 @@ use super::Cli;
 
 /// Print the completions of a shell
 #[derive(Args)]
-#[command(after_help = "Example:\n  pearl completions bash > ~/.local/share/bash-completion/completions/pearl")]
+#[command(
+    after_help = "Example:\n  pearl completions bash > ~/.local/share/bash-completion/completions/pearl"
+)]
 pub struct CompletionsArgs {
     shell: Shell,
 }

@@ -14,7 +14,9 @@ use crate::weights::{WeightsFile, replace_file};
 
 /// Write a network as an ONNX file (opset 17, fixed shapes, batch norm folded)
 #[derive(Args)]
-#[command(after_help = "Examples:\n  pearl export runs/first/best.json --weights runs/first/best.safetensors -o student.onnx\n  pearl export mobilenet-v2:1.0@224 -o mobilenet-v2.onnx")]
+#[command(
+    after_help = "Examples:\n  pearl export runs/first/best.json --weights runs/first/best.safetensors -o student.onnx\n  pearl export mobilenet-v2:1.0@224 -o mobilenet-v2.onnx"
+)]
 pub struct ExportArgs {
     #[command(flatten)]
     network: NetworkArgs,
@@ -37,10 +39,13 @@ pub fn run(args: ExportArgs, terminal: &Terminal) -> anyhow::Result<()> {
                 .or_fault(Kind::Input)
                 .with_context(|| path.display().to_string())?
         }
-        None => onnx::export(&network, &RandomWeights { seed: args.seed })
-            .context("random weights")?,
+        None => {
+            onnx::export(&network, &RandomWeights { seed: args.seed }).context("random weights")?
+        }
     };
-    replace_file(&args.out, &bytes).or_fault(Kind::Usage).context(args.out.display().to_string())?;
+    replace_file(&args.out, &bytes)
+        .or_fault(Kind::Usage)
+        .context(args.out.display().to_string())?;
     let weights = if args.weights.is_some() { "" } else { " with random weights" };
     terminal.note(format!("{}: {}{weights}", args.out.display(), network.name));
     Ok(())

@@ -39,10 +39,8 @@ impl NetworkArgs {
         let looks_like_a_file = self.arch.ends_with(".json") || path.is_file();
         if looks_like_a_file {
             let architecture = read_architecture(path)?;
-            let network = architecture
-                .network()
-                .or_fault(Kind::Input)
-                .with_context(|| self.arch.clone())?;
+            let network =
+                architecture.network().or_fault(Kind::Input).with_context(|| self.arch.clone())?;
             return Ok((Named::Architecture(architecture), network));
         }
         let network = reference::network(&self.arch, self.input, self.classes)
@@ -66,7 +64,9 @@ pub fn read_architecture(path: &Path) -> anyhow::Result<Architecture> {
 pub fn parse_input(text: &str) -> Result<ImageShape, String> {
     let numbers: Vec<usize> = text.split('x').filter_map(|part| part.parse().ok()).collect();
     match numbers[..] {
-        [channels, height, width] if [channels, height, width].iter().all(|&n| (1..=4096).contains(&n)) => {
+        [channels, height, width]
+            if [channels, height, width].iter().all(|&n| (1..=4096).contains(&n)) =>
+        {
             Ok(ImageShape { channels, height, width })
         }
         _ => Err(format!("'{text}' is not channels x height x width such as 3x224x224")),

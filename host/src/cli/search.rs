@@ -19,10 +19,10 @@ use crate::home;
 use crate::interrupt;
 use crate::measure::Settings;
 use crate::objective::Objective;
-use crate::seeds::Seeds;
-use crate::stored_run;
 use crate::search::{Budget, FinalTraining, Outcome, SearchConfig, search};
+use crate::seeds::Seeds;
 use crate::store::Candidate;
+use crate::stored_run;
 use crate::teacher::Teachers;
 use crate::worker::protocol::Loss;
 
@@ -30,7 +30,9 @@ use crate::worker::protocol::Loss;
 ///
 /// The same command on the same --out resumes.
 #[derive(Args)]
-#[command(after_help = "Example:\n  pearl search --space mnas --data fashion-mnist --teacher resnet \\\n      --device local --budget 2ms --candidates 48 --out runs/first")]
+#[command(
+    after_help = "Example:\n  pearl search --space mnas --data fashion-mnist --teacher resnet \\\n      --device local --budget 2ms --candidates 48 --out runs/first"
+)]
 pub struct SearchArgs {
     /// Search space: mnas or conv20
     #[arg(long)]
@@ -157,10 +159,8 @@ fn config(args: &SearchArgs) -> anyhow::Result<SearchConfig> {
         seeds: Seeds::derive(args.seed),
         torch_device: args.recipe.torch_device.clone(),
         candidates: args.candidates,
-        final_training: (args.final_epochs > 0).then_some(FinalTraining {
-            epochs: args.final_epochs,
-            images: args.final_images,
-        }),
+        final_training: (args.final_epochs > 0)
+            .then_some(FinalTraining { epochs: args.final_epochs, images: args.final_images }),
         out: args.out.clone(),
         command: command_line(),
     })
@@ -241,11 +241,16 @@ fn summary(config: &SearchConfig, outcome: &Outcome, report: &Path) -> anyhow::R
                 engine.version,
             ))?;
             if best.verdict != "stable" {
-                print_line(&format!("its final latency is {}; measure it again with `pearl bench`", best.verdict))?;
+                print_line(&format!(
+                    "its final latency is {}; measure it again with `pearl bench`",
+                    best.verdict
+                ))?;
             }
             print_line(&format!("model:  {}", config.out.join("best.onnx").display()))?;
         }
-        (None, Some(index)) => print_line(&format!("best: candidate {index}, not trained further"))?,
+        (None, Some(index)) => {
+            print_line(&format!("best: candidate {index}, not trained further"))?
+        }
         (None, None) => print_line(&format!(
             "no candidate lies within the budget of {budget}; more --candidates resume the search"
         ))?,

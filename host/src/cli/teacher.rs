@@ -36,7 +36,9 @@ pub enum TeacherVerb {
 
 /// Train a reference network as a teacher
 #[derive(Args)]
-#[command(after_help = "Example:\n  pearl teacher train --network resnet-8:2 --data fashion-mnist --name resnet \\\n      --images 55000 --epochs 4")]
+#[command(
+    after_help = "Example:\n  pearl teacher train --network resnet-8:2 --data fashion-mnist --name resnet \\\n      --images 55000 --epochs 4"
+)]
 pub struct TrainTeacherArgs {
     /// A reference network, such as resnet-8:2 or wide-resnet-10-2
     #[arg(long)]
@@ -58,7 +60,9 @@ pub struct TrainTeacherArgs {
 
 /// Import a TorchScript module: normalised images in, logits out
 #[derive(Args)]
-#[command(after_help = "Example:\n  pearl teacher import resnet152.pt --data fashion-mnist --name resnet152")]
+#[command(
+    after_help = "Example:\n  pearl teacher import resnet152.pt --data fashion-mnist --name resnet152"
+)]
 pub struct ImportArgs {
     #[arg(value_name = "FILE.pt")]
     file: PathBuf,
@@ -98,8 +102,8 @@ fn train(args: &TrainTeacherArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let data_source = data::resolve(&args.data).or_fault(Kind::Usage)?;
     let mut worker = Worker::start(&args.recipe.torch_device)?;
     let data = worker.data(data_source.clone())?;
-    let network = reference::network(&args.network, Some(data.input), data.classes)
-        .or_fault(Kind::Usage)?;
+    let network =
+        reference::network(&args.network, Some(data.input), data.classes).or_fault(Kind::Usage)?;
     check(&args.network, &network, &data)?;
     let weights = teachers.prepare(&name)?.join("weights.safetensors");
     let request = TrainRequest {
@@ -121,7 +125,9 @@ fn train(args: &TrainTeacherArgs, terminal: &Terminal) -> anyhow::Result<()> {
         .train(&request, |progress| {
             bar.set_length(progress.steps as u64);
             bar.set_position(progress.step as u64);
-            bar.set_message(progress.loss.map(|loss| format!("loss {loss:.3}")).unwrap_or_default());
+            bar.set_message(
+                progress.loss.map(|loss| format!("loss {loss:.3}")).unwrap_or_default(),
+            );
         })
         .map_err(|error| client::fault(&error))?;
     bar.finish_and_clear();
@@ -167,8 +173,7 @@ fn import(args: &ImportArgs, terminal: &Terminal) -> anyhow::Result<()> {
         fs::rename(&partial, &kept).or_fault(Kind::Usage)?;
     }
     let source = TeacherSource::TorchScript { file: kept };
-    let mut teacher =
-        Teacher::new(&name, &data_source.name, data.classes, source, given.sha256);
+    let mut teacher = Teacher::new(&name, &data_source.name, data.classes, source, given.sha256);
     teacher.holdout_accuracy = Some(report.accuracy.share());
     teachers.complete(&teacher)?;
     tell(&teacher, args.json)

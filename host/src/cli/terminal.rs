@@ -17,8 +17,7 @@ pub struct Terminal {
 impl Terminal {
     pub fn new(quiet: bool) -> Self {
         let live = !quiet && io::stderr().is_terminal();
-        let target =
-            if live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         Self { quiet, live, bars: MultiProgress::with_draw_target(target) }
     }
 

@@ -24,7 +24,9 @@ use crate::worker::protocol::{DataReport, Loss, NetworkSource, TeachRequest, Tra
 
 /// Train one student and export it
 #[derive(Args)]
-#[command(after_help = "Example:\n  pearl train students/0123456789abcdef.json --data fashion-mnist --teacher resnet \\\n      --training-by distillation --epochs 10 --images 55000 --out trained/")]
+#[command(
+    after_help = "Example:\n  pearl train students/0123456789abcdef.json --data fashion-mnist --teacher resnet \\\n      --training-by distillation --epochs 10 --images 55000 --out trained/"
+)]
 pub struct TrainArgs {
     #[command(flatten)]
     network: NetworkArgs,
@@ -99,7 +101,9 @@ pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
         .train(&request, |progress| {
             bar.set_length(progress.steps as u64);
             bar.set_position(progress.step as u64);
-            bar.set_message(progress.loss.map(|loss| format!("loss {loss:.3}")).unwrap_or_default());
+            bar.set_message(
+                progress.loss.map(|loss| format!("loss {loss:.3}")).unwrap_or_default(),
+            );
         })
         .map_err(|error| client::fault(&error))?;
     bar.finish_and_clear();

@@ -13,7 +13,10 @@ use crate::exit::{Classify, Fault, Kind};
 /// Hashes a model file, refusing what no launch would accept.
 pub fn model_file(path: &Path, most_bytes: u64) -> anyhow::Result<ModelFile> {
     let name = path.to_str().ok_or_else(|| {
-        Fault::input(format_args!("{}: the path is not valid UTF-8; rename the file", path.display()))
+        Fault::input(format_args!(
+            "{}: the path is not valid UTF-8; rename the file",
+            path.display()
+        ))
     })?;
     let metadata = fs::metadata(path).or_fault(Kind::Input)?;
     if !metadata.is_file() {

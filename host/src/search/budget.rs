@@ -14,11 +14,11 @@ use pearl_models::weights::RandomWeights;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 
-use crate::seeds::Seeds;
 use crate::agent::Agent;
 use crate::duration;
 use crate::exit::{Fault, Kind};
 use crate::measure::{Measurement, Session, Settings, model_file};
+use crate::seeds::Seeds;
 
 /// Random students measured to find a quantile.
 const STUDENTS: usize = 16;

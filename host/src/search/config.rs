@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::Budget;
-use crate::seeds::Seeds;
 use crate::controller::ControllerConfig;
 use crate::device::Device;
 use crate::measure::Settings;
 use crate::objective::Objective;
+use crate::seeds::Seeds;
 use crate::teacher::Teacher;
 use crate::worker::protocol::{DataSource, Loss, Recipe, Split};
 

@@ -123,8 +123,7 @@ fn prepare(config: &SearchConfig, worker: &mut Worker) -> anyhow::Result<Space> 
 }
 
 fn restore(config: &SearchConfig, space: &Space, store: &Store) -> anyhow::Result<Controller> {
-    let choices: Vec<_> =
-        space.decisions().iter().map(|decision| decision.choices.len()).collect();
+    let choices: Vec<_> = space.decisions().iter().map(|decision| decision.choices.len()).collect();
     match store.policy().or_fault(Kind::Usage)? {
         None => Ok(Controller::new(&choices, config.controller, config.seeds.controller)?),
         Some(bytes) => {
@@ -183,9 +182,10 @@ impl Run<'_> {
         mut candidate: Candidate,
         observer: &mut Observer<'_>,
     ) -> anyhow::Result<()> {
-        let twin = self.candidates.iter().find(|earlier| {
-            earlier.arch_id == candidate.arch_id && earlier.status == Status::Done
-        });
+        let twin = self
+            .candidates
+            .iter()
+            .find(|earlier| earlier.arch_id == candidate.arch_id && earlier.status == Status::Done);
         if let Some(twin) = twin {
             candidate.repeats = Some(twin.repeats.unwrap_or(twin.index));
             candidate.accuracy = twin.accuracy;
@@ -256,8 +256,7 @@ impl Run<'_> {
     ) -> anyhow::Result<()> {
         let start = Instant::now();
         let index = candidate.index;
-        let model =
-            model_file(&self.export(candidate)?, self.config.measuring.limits.model_bytes)?;
+        let model = model_file(&self.export(candidate)?, self.config.measuring.limits.model_bytes)?;
         let mut doubts = None;
         for attempt in 0..MEASUREMENTS {
             let seed =
@@ -297,8 +296,7 @@ impl Run<'_> {
         let (Some(accuracy), Some(latency)) = (candidate.accuracy, candidate.latency) else {
             return Ok(());
         };
-        let reward =
-            self.config.objective.reward(accuracy, latency.median_ns, self.budget_ns)?;
+        let reward = self.config.objective.reward(accuracy, latency.median_ns, self.budget_ns)?;
         self.controller.observe(&candidate.choices, candidate.log_prob, reward)?;
         candidate.reward = Some(reward);
         candidate.status = Status::Done;

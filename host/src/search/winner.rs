@@ -7,19 +7,16 @@ use pearl_models::onnx;
 use super::event::Observer;
 use super::run::{Run, latency};
 use super::{Event, FinalTraining};
+use crate::choice::choose;
 use crate::exit::{Classify, Kind};
 use crate::measure::{Session, Settings, model_file};
-use crate::choice::choose;
 use crate::store::Best;
 use crate::weights::{WeightsFile, replace_file};
 use crate::worker::client;
 use crate::worker::protocol::{NetworkSource, Recipe, Split, TrainRequest};
 
 /// Trains, exports and measures the winner, unless that has been done.
-pub(super) fn make(
-    run: &mut Run<'_>,
-    observer: &mut Observer<'_>,
-) -> anyhow::Result<Option<Best>> {
+pub(super) fn make(run: &mut Run<'_>, observer: &mut Observer<'_>) -> anyhow::Result<Option<Best>> {
     let chosen = choose(run.candidates(), run.budget_ns, run.config.window_ns);
     let (Some(index), Some(training)) = (chosen, run.config.final_training) else {
         return Ok(None);
@@ -57,7 +54,8 @@ pub(super) fn make(
     let network = architecture.network().context("own architecture")?;
     let weights = WeightsFile::read(&weights_path)?;
     replace_file(&onnx_path, &onnx::export(&network, &weights)?).or_fault(Kind::Usage)?;
-    replace_file(&out.join("best.json"), architecture.to_json().as_bytes()).or_fault(Kind::Usage)?;
+    replace_file(&out.join("best.json"), architecture.to_json().as_bytes())
+        .or_fault(Kind::Usage)?;
 
     let settings = Settings { limits: run.config.measuring.limits, ..Settings::bench() };
     let model = model_file(&onnx_path, settings.limits.model_bytes)?;

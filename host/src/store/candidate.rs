@@ -113,7 +113,8 @@ pub struct CandidateTime {
     pub measure_other_ns: u64,
 }
 
-const COLUMNS: &str = "idx, arch_id, choices, repeats, log_prob, params, macs, status, reason, accuracy,
+const COLUMNS: &str =
+    "idx, arch_id, choices, repeats, log_prob, params, macs, status, reason, accuracy,
     latency_ns, latency_lo_ns, latency_hi_ns, reward,
     train_steps_ns, teacher_ns, train_other_ns, timed_inference_ns, measure_other_ns";
 
@@ -127,10 +128,7 @@ pub(super) fn insert(db: &Connection, candidate: &Candidate) -> rusqlite::Result
 pub(super) fn update(db: &Connection, candidate: &Candidate) -> rusqlite::Result<()> {
     let columns = COLUMNS.split(',').map(str::trim).enumerate();
     let sets: Vec<_> = columns.map(|(at, column)| format!("{column} = ?{}", at + 1)).collect();
-    let sql = format!(
-        "UPDATE candidate SET {} WHERE idx = ?1 AND reward IS NULL",
-        sets.join(", ")
-    );
+    let sql = format!("UPDATE candidate SET {} WHERE idx = ?1 AND reward IS NULL", sets.join(", "));
     match run(db, &sql, candidate)? {
         1 => Ok(()),
         changed => Err(rusqlite::Error::StatementChangedRows(changed)),

@@ -26,7 +26,9 @@ pub fn prepare(db: &mut Connection) -> Result<(), SchemaError> {
     if !empty {
         check(db)?;
     }
-    db.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
+    db.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
+    )?;
     if empty {
         let transaction = db.transaction()?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;

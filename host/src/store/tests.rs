@@ -81,7 +81,9 @@ fn a_newer_or_a_foreign_file_is_refused_untouched() {
     let (folder, file) = folder();
     drop(Store::open(&file).unwrap());
     Connection::open(&file).unwrap().pragma_update(None, "user_version", FORMAT + 1).unwrap();
-    assert!(matches!(Store::open(&file), Err(StoreError::Newer { found, .. }) if found == FORMAT + 1));
+    assert!(
+        matches!(Store::open(&file), Err(StoreError::Newer { found, .. }) if found == FORMAT + 1)
+    );
 
     let text = folder.path().join("notes.db");
     std::fs::write(&text, "dear diary, ".repeat(100)).unwrap();
