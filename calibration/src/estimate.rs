@@ -23,11 +23,7 @@ impl Estimate {
     pub fn relative_half_width(&self) -> f64 {
         let half =
             (self.hi.0.saturating_sub(self.point.0)).max(self.point.0.saturating_sub(self.lo.0));
-        if self.point.0 == 0 {
-            f64::INFINITY
-        } else {
-            half as f64 / self.point.0 as f64
-        }
+        if self.point.0 == 0 { f64::INFINITY } else { half as f64 / self.point.0 as f64 }
     }
 }
 
@@ -44,19 +40,9 @@ mod tests {
 
     #[test]
     fn the_wider_half_is_the_one_that_counts() {
-        let estimate = Estimate {
-            point: Nanos(100),
-            lo: Nanos(98),
-            hi: Nanos(107),
-            n: 9,
-        };
+        let estimate = Estimate { point: Nanos(100), lo: Nanos(98), hi: Nanos(107), n: 9 };
         assert!((estimate.relative_half_width() - 0.07).abs() < 1e-12);
-        let zero = Estimate {
-            point: Nanos(0),
-            lo: Nanos(0),
-            hi: Nanos(1),
-            n: 9,
-        };
+        let zero = Estimate { point: Nanos(0), lo: Nanos(0), hi: Nanos(1), n: 9 };
         assert!(zero.relative_half_width().is_infinite());
     }
 }

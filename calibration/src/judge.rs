@@ -32,24 +32,15 @@ pub fn judge(
         .iter()
         .filter_map(|(verdict, rule)| Some((*verdict, rule(launches, thresholds)?)))
         .collect();
-    let verdict = broken
-        .first()
-        .map_or(Verdict::Stable, |(verdict, _)| *verdict);
-    Ok(Judgement {
-        verdict,
-        evidence: broken.into_iter().map(|(_, evidence)| evidence).collect(),
-    })
+    let verdict = broken.first().map_or(Verdict::Stable, |(verdict, _)| *verdict);
+    Ok(Judgement { verdict, evidence: broken.into_iter().map(|(_, evidence)| evidence).collect() })
 }
 
 /// The clock's own steps would show in the median.
 fn too_short(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String> {
     let median = pooled(launches).ok()?.median();
-    let step = |launch: &LaunchView| {
-        launch
-            .clock_resolution
-            .0
-            .saturating_add(launch.clock_overhead.0)
-    };
+    let step =
+        |launch: &LaunchView| launch.clock_resolution.0.saturating_add(launch.clock_overhead.0);
     let step = launches.iter().map(step).max()?;
     let least = step.saturating_mul(thresholds.least_clock_steps);
     (median.0 < least).then(|| {
@@ -67,10 +58,7 @@ fn too_short(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String>
 fn contended(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String> {
     let sum = |of: fn(&LaunchView) -> Nanos| launches.iter().map(|l| of(l).0 as f64).sum::<f64>();
     let share = sum(|launch| launch.cpu) / sum(|launch| launch.wall);
-    let switches: u64 = launches
-        .iter()
-        .map(|launch| launch.involuntary_switches)
-        .sum();
+    let switches: u64 = launches.iter().map(|launch| launch.involuntary_switches).sum();
     (share < thresholds.least_cpu_share).then(|| {
         format!(
             "the model had the processor for {:.1} % of the time (at least {:.1} % wanted) and was made to yield it {switches} times; stop what else runs there, or pin to other cores",
@@ -108,10 +96,8 @@ fn throttled(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String>
 
 /// The launches do not tell of the same latency.
 fn drifting(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String> {
-    let estimates: Vec<_> = launches
-        .iter()
-        .filter_map(|launch| median_estimate(&launch.samples, 0.95).ok())
-        .collect();
+    let estimates: Vec<_> =
+        launches.iter().filter_map(|launch| median_estimate(&launch.samples, 0.95).ok()).collect();
     let fastest = estimates.iter().min_by_key(|estimate| estimate.hi)?;
     let slowest = estimates.iter().max_by_key(|estimate| estimate.lo)?;
     let apart = growth(fastest.hi, slowest.lo);
@@ -130,9 +116,7 @@ fn drifting(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String> 
 fn unconverged(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String> {
     let advice = "allow more time or more launches";
     if launches.len() < 2 {
-        return Some(format!(
-            "a single launch does not tell how launches differ; {advice}"
-        ));
+        return Some(format!("a single launch does not tell how launches differ; {advice}"));
     }
     match measurement(launches, 0.95) {
         Err(error) => Some(format!("{error}; {advice}")),
@@ -152,19 +136,13 @@ fn unconverged(launches: &[LaunchView], thresholds: &Thresholds) -> Option<Strin
 
 /// By how much the second is longer than the first, as a share; negative where it is shorter.
 fn growth(from: Nanos, to: Nanos) -> f64 {
-    if from.0 == 0 {
-        0.0
-    } else {
-        to.0 as f64 / from.0 as f64 - 1.0
-    }
+    if from.0 == 0 { 0.0 } else { to.0 as f64 / from.0 as f64 - 1.0 }
 }
 
 /// Of the processor that lost most.
 fn frequency_drop(before: &[u64], after: &[u64]) -> Option<f64> {
     let drops = before.iter().zip(after).filter(|(before, _)| **before > 0);
-    drops
-        .map(|(before, after)| 1.0 - *after as f64 / *before as f64)
-        .max_by(f64::total_cmp)
+    drops.map(|(before, after)| 1.0 - *after as f64 / *before as f64).max_by(f64::total_cmp)
 }
 
 #[cfg(test)]
@@ -199,10 +177,7 @@ mod tests {
 
     fn launches(levels: &[u64]) -> Vec<LaunchView> {
         let mut stream = Stream::new(3);
-        levels
-            .iter()
-            .map(|level| launch(&mut stream, *level))
-            .collect()
+        levels.iter().map(|level| launch(&mut stream, *level)).collect()
     }
 
     fn quiet() -> Vec<LaunchView> {
@@ -226,11 +201,7 @@ mod tests {
 
     #[test]
     fn a_median_of_few_clock_steps_is_too_short() {
-        check(
-            &launches(&[5400; 5]),
-            Verdict::TooShort,
-            "under 100 steps of 55 ns",
-        );
+        check(&launches(&[5400; 5]), Verdict::TooShort, "under 100 steps of 55 ns");
         check(&launches(&[5600; 5]), Verdict::Stable, "");
     }
 
@@ -269,11 +240,7 @@ mod tests {
 
     #[test]
     fn launches_of_different_levels_drift() {
-        check(
-            &launches(&[5 * MS, 5 * MS, 6 * MS, 5 * MS, 5 * MS]),
-            Verdict::Drifting,
-            "5.0",
-        );
+        check(&launches(&[5 * MS, 5 * MS, 6 * MS, 5 * MS, 5 * MS]), Verdict::Drifting, "5.0");
     }
 
     #[test]
@@ -286,11 +253,7 @@ mod tests {
         for launch in &mut few {
             launch.samples = Samples::from_ns(&[5 * MS]).unwrap();
         }
-        check(
-            &few,
-            Verdict::Unconverged,
-            "needs at least 6 samples, there are 2",
-        );
+        check(&few, Verdict::Unconverged, "needs at least 6 samples, there are 2");
     }
 
     #[test]
@@ -298,10 +261,7 @@ mod tests {
         let mut all = launches(&[5 * MS, 7 * MS]);
         all[0].cpu = Nanos(0);
         let judgement = judge(&all, &Thresholds::default()).unwrap();
-        assert_eq!(
-            (judgement.verdict, judgement.evidence.len()),
-            (Verdict::Contended, 3)
-        );
+        assert_eq!((judgement.verdict, judgement.evidence.len()), (Verdict::Contended, 3));
     }
 
     proptest! {

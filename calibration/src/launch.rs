@@ -29,11 +29,7 @@ pub struct LaunchView {
 impl LaunchView {
     /// The share of the wall-clock time that the sampling thread was running.
     pub fn cpu_share(&self) -> f64 {
-        if self.wall.0 == 0 {
-            1.0
-        } else {
-            self.cpu.0 as f64 / self.wall.0 as f64
-        }
+        if self.wall.0 == 0 { 1.0 } else { self.cpu.0 as f64 / self.wall.0 as f64 }
     }
 
     /// The mean of the sentinel before and after.

@@ -43,11 +43,7 @@ pub enum StatisticError {
     #[error("no samples")]
     Empty,
     #[error("{name} needs at least {needed} samples, there are {n}")]
-    TooFew {
-        name: String,
-        needed: usize,
-        n: usize,
-    },
+    TooFew { name: String, needed: usize, n: usize },
     #[error("a confidence of {0} does not lie between 0 and 1")]
     Confidence(f64),
 }

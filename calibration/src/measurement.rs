@@ -24,12 +24,8 @@ pub fn measurement(launches: &[LaunchView], confidence: f64) -> Result<Estimate,
     let estimate = median_estimate(&pooled(launches)?, confidence)?;
     let half = launch_half_width(launches, confidence);
     Ok(Estimate {
-        lo: estimate
-            .lo
-            .min(Nanos(estimate.point.0.saturating_sub(half.0))),
-        hi: estimate
-            .hi
-            .max(Nanos(estimate.point.0.saturating_add(half.0))),
+        lo: estimate.lo.min(Nanos(estimate.point.0.saturating_sub(half.0))),
+        hi: estimate.hi.max(Nanos(estimate.point.0.saturating_add(half.0))),
         ..estimate
     })
 }
@@ -47,9 +43,7 @@ pub fn converged(launches: &[LaunchView], min_launches: usize, target: f64) -> b
 
 /// All samples, launch by launch.
 pub(crate) fn pooled(launches: &[LaunchView]) -> Result<Samples, StatisticError> {
-    let all = launches
-        .iter()
-        .flat_map(|launch| launch.samples.in_time_order());
+    let all = launches.iter().flat_map(|launch| launch.samples.in_time_order());
     Samples::new(all.copied().collect())
 }
 
@@ -58,16 +52,10 @@ fn launch_half_width(launches: &[LaunchView], confidence: f64) -> Nanos {
     let Ok(student) = StudentsT::new(0.0, 1.0, k - 1.0) else {
         return Nanos(0);
     };
-    let medians: Vec<f64> = launches
-        .iter()
-        .map(|launch| launch.samples.median().0 as f64)
-        .collect();
+    let medians: Vec<f64> =
+        launches.iter().map(|launch| launch.samples.median().0 as f64).collect();
     let mean = medians.iter().sum::<f64>() / k;
-    let variance = medians
-        .iter()
-        .map(|median| (median - mean).powi(2))
-        .sum::<f64>()
-        / (k - 1.0);
+    let variance = medians.iter().map(|median| (median - mean).powi(2)).sum::<f64>() / (k - 1.0);
     Nanos::from_f64(student.inverse_cdf((1.0 + confidence) / 2.0) * (variance / k).sqrt())
 }
 
@@ -104,9 +92,8 @@ mod tests {
         (0..k)
             .map(|_| {
                 let level = level(stream);
-                let samples: Vec<u64> = (0..n)
-                    .map(|_| (level * (1.0 + within * stream.normal())) as u64)
-                    .collect();
+                let samples: Vec<u64> =
+                    (0..n).map(|_| (level * (1.0 + within * stream.normal())) as u64).collect();
                 launch(&samples)
             })
             .collect()
@@ -117,12 +104,7 @@ mod tests {
         // Medians 100, 110 and 120: s = 10, t(2) at 97.5 % = 4.3027, so 24.84 on each side of 110.
         let three = [100, 110, 120].map(|level| launch(&[level; 50]));
         let estimate = measurement(&three, 0.95).unwrap();
-        let expected = Estimate {
-            point: Nanos(110),
-            lo: Nanos(85),
-            hi: Nanos(135),
-            n: 150,
-        };
+        let expected = Estimate { point: Nanos(110), lo: Nanos(85), hi: Nanos(135), n: 150 };
         assert_eq!(estimate, expected);
     }
 

@@ -117,20 +117,15 @@ mod tests {
     #[test]
     fn a_confidence_outside_of_zero_to_one_is_refused() {
         for confidence in [0.0, 1.0, -1.0, 2.0, f64::NAN] {
-            assert!(matches!(
-                interval_ranks(50, confidence),
-                Err(StatisticError::Confidence(_))
-            ));
+            assert!(matches!(interval_ranks(50, confidence), Err(StatisticError::Confidence(_))));
         }
     }
 
     #[test]
     fn the_interval_covers_the_true_median_as_often_as_it_says() {
-        for distribution in [
-            Distribution::Exponential,
-            Distribution::LogNormal,
-            Distribution::Pareto,
-        ] {
+        for distribution in
+            [Distribution::Exponential, Distribution::LogNormal, Distribution::Pareto]
+        {
             for n in [20, 51, 200] {
                 let mut stream = Stream::new(7 + n as u64);
                 let trials = 4000;
@@ -144,10 +139,7 @@ mod tests {
                     })
                     .count();
                 let share = covered as f64 / f64::from(trials);
-                assert!(
-                    (0.93..0.98).contains(&share),
-                    "{distribution:?}, n {n}: {share}"
-                );
+                assert!((0.93..0.98).contains(&share), "{distribution:?}, n {n}: {share}");
             }
         }
     }

@@ -68,18 +68,12 @@ mod tests {
         check(&ns, Outliers::default());
         ns.extend([60, 85, 140, 200, 10, 300]);
         let found = outliers(&Samples::from_ns(&ns).unwrap());
-        assert_eq!(
-            (found.mild(), found.severe()),
-            (found.mild_low + found.mild_high, 4)
-        );
+        assert_eq!((found.mild(), found.severe()), (found.mild_low + found.mild_high, 4));
         assert_eq!((found.severe_low, found.severe_high), (2, 2));
     }
 
     #[test]
     fn equal_samples_hold_no_outliers() {
-        assert_eq!(
-            outliers(&Samples::from_ns(&[7; 30]).unwrap()),
-            Outliers::default()
-        );
+        assert_eq!(outliers(&Samples::from_ns(&[7; 30]).unwrap()), Outliers::default());
     }
 }

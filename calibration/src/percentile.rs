@@ -53,12 +53,8 @@ pub fn percentile(samples: &Samples, percentile: Percentile) -> Result<Nanos, St
 mod tests {
     use super::*;
 
-    const ALL: [Percentile; 4] = [
-        Percentile::P50,
-        Percentile::P90,
-        Percentile::P95,
-        Percentile::P99,
-    ];
+    const ALL: [Percentile; 4] =
+        [Percentile::P50, Percentile::P90, Percentile::P95, Percentile::P99];
 
     fn count_up_to(n: usize) -> Samples {
         Samples::from_ns(&(1..=n as u64).rev().collect::<Vec<_>>()).unwrap()
@@ -69,12 +65,7 @@ mod tests {
         for p in ALL {
             assert!(percentile(&count_up_to(p.minimum_count()), p).is_ok());
             let error = percentile(&count_up_to(p.minimum_count() - 1), p).unwrap_err();
-            assert!(
-                error
-                    .to_string()
-                    .starts_with(&format!("p{} needs", p.percent())),
-                "{error}"
-            );
+            assert!(error.to_string().starts_with(&format!("p{} needs", p.percent())), "{error}");
         }
     }
 

@@ -14,11 +14,7 @@ impl Samples {
     /// # Errors
     /// Where there are none.
     pub fn new(in_time_order: Vec<Nanos>) -> Result<Self, StatisticError> {
-        if in_time_order.is_empty() {
-            Err(StatisticError::Empty)
-        } else {
-            Ok(Self(in_time_order))
-        }
+        if in_time_order.is_empty() { Err(StatisticError::Empty) } else { Ok(Self(in_time_order)) }
     }
 
     /// # Errors
@@ -82,15 +78,9 @@ mod tests {
 
     #[test]
     fn the_median_of_an_even_count_is_the_mean_of_the_middle_two() {
-        assert_eq!(
-            Samples::from_ns(&[4, 1, 100, 2]).unwrap().median(),
-            Nanos(3)
-        );
+        assert_eq!(Samples::from_ns(&[4, 1, 100, 2]).unwrap().median(), Nanos(3));
         assert_eq!(Samples::from_ns(&[7, 1, 3]).unwrap().median(), Nanos(3));
-        assert_eq!(
-            Samples::from_ns(&[u64::MAX; 2]).unwrap().median(),
-            Nanos(u64::MAX)
-        );
+        assert_eq!(Samples::from_ns(&[u64::MAX; 2]).unwrap().median(), Nanos(u64::MAX));
     }
 
     #[test]

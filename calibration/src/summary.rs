@@ -21,16 +21,9 @@ impl Summary {
         let all = samples.in_time_order();
         let n = all.len();
         let mean = all.iter().map(|sample| sample.0 as f64).sum::<f64>() / n as f64;
-        let squares: f64 = all
-            .iter()
-            .map(|sample| (sample.0 as f64 - mean).powi(2))
-            .sum();
+        let squares: f64 = all.iter().map(|sample| (sample.0 as f64 - mean).powi(2)).sum();
         let fold = |pick: fn(u64, u64) -> u64| {
-            Nanos(
-                all.iter()
-                    .skip(1)
-                    .fold(all[0].0, |best, sample| pick(best, sample.0)),
-            )
+            Nanos(all.iter().skip(1).fold(all[0].0, |best, sample| pick(best, sample.0)))
         };
         Self {
             n,
@@ -49,13 +42,8 @@ mod tests {
     #[test]
     fn a_textbook_sample_is_summed_up() {
         let summary = Summary::of(&Samples::from_ns(&[2, 4, 4, 4, 5, 5, 7, 9]).unwrap());
-        let expected = Summary {
-            n: 8,
-            min: Nanos(2),
-            max: Nanos(9),
-            mean: Nanos(5),
-            stddev: Nanos(2),
-        };
+        let expected =
+            Summary { n: 8, min: Nanos(2), max: Nanos(9), mean: Nanos(5), stddev: Nanos(2) };
         assert_eq!(summary, expected);
     }
 

@@ -24,11 +24,7 @@ pub fn read_line(reader: &mut impl BufRead, limit: usize) -> Result<Option<Vec<u
             Err(error) => return Err(error.into()),
         };
         if chunk.is_empty() {
-            return if line.is_empty() {
-                Ok(None)
-            } else {
-                Err(LineError::Truncated)
-            };
+            return if line.is_empty() { Ok(None) } else { Err(LineError::Truncated) };
         }
         let end = chunk.iter().position(|&byte| byte == b'\n');
         let taken = end.unwrap_or(chunk.len());

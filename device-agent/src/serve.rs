@@ -33,10 +33,7 @@ impl<P: Serialize, D: Serialize> Progress<'_, P, D> {
     /// # Errors
     /// Where the host is gone, or the message is longer than it accepts.
     pub fn send(&mut self, progress: P) -> io::Result<()> {
-        let reply = Reply::<P, D> {
-            id: self.id,
-            outcome: Outcome::Progress(progress),
-        };
+        let reply = Reply::<P, D> { id: self.id, outcome: Outcome::Progress(progress) };
         write_line(self.out, &serde_json::to_vec(&reply)?)
     }
 }
@@ -61,26 +58,24 @@ where
     D: Serialize,
 {
     let (lines, queue) = mpsc::sync_channel(READ_AHEAD);
-    thread::Builder::new()
-        .name("requests".into())
-        .spawn(move || {
-            let failed = loop {
-                match read_line(&mut input, MAX_LINE) {
-                    Ok(Some(line)) => {
-                        // Nobody listens where the serving itself has failed.
-                        if lines.send(Ok(line)).is_err() {
-                            break None;
-                        }
+    thread::Builder::new().name("requests".into()).spawn(move || {
+        let failed = loop {
+            match read_line(&mut input, MAX_LINE) {
+                Ok(Some(line)) => {
+                    // Nobody listens where the serving itself has failed.
+                    if lines.send(Ok(line)).is_err() {
+                        break None;
                     }
-                    Ok(None) => break None,
-                    Err(error) => break Some(error),
                 }
-            };
-            at_end();
-            if let Some(error) = failed {
-                let _ = lines.send(Err(error));
+                Ok(None) => break None,
+                Err(error) => break Some(error),
             }
-        })?;
+        };
+        at_end();
+        if let Some(error) = failed {
+            let _ = lines.send(Err(error));
+        }
+    })?;
     for line in queue {
         let (id, outcome) = answer(&line?, out, &mut handle);
         write_reply(out, Reply::<P, D> { id, outcome })?;
@@ -103,11 +98,7 @@ where
             return (id_of(line), Outcome::Failed(failure));
         }
     };
-    let mut progress = Progress {
-        id,
-        out,
-        shape: std::marker::PhantomData,
-    };
+    let mut progress = Progress { id, out, shape: std::marker::PhantomData };
     let handled = panic::catch_unwind(AssertUnwindSafe(|| handle(body, &mut progress)));
     let outcome = match handled {
         Ok(Ok(done)) => Outcome::Done(done),
@@ -137,13 +128,7 @@ fn write_reply<P: Serialize, D: Serialize>(
     }
     let message = format!("an answer of {} bytes, the limit is {MAX_LINE}", line.len());
     let outcome = Outcome::<P, D>::Failed(Failure::new(FailureKind::Limit, message));
-    write_line(
-        out,
-        &serde_json::to_vec(&Reply {
-            id: reply.id,
-            outcome,
-        })?,
-    )
+    write_line(out, &serde_json::to_vec(&Reply { id: reply.id, outcome })?)
 }
 
 fn write_line(out: &mut dyn Write, line: &[u8]) -> io::Result<()> {

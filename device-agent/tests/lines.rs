@@ -67,8 +67,5 @@ proptest! {
 #[test]
 fn an_endless_line_is_refused() {
     let mut endless = BufReader::new(io::repeat(b'x'));
-    assert!(matches!(
-        read_line(&mut endless, 1 << 20),
-        Err(LineError::TooLong { .. })
-    ));
+    assert!(matches!(read_line(&mut endless, 1 << 20), Err(LineError::TooLong { .. })));
 }

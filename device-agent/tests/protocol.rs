@@ -54,11 +54,7 @@ fn request() -> impl Strategy<Value = AgentRequest> {
         any::<u32>().prop_map(|protocol| AgentRequest::Hello { protocol }),
         launch_request().prop_map(AgentRequest::Launch),
         (model(), vec(tensor(), 0..3), limits()).prop_map(|(model, inputs, limits)| {
-            AgentRequest::Run(RunRequest {
-                model,
-                inputs,
-                limits,
-            })
+            AgentRequest::Run(RunRequest { model, inputs, limits })
         }),
     ]
 }

@@ -39,43 +39,24 @@ fn handle(ask: Ask, progress: &mut Progress<'_, u32, String>) -> Result<String, 
 fn answers(input: &[u8]) -> (Vec<Reply<u32, String>>, Result<(), LineError>) {
     let mut out = Vec::new();
     let served = serve(Cursor::new(input.to_vec()), &mut out, || (), handle);
-    let lines = out
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty());
-    (
-        lines
-            .map(|line| serde_json::from_slice(line).unwrap())
-            .collect(),
-        served,
-    )
+    let lines = out.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    (lines.map(|line| serde_json::from_slice(line).unwrap()).collect(), served)
 }
 
 fn only(input: &str) -> (u64, Outcome<u32, String>) {
     let (mut replies, served) = answers(input.as_bytes());
     served.unwrap();
     assert_eq!(replies.len(), 1);
-    replies
-        .pop()
-        .map(|reply| (reply.id, reply.outcome))
-        .unwrap()
+    replies.pop().map(|reply| (reply.id, reply.outcome)).unwrap()
 }
 
 #[test]
 fn progress_comes_before_the_terminal_line() {
     let (replies, _) = answers(b"{\"id\": 3, \"body\": {\"count\": 2}}\n");
-    let kinds: Vec<_> = replies
-        .iter()
-        .map(|reply| (reply.id, format!("{:?}", reply.outcome)))
-        .collect();
-    let expected = [
-        (3, "Progress(0)"),
-        (3, "Progress(1)"),
-        (3, "Done(\"counted\")"),
-    ];
-    assert_eq!(
-        kinds,
-        expected.map(|(id, outcome)| (id, outcome.to_owned()))
-    );
+    let kinds: Vec<_> =
+        replies.iter().map(|reply| (reply.id, format!("{:?}", reply.outcome))).collect();
+    let expected = [(3, "Progress(0)"), (3, "Progress(1)"), (3, "Done(\"counted\")")];
+    assert_eq!(kinds, expected.map(|(id, outcome)| (id, outcome.to_owned())));
 }
 
 #[test]
@@ -84,12 +65,8 @@ fn a_panic_is_the_failure_of_one_request() {
         b"{\"id\": 1, \"body\": \"panic\"}\n{\"id\": 2, \"body\": \"refuse\"}\n{\"id\": 3, \"body\": {\"echo\": \"on\"}}\n",
     );
     served.unwrap();
-    let [first, second, third] = &replies[..] else {
-        panic!("{replies:?}")
-    };
-    let Outcome::Failed(failure) = &first.outcome else {
-        panic!("{first:?}")
-    };
+    let [first, second, third] = &replies[..] else { panic!("{replies:?}") };
+    let Outcome::Failed(failure) = &first.outcome else { panic!("{first:?}") };
     assert_eq!((first.id, failure.kind), (1, FailureKind::Internal));
     assert_eq!(failure.message, "internal error: handler at fault");
     assert!(matches!(&second.outcome, Outcome::Failed(failure) if failure.message == "no"));
@@ -116,9 +93,7 @@ fn a_body_that_is_not_understood_is_refused_under_its_own_id() {
 
 #[test]
 fn an_answer_longer_than_a_line_may_be_becomes_a_failure() {
-    let (id, outcome) = only(&format!(
-        "{{\"id\": 4, \"body\": {{\"repeat\": {MAX_LINE}}}}}\n"
-    ));
+    let (id, outcome) = only(&format!("{{\"id\": 4, \"body\": {{\"repeat\": {MAX_LINE}}}}}\n"));
     assert_eq!(id, 4);
     assert!(matches!(outcome, Outcome::Failed(failure) if failure.kind == FailureKind::Limit));
 }

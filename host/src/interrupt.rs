@@ -18,7 +18,11 @@ pub fn install() -> std::io::Result<()> {
     let requested = REQUESTED.get_or_init(|| Arc::new(AtomicBool::new(false)));
     for signal in [SIGINT, SIGTERM] {
         // Order matters: the shutdown runs only where an earlier signal has set the flag.
-        flag::register_conditional_shutdown(signal, Kind::Interrupted as i32, Arc::clone(requested))?;
+        flag::register_conditional_shutdown(
+            signal,
+            Kind::Interrupted as i32,
+            Arc::clone(requested),
+        )?;
         flag::register(signal, Arc::clone(requested))?;
     }
     Ok(())

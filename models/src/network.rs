@@ -5,10 +5,17 @@
 //! **Invariant:** node 0 is the input, every node reads only earlier nodes, the last node yields
 //! the logits, names are unique, and every shape is the one that inference gave.
 
+mod error;
+
+use std::fmt::{self, Display, Formatter};
+
 use serde::{Deserialize, Serialize};
+
+pub use error::NetworkError;
 
 /// Channels, height and width of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ImageShape {
     pub channels: usize,
     pub height: usize,
@@ -65,9 +72,17 @@ pub enum Op {
         momentum: f64,
     },
     Activation(Activation),
-    MaxPool { kernel: usize, stride: usize, padding: usize },
+    MaxPool {
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+    },
     /// Padding does not count in the mean.
-    AvgPool { kernel: usize, stride: usize, padding: usize },
+    AvgPool {
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+    },
     /// To 1×1.
     GlobalAvgPool,
     Add,
@@ -76,8 +91,41 @@ pub enum Op {
     /// Along the channels.
     Concat,
     Flatten,
-    Linear { out_features: usize, bias: bool },
-    Dropout { rate: f64 },
+    Linear {
+        out_features: usize,
+        bias: bool,
+    },
+    Dropout {
+        rate: f64,
+    },
+}
+
+impl Op {
+    /// What people call it; a convolution by its kind.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Conv { kernel: 1, groups: 1, .. } => "pointwise conv",
+            Self::Conv { groups: 1, .. } => "conv",
+            Self::Conv { groups, out_channels, .. } if groups == out_channels => "depthwise conv",
+            Self::Conv { .. } => "grouped conv",
+            Self::BatchNorm { .. } => "batch norm",
+            Self::Activation(Activation::Relu) => "relu",
+            Self::Activation(Activation::Relu6) => "relu6",
+            Self::Activation(Activation::HSwish) => "h-swish",
+            Self::Activation(Activation::HSigmoid) => "h-sigmoid",
+            Self::Activation(Activation::Sigmoid) => "sigmoid",
+            Self::MaxPool { .. } => "max pool",
+            Self::AvgPool { .. } => "average pool",
+            Self::GlobalAvgPool => "global average pool",
+            Self::Add => "add",
+            Self::Mul => "mul",
+            Self::Concat => "concat",
+            Self::Flatten => "flatten",
+            Self::Linear { .. } => "linear",
+            Self::Dropout { .. } => "dropout",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -95,6 +143,94 @@ pub struct Network {
     pub input: ImageShape,
     pub classes: usize,
     pub(crate) nodes: Vec<Node>,
+}
+
+impl ImageShape {
+    /// The largest number of channels, of rows and of columns.
+    pub const MAX_SIDE: usize = 4096;
+
+    pub fn new(channels: usize, height: usize, width: usize) -> ImageShape {
+        ImageShape { channels, height, width }
+    }
+
+    /// Numbers in one image.
+    pub fn elements(self) -> usize {
+        self.channels * self.height * self.width
+    }
+
+    pub(crate) fn check(self) -> Result<(), NetworkError> {
+        let sides = [self.channels, self.height, self.width];
+        if sides.iter().all(|side| (1..=ImageShape::MAX_SIDE).contains(side)) {
+            Ok(())
+        } else {
+            Err(NetworkError::Input { input: self })
+        }
+    }
+}
+
+/// As `channels×height×width`.
+impl Display for ImageShape {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}×{}×{}", self.channels, self.height, self.width)
+    }
+}
+
+impl Shape {
+    /// Numbers that a node yields for one image.
+    pub fn elements(self) -> usize {
+        match self {
+            Shape::Map(map) => map.elements(),
+            Shape::Vector(features) => features,
+        }
+    }
+
+    /// Channels of a map, features of a vector.
+    pub fn channels(self) -> usize {
+        match self {
+            Shape::Map(map) => map.channels,
+            Shape::Vector(features) => features,
+        }
+    }
+}
+
+impl Display for Shape {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Shape::Map(map) => map.fmt(f),
+            Shape::Vector(features) => write!(f, "{features}"),
+        }
+    }
+}
+
+impl Network {
+    pub const MAX_CLASSES: usize = 1_000_000;
+
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// A node of this network; `id` has to stem from it.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0]
+    }
+
+    /// The node that yields the logits.
+    pub fn output(&self) -> NodeId {
+        NodeId(self.nodes.len() - 1)
+    }
+
+    /// All nodes with their ids, inputs before readers.
+    pub fn ids(&self) -> impl Iterator<Item = (NodeId, &Node)> {
+        self.nodes.iter().enumerate().map(|(index, node)| (NodeId(index), node))
+    }
+
+    pub(crate) fn check_classes(classes: usize) -> Result<(), NetworkError> {
+        if (1..=Network::MAX_CLASSES).contains(&classes) {
+            Ok(())
+        } else {
+            Err(NetworkError::Classes { classes })
+        }
+    }
 }
 
 /// The part that a tensor plays in its layer; decides how it is initialised and whether it decays.

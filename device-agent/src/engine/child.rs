@@ -54,22 +54,13 @@ pub type Answer = Result<AgentDone, Failure>;
 pub fn main() -> ExitCode {
     panic_guard::silence();
     let answer = panic_guard::guarded(answer).unwrap_or_else(|place| {
-        Err(Failure::new(
-            FailureKind::Internal,
-            format!("internal error at {place}"),
-        ))
+        Err(Failure::new(FailureKind::Internal, format!("internal error at {place}")))
     });
-    let written = serde_json::to_vec(&answer)
-        .map_err(io::Error::from)
-        .and_then(|mut line| {
-            line.push(b'\n');
-            io::stdout().lock().write_all(&line)
-        });
-    if written.is_ok() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    let written = serde_json::to_vec(&answer).map_err(io::Error::from).and_then(|mut line| {
+        line.push(b'\n');
+        io::stdout().lock().write_all(&line)
+    });
+    if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn answer() -> Answer {
@@ -79,10 +70,7 @@ fn answer() -> Answer {
         .ok_or_else(|| bad("no request on stdin".into()))?;
     let job: Job = serde_json::from_slice(&line).map_err(|error| bad(error.to_string()))?;
     drop(line);
-    let system = |what: &str, source: io::Error| EngineError::System {
-        what: what.into(),
-        source,
-    };
+    let system = |what: &str, source: io::Error| EngineError::System { what: what.into(), source };
     set_parent_process_death_signal(Some(Signal::KILL))
         .map_err(|error| system("tie to the parent process", error.into()))?;
     // It may have died before the tie was made.

@@ -27,10 +27,7 @@ pub fn main() -> ExitCode {
         (Some("launch"), 1) => child::main(),
         (Some("--version" | "-V"), 1) => {
             let version = env!("CARGO_PKG_VERSION");
-            println!(
-                "pearl-agent {version} (tract {}, protocol {PROTOCOL})",
-                tract::VERSION
-            );
+            println!("pearl-agent {version} (tract {}, protocol {PROTOCOL})", tract::VERSION);
             ExitCode::SUCCESS
         }
         (Some("--help" | "-h"), 1) => {

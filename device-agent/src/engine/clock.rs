@@ -27,15 +27,8 @@ pub fn measure() -> Clock {
     }
     let overhead = begun.elapsed() / READS;
     // A clock that never moved is coarser than all of the readings together.
-    let resolution = if step == Duration::MAX {
-        start.elapsed()
-    } else {
-        step
-    };
-    Clock {
-        resolution_ns: nanos(resolution).max(1),
-        overhead_ns: nanos(overhead),
-    }
+    let resolution = if step == Duration::MAX { start.elapsed() } else { step };
+    Clock { resolution_ns: nanos(resolution).max(1), overhead_ns: nanos(overhead) }
 }
 
 /// Of anything that is timed here: 584 years fit.

@@ -11,38 +11,17 @@ pub enum EngineError {
     Model { model: String, reason: String },
     /// One node; `index` counts from 0 in the file's order.
     #[error("{model}: node {index} '{operator}'{name}: {reason}")]
-    Node {
-        model: String,
-        index: usize,
-        operator: String,
-        name: NodeName,
-        reason: String,
-    },
+    Node { model: String, index: usize, operator: String, name: NodeName, reason: String },
     #[error("{model}: input '{input}' {reason}")]
-    Input {
-        model: String,
-        input: String,
-        reason: String,
-    },
+    Input { model: String, input: String, reason: String },
     #[error("{model}: output '{output}' {reason}")]
-    Output {
-        model: String,
-        output: String,
-        reason: String,
-    },
+    Output { model: String, output: String, reason: String },
     #[error("{model}: {bytes} bytes, the limit is {limit}")]
-    TooLarge {
-        model: String,
-        bytes: u64,
-        limit: u64,
-    },
+    TooLarge { model: String, bytes: u64, limit: u64 },
     #[error("{0}")]
     Request(String),
     #[error("{what}: {source}")]
-    System {
-        what: String,
-        source: std::io::Error,
-    },
+    System { what: String, source: std::io::Error },
 }
 
 /// Printed in brackets after the operator, where the file gives the node one.
@@ -51,11 +30,7 @@ pub struct NodeName(pub String);
 
 impl std::fmt::Display for NodeName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            write!(f, " ({})", one_line(&self.0))
-        }
+        if self.0.is_empty() { Ok(()) } else { write!(f, " ({})", one_line(&self.0)) }
     }
 }
 

@@ -14,10 +14,7 @@ pub fn random(inputs: &[Input], seed: u64) -> Vec<TensorData> {
         if input.kind == InputKind::Float {
             values.fill_with(|| uniform(&mut state));
         }
-        TensorData {
-            dims: input.dims.clone(),
-            values,
-        }
+        TensorData { dims: input.dims.clone(), values }
     };
     inputs.iter().map(fill).collect()
 }
@@ -38,20 +35,9 @@ mod tests {
 
     #[test]
     fn random_input_is_uniform_repeatable_and_free_of_denormals() {
-        let inputs = [Input {
-            name: "x".into(),
-            dims: vec![100, 1000],
-            kind: InputKind::Float,
-        }];
-        let [first] = &random(&inputs, 7)[..] else {
-            panic!("one tensor for one input")
-        };
-        assert!(
-            first
-                .values
-                .iter()
-                .all(|v| (-1.0..1.0).contains(v) && !v.is_subnormal())
-        );
+        let inputs = [Input { name: "x".into(), dims: vec![100, 1000], kind: InputKind::Float }];
+        let [first] = &random(&inputs, 7)[..] else { panic!("one tensor for one input") };
+        assert!(first.values.iter().all(|v| (-1.0..1.0).contains(v) && !v.is_subnormal()));
         let mean = first.values.iter().sum::<f32>() / first.values.len() as f32;
         assert!(mean.abs() < 0.01, "{mean}");
         assert_eq!(first, &random(&inputs, 7)[0]);
@@ -60,11 +46,7 @@ mod tests {
 
     #[test]
     fn whole_numbers_are_zero() {
-        let inputs = [Input {
-            name: "ids".into(),
-            dims: vec![3],
-            kind: InputKind::Whole,
-        }];
+        let inputs = [Input { name: "ids".into(), dims: vec![3], kind: InputKind::Whole }];
         assert_eq!(random(&inputs, 7)[0].values, [0.0; 3]);
     }
 }

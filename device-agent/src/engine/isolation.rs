@@ -63,19 +63,14 @@ impl Isolation {
         let time = Duration::from_nanos(limits.time_ns);
         let started = Instant::now();
         let pipes = self.start(work).map_err(|error| {
-            failure(
-                FailureKind::Internal,
-                format!("its process cannot be started: {error}"),
-            )
+            failure(FailureKind::Internal, format!("its process cannot be started: {error}"))
         })?;
         let Some(pipes) = pipes else {
             let what = "not started, because the host is gone".into();
             return Err(failure(FailureKind::Crashed, what));
         };
 
-        let line = pipes
-            .line
-            .recv_timeout(time.saturating_sub(started.elapsed()));
+        let line = pipes.line.recv_timeout(time.saturating_sub(started.elapsed()));
         let stdout_ended = matches!(line, Ok(Ok(_) | Err(LineError::Truncated)));
         let exit = self.reap(if stdout_ended { GRACE } else { Duration::ZERO });
         let stderr = pipes.stderr.join().unwrap_or_default();
@@ -87,19 +82,17 @@ impl Isolation {
         Err(match line {
             Ok(Ok(Some(line))) => match serde_json::from_slice::<Answer>(&line) {
                 Ok(answer) => return answer,
-                Err(error) => failure(
-                    FailureKind::Internal,
-                    format!("answer not understood: {error}"),
-                ),
+                Err(error) => {
+                    failure(FailureKind::Internal, format!("answer not understood: {error}"))
+                }
             },
             Ok(Ok(None) | Err(LineError::Truncated)) => {
                 post_mortem(&model, exit, &stderr, limits.memory_bytes)
             }
             Ok(Err(error)) => failure(FailureKind::Limit, format!("answer: {error}")),
-            Err(RecvTimeoutError::Timeout) => failure(
-                FailureKind::Limit,
-                format!("not done within {} ms", time.as_millis()),
-            ),
+            Err(RecvTimeoutError::Timeout) => {
+                failure(FailureKind::Limit, format!("not done within {} ms", time.as_millis()))
+            }
             Err(RecvTimeoutError::Disconnected) => {
                 failure(FailureKind::Internal, "answer not read".into())
             }
@@ -108,10 +101,7 @@ impl Isolation {
 
     /// `None` where this has been ended.
     fn start(&self, work: Work) -> std::io::Result<Option<Pipes>> {
-        let mut job = serde_json::to_vec(&Job {
-            parent: std::process::id(),
-            work,
-        })?;
+        let mut job = serde_json::to_vec(&Job { parent: std::process::id(), work })?;
         job.push(b'\n');
         let mut state = self.lock();
         if matches!(*state, State::Ended) {
@@ -146,11 +136,7 @@ impl Isolation {
                 let _ = child.kill();
             }
             // Waiting fails only where somebody else reaped it; it is gone then.
-            let exit = if over {
-                child.wait().map(Some)
-            } else {
-                child.try_wait()
-            };
+            let exit = if over { child.wait().map(Some) } else { child.try_wait() };
             if let Some(exit) = exit.unwrap_or_else(|_| Some(ExitStatus::default())) {
                 *state = State::Idle;
                 return Some(exit);

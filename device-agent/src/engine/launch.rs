@@ -60,10 +60,7 @@ fn check(request: &LaunchRequest) -> Result<(), EngineError> {
     let wrong = if sampling.max_samples == 0 {
         "no samples asked for".into()
     } else if sampling.max_samples > MOST_SAMPLES {
-        format!(
-            "{} samples asked for, the limit is {MOST_SAMPLES}",
-            sampling.max_samples
-        )
+        format!("{} samples asked for, the limit is {MOST_SAMPLES}", sampling.max_samples)
     } else if sampling.min_samples > sampling.max_samples {
         "the least number of samples exceeds the most".into()
     } else if warm_up.min_ns > warm_up.max_ns {

@@ -22,10 +22,7 @@ pub struct LimitedHeap;
 /// # Errors
 /// Where the system refuses.
 pub fn limit(bytes: u64) -> std::io::Result<()> {
-    let exactly = |bytes| Rlimit {
-        current: Some(bytes),
-        maximum: Some(bytes),
-    };
+    let exactly = |bytes| Rlimit { current: Some(bytes), maximum: Some(bytes) };
     setrlimit(Resource::Core, exactly(0))?;
     setrlimit(Resource::Data, exactly(bytes))?;
     Ok(())

@@ -17,28 +17,19 @@ use crate::agent::ModelFile;
 /// # Errors
 /// Where it cannot be read, is no plain file, is too large or another than was meant.
 pub fn read_model(model: &ModelFile, limit: u64) -> Result<Vec<u8>, EngineError> {
-    let fail = |reason: String| EngineError::Model {
-        model: model.path.clone(),
-        reason,
-    };
+    let fail = |reason: String| EngineError::Model { model: model.path.clone(), reason };
     // Opening a pipe for reading would wait for its writer.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = rustix::fs::open(model.path.as_str(), flags, Mode::empty())
         .map_err(|error| fail(format!("cannot be opened: {}", std::io::Error::from(error))))?;
     let file = File::from(file);
-    let metadata = file
-        .metadata()
-        .map_err(|error| fail(format!("cannot be read: {error}")))?;
+    let metadata = file.metadata().map_err(|error| fail(format!("cannot be read: {error}")))?;
     if !metadata.is_file() {
         return Err(fail("not a file".into()));
     }
     if metadata.len() > limit {
         let (model, bytes) = (model.path.clone(), metadata.len());
-        return Err(EngineError::TooLarge {
-            model,
-            bytes,
-            limit,
-        });
+        return Err(EngineError::TooLarge { model, bytes, limit });
     }
     let mut bytes = Vec::with_capacity(metadata.len() as usize);
     // One byte more shows a file that grew meanwhile.
@@ -46,11 +37,7 @@ pub fn read_model(model: &ModelFile, limit: u64) -> Result<Vec<u8>, EngineError>
     read.map_err(|error| fail(format!("cannot be read: {error}")))?;
     if bytes.len() as u64 > limit {
         let (model, bytes) = (model.path.clone(), bytes.len() as u64);
-        return Err(EngineError::TooLarge {
-            model,
-            bytes,
-            limit,
-        });
+        return Err(EngineError::TooLarge { model, bytes, limit });
     }
     if bytes.is_empty() {
         return Err(fail("the file is empty".into()));

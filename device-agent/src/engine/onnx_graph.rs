@@ -22,10 +22,7 @@ pub fn check(
     engine: &str,
     knows: impl Fn(&str) -> bool,
 ) -> Result<(), EngineError> {
-    let fail = |reason: &str| EngineError::Model {
-        model: model.into(),
-        reason: reason.into(),
-    };
+    let fail = |reason: &str| EngineError::Model { model: model.into(), reason: reason.into() };
     if graph.output.is_empty() {
         return Err(fail("the graph has no output"));
     }
@@ -47,20 +44,14 @@ pub fn check(
         known.extend(node.output.iter().map(String::as_str));
     }
     for (index, node) in graph.node.iter().enumerate() {
-        if let Some(missing) = node
-            .input
-            .iter()
-            .find(|input| !input.is_empty() && !known.contains(input.as_str()))
+        if let Some(missing) =
+            node.input.iter().find(|input| !input.is_empty() && !known.contains(input.as_str()))
         {
             let reason = format!("its input '{}' comes from nowhere", one_line(missing));
             return Err(NodeLabel::of(node).error(model, index, reason));
         }
     }
-    match graph
-        .output
-        .iter()
-        .find(|output| !known.contains(output.name.as_str()))
-    {
+    match graph.output.iter().find(|output| !known.contains(output.name.as_str())) {
         None => Ok(()),
         Some(output) => Err(EngineError::Output {
             model: model.into(),
@@ -86,16 +77,8 @@ pub fn labels(graph: &GraphProto) -> Vec<NodeLabel> {
 impl NodeLabel {
     fn of(node: &NodeProto) -> Self {
         let output = node.output.first().cloned().unwrap_or_default();
-        let engine_name = if node.name.is_empty() {
-            output
-        } else {
-            node.name.clone()
-        };
-        Self {
-            operator: node.op_type.clone(),
-            name: node.name.clone(),
-            engine_name,
-        }
+        let engine_name = if node.name.is_empty() { output } else { node.name.clone() };
+        Self { operator: node.op_type.clone(), name: node.name.clone(), engine_name }
     }
 
     pub fn error(&self, model: &str, index: usize, reason: String) -> EngineError {
@@ -115,9 +98,7 @@ fn check_weights(model: &str, tensor: &TensorProto) -> Result<(), EngineError> {
         reason: format!("weights '{}' {reason}", one_line(&tensor.name)),
     };
     if tensor.data_location == Some(DataLocation::External as i32) {
-        return Err(fail(
-            "lie in another file; save the model as a single file".into(),
-        ));
+        return Err(fail("lie in another file; save the model as a single file".into()));
     }
     let of_type = match DataType::try_from(tensor.data_type) {
         Ok(DataType::Undefined) | Err(_) => {
@@ -132,9 +113,7 @@ fn check_weights(model: &str, tensor: &TensorProto) -> Result<(), EngineError> {
     let multiply = |bytes: u64, dim: &i64| bytes.checked_mul(u64::try_from(*dim).ok()?);
     if tensor.dims.iter().try_fold(size, multiply) != Some(held) {
         let shape = &tensor.dims;
-        return Err(fail(format!(
-            "of shape {shape:?} do not fit their {held} bytes"
-        )));
+        return Err(fail(format!("of shape {shape:?} do not fit their {held} bytes")));
     }
     Ok(())
 }
@@ -156,18 +135,12 @@ fn check_input(model: &str, input: &ValueInfoProto) -> Result<(), EngineError> {
         input: one_line(&input.name),
         reason,
     };
-    let tensor = match input
-        .r#type
-        .as_ref()
-        .and_then(|of_type| of_type.value.as_ref())
-    {
+    let tensor = match input.r#type.as_ref().and_then(|of_type| of_type.value.as_ref()) {
         Some(Type::TensorType(tensor)) => tensor,
         _ => return Err(fail("is not a tensor".into())),
     };
     let Some(shape) = &tensor.shape else {
-        return Err(fail(
-            "has no shape; export the model with fixed shapes".into(),
-        ));
+        return Err(fail("has no shape; export the model with fixed shapes".into()));
     };
     for (axis, dim) in shape.dim.iter().enumerate() {
         let name = match &dim.value {

@@ -10,9 +10,7 @@ static PLACE: Mutex<Option<String>> = Mutex::new(None);
 /// Keeps the place of a panic in place of printing it. For the whole process.
 pub fn silence() {
     panic::set_hook(Box::new(|info| {
-        let place = info
-            .location()
-            .map(|at| format!("{}:{}", file_name(at.file()), at.line()));
+        let place = info.location().map(|at| format!("{}:{}", file_name(at.file()), at.line()));
         if let Ok(mut kept) = PLACE.lock() {
             *kept = place;
         }

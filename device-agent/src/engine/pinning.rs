@@ -11,9 +11,7 @@ pub fn allowed() -> Vec<usize> {
     let Ok(set) = sched_getaffinity(None) else {
         return Vec::new();
     };
-    (0..CpuSet::MAX_CPU)
-        .filter(|&cpu| set.is_set(cpu))
-        .collect()
+    (0..CpuSet::MAX_CPU).filter(|&cpu| set.is_set(cpu)).collect()
 }
 
 /// Pins the calling thread; no processors leave it as it is.
@@ -34,10 +32,8 @@ pub fn pin(cpus: &[usize]) -> Result<(), EngineError> {
         }
         set.set(cpu);
     }
-    sched_setaffinity(None, &set).map_err(|error| EngineError::System {
-        what: "pinning".into(),
-        source: error.into(),
-    })
+    sched_setaffinity(None, &set)
+        .map_err(|error| EngineError::System { what: "pinning".into(), source: error.into() })
 }
 
 /// Such as `0-3, 6`.
@@ -50,11 +46,7 @@ fn ranges(ascending: &[usize]) -> String {
         }
     }
     let told = |&(first, last): &(usize, usize)| {
-        if first == last {
-            first.to_string()
-        } else {
-            format!("{first}-{last}")
-        }
+        if first == last { first.to_string() } else { format!("{first}-{last}") }
     };
     runs.iter().map(told).collect::<Vec<_>>().join(", ")
 }
@@ -65,12 +57,9 @@ mod tests {
 
     #[test]
     fn processors_are_told_as_ranges() {
-        for (cpus, told) in [
-            (&[0, 1, 2, 3][..], "0-3"),
-            (&[0, 2, 3], "0, 2-3"),
-            (&[5], "5"),
-            (&[], ""),
-        ] {
+        for (cpus, told) in
+            [(&[0, 1, 2, 3][..], "0-3"), (&[0, 2, 3], "0, 2-3"), (&[5], "5"), (&[], "")]
+        {
             assert_eq!(ranges(cpus), told);
         }
     }

@@ -10,11 +10,7 @@ pub fn platform() -> Platform {
     Platform {
         arch: std::env::consts::ARCH.into(),
         os: std::env::consts::OS.into(),
-        kernel: rustix::system::uname()
-            .release()
-            .to_str()
-            .ok()
-            .map(str::to_owned),
+        kernel: rustix::system::uname().release().to_str().ok().map(str::to_owned),
         cpu_model: cpu_model(),
         cpus: pinning::allowed(),
         memory_bytes: memory.and_then(|text| procfs::kibibytes(procfs::value(&text, "MemTotal")?)),
@@ -43,10 +39,7 @@ fn arm_parts(info: &str) -> Option<String> {
             None => kinds.push((kind, 1)),
         }
     }
-    let told: Vec<String> = kinds
-        .iter()
-        .map(|(kind, count)| format!("{kind} ×{count}"))
-        .collect();
+    let told: Vec<String> = kinds.iter().map(|(kind, count)| format!("{kind} ×{count}")).collect();
     (!told.is_empty()).then(|| format!("arm {}", told.join(", ")))
 }
 
@@ -62,10 +55,7 @@ mod tests {
             )
         };
         let info = [core("0xd05"), core("0xd05"), core("0xd0a")].concat();
-        assert_eq!(
-            arm_parts(&info),
-            Some("arm 0x41/0xd05 ×2, 0x41/0xd0a ×1".into())
-        );
+        assert_eq!(arm_parts(&info), Some("arm 0x41/0xd05 ×2, 0x41/0xd0a ×1".into()));
         assert_eq!(arm_parts("processor : 0\n"), None);
     }
 

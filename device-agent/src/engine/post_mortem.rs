@@ -26,16 +26,9 @@ pub fn post_mortem(model: &str, exit: ExitStatus, stderr: &[u8], memory_bytes: u
         (None, Some(code)) => format!("ended with code {code} and no answer"),
         (None, None) => "ended with no answer".into(),
     };
-    let last = stderr
-        .lines()
-        .rev()
-        .find(|line| !line.trim().is_empty())
-        .map(one_line);
+    let last = stderr.lines().rev().find(|line| !line.trim().is_empty()).map(one_line);
     let told = last.map_or_else(String::new, |last| format!(": {last}"));
-    Failure::new(
-        FailureKind::Crashed,
-        format!("{model}: its process {how}{told}"),
-    )
+    Failure::new(FailureKind::Crashed, format!("{model}: its process {how}{told}"))
 }
 
 fn name(signal: i32) -> &'static str {

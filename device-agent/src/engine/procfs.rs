@@ -12,11 +12,7 @@ const LONGEST: u64 = 1 << 20;
 /// The whole file, without white space (or the zero bytes of a device tree) at its ends.
 pub fn text(path: impl AsRef<Path>) -> Option<String> {
     let mut text = String::new();
-    File::open(path)
-        .ok()?
-        .take(LONGEST)
-        .read_to_string(&mut text)
-        .ok()?;
+    File::open(path).ok()?.take(LONGEST).read_to_string(&mut text).ok()?;
     let trimmed = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
     (!trimmed.is_empty()).then(|| trimmed.to_owned())
 }
@@ -29,11 +25,7 @@ pub fn value<'a>(text: &'a str, key: &str) -> Option<&'a str> {
 /// The same for every line that begins so.
 pub fn values<'a>(text: &'a str, key: &str) -> impl Iterator<Item = &'a str> {
     text.lines().filter_map(move |line| {
-        let value = line
-            .strip_prefix(key)?
-            .trim_start()
-            .strip_prefix(':')?
-            .trim();
+        let value = line.strip_prefix(key)?.trim_start().strip_prefix(':')?.trim();
         (!value.is_empty()).then_some(value)
     })
 }

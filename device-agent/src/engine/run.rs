@@ -11,7 +11,5 @@ pub fn run(engine: &impl Engine, request: &RunRequest) -> Result<RunReport, Engi
     let bytes = model_file::read_model(&request.model, request.limits.model_bytes)?;
     let mut model = engine.optimise(engine.load(&request.model.path, bytes)?)?;
     model.set_inputs(&request.inputs)?;
-    Ok(RunReport {
-        outputs: model.outputs()?,
-    })
+    Ok(RunReport { outputs: model.outputs()? })
 }

@@ -44,21 +44,12 @@ pub fn sample(model: &mut dyn Runnable, rule: Sampling) -> Result<Sampled, Engin
     let cpu_ns = cpu.elapsed_ns();
     samples_ns.truncate(taken);
     let involuntary_switches = usage::involuntary_switches().saturating_sub(switches);
-    Ok(Sampled {
-        samples_ns,
-        cpu_ns,
-        wall_ns,
-        involuntary_switches,
-    })
+    Ok(Sampled { samples_ns, cpu_ns, wall_ns, involuntary_switches })
 }
 
 /// The upper median; zero of nothing.
 pub fn median(values: &[u64]) -> u64 {
     let mut sorted = values.to_vec();
     let middle = sorted.len() / 2;
-    if sorted.is_empty() {
-        0
-    } else {
-        *sorted.select_nth_unstable(middle).1
-    }
+    if sorted.is_empty() { 0 } else { *sorted.select_nth_unstable(middle).1 }
 }

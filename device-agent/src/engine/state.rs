@@ -10,23 +10,15 @@ const MOST_ZONES: usize = 128;
 
 /// Of the processors given, or of all that may run us where there are none.
 pub fn state(cpus: &[usize]) -> State {
-    let in_use = if cpus.is_empty() {
-        pinning::allowed()
-    } else {
-        cpus.to_vec()
-    };
+    let in_use = if cpus.is_empty() { pinning::allowed() } else { cpus.to_vec() };
     let frequency = |file: &str, cpu: &usize| {
         procfs::text(format!("/sys/devices/system/cpu/cpu{cpu}/cpufreq/{file}"))
     };
-    let current: Option<Vec<u64>> = in_use
-        .iter()
-        .map(|cpu| frequency("scaling_cur_freq", cpu)?.parse().ok())
-        .collect();
+    let current: Option<Vec<u64>> =
+        in_use.iter().map(|cpu| frequency("scaling_cur_freq", cpu)?.parse().ok()).collect();
     State {
         frequency_khz: current.unwrap_or_default(),
-        governor: in_use
-            .first()
-            .and_then(|cpu| frequency("scaling_governor", cpu)),
+        governor: in_use.first().and_then(|cpu| frequency("scaling_governor", cpu)),
         temperature_mc: (0..MOST_ZONES).map_while(zone).flatten().collect(),
         load_milli: procfs::text("/proc/loadavg").and_then(|text| load_milli(&text)),
     }

@@ -43,10 +43,7 @@ impl Engine for Tract {
     type Loaded = Loaded;
 
     fn identity(&self) -> agent::Engine {
-        agent::Engine {
-            name: "tract".into(),
-            version: VERSION.into(),
-        }
+        agent::Engine { name: "tract".into(), version: VERSION.into() }
     }
 
     fn load(&self, model: &str, bytes: Vec<u8>) -> Result<Loaded, EngineError> {
@@ -65,10 +62,7 @@ impl Engine for Tract {
             Err(_) => return Err(not_onnx("its parts do not fit")),
         };
         drop(bytes);
-        let graph = proto
-            .graph
-            .as_ref()
-            .ok_or_else(|| not_onnx("it holds no graph"))?;
+        let graph = proto.graph.as_ref().ok_or_else(|| not_onnx("it holds no graph"))?;
         let knows = |operator: &str| onnx.op_register.0.contains_key(operator);
         onnx_graph::check(model, graph, &format!("tract {VERSION}"), knows)?;
         let source = Source::of(model, graph);
@@ -89,40 +83,18 @@ impl Engine for Tract {
             let Some(dims) = fact.shape.as_concrete() else {
                 let (model, input) = (source.model.clone(), one_line(&name));
                 let reason = format!("has dynamic shape {:?}", fact.shape);
-                return Err(EngineError::Input {
-                    model,
-                    input,
-                    reason,
-                });
+                return Err(EngineError::Input { model, input, reason });
             };
             if values_of(dims).is_none() {
                 let (model, input) = (source.model.clone(), one_line(&name));
                 let reason = format!("has more values than memory could hold: {dims:?}");
-                return Err(EngineError::Input {
-                    model,
-                    input,
-                    reason,
-                });
+                return Err(EngineError::Input { model, input, reason });
             }
-            let kind = if fact.datum_type.is_float() {
-                InputKind::Float
-            } else {
-                InputKind::Whole
-            };
-            inputs.push(Input {
-                name,
-                dims: dims.to_vec(),
-                kind,
-            });
+            let kind = if fact.datum_type.is_float() { InputKind::Float } else { InputKind::Whole };
+            inputs.push(Input { name, dims: dims.to_vec(), kind });
             types.push(fact.datum_type);
         }
-        Ok(Box::new(Plan {
-            source,
-            inputs,
-            types,
-            state,
-            values: tvec!(),
-        }))
+        Ok(Box::new(Plan { source, inputs, types, state, values: tvec!() }))
     }
 }
 
@@ -135,9 +107,7 @@ impl Runnable for Plan {
         let model = &self.source.model;
         if tensors.len() != self.inputs.len() {
             let (given, wanted) = (tensors.len(), self.inputs.len());
-            return Err(EngineError::Request(format!(
-                "{model}: {given} inputs of {wanted} given"
-            )));
+            return Err(EngineError::Request(format!("{model}: {given} inputs of {wanted} given")));
         }
         let mut values = tvec!();
         for ((tensor, input), of_type) in tensors.iter().zip(&self.inputs).zip(&self.types) {
@@ -160,41 +130,20 @@ impl Runnable for Plan {
     }
 
     fn infer(&mut self) -> Result<(), EngineError> {
-        let Self {
-            source,
-            state,
-            values,
-            ..
-        } = self;
+        let Self { source, state, values, .. } = self;
         source.attempt("run", || state.run(values.clone()).map(drop))
     }
 
     fn outputs(&mut self) -> Result<Vec<TensorData>, EngineError> {
-        let Self {
-            source,
-            state,
-            values,
-            ..
-        } = self;
+        let Self { source, state, values, .. } = self;
         let tensors = source.attempt("run", || {
-            state
-                .run(values.clone())?
-                .iter()
-                .map(to_floats)
-                .collect::<TractResult<Vec<_>>>()
+            state.run(values.clone())?.iter().map(to_floats).collect::<TractResult<Vec<_>>>()
         })?;
         for (index, tensor) in tensors.iter().enumerate() {
             if tensor.values.iter().any(|value| !value.is_finite()) {
-                let output = source
-                    .outputs
-                    .get(index)
-                    .map_or(String::new(), |name| one_line(name));
+                let output = source.outputs.get(index).map_or(String::new(), |name| one_line(name));
                 let reason = "holds a number that is not finite".into();
-                return Err(EngineError::Output {
-                    model: source.model.clone(),
-                    output,
-                    reason,
-                });
+                return Err(EngineError::Output { model: source.model.clone(), output, reason });
             }
         }
         Ok(tensors)
@@ -203,23 +152,14 @@ impl Runnable for Plan {
 
 /// How many there are; `None` where no memory could hold as many of the widest type.
 fn values_of(dims: &[usize]) -> Option<usize> {
-    let count = dims
-        .iter()
-        .try_fold(1usize, |count, dim| count.checked_mul(*dim))?;
+    let count = dims.iter().try_fold(1usize, |count, dim| count.checked_mul(*dim))?;
     (count <= isize::MAX as usize / size_of::<f64>()).then_some(count)
 }
 
 fn to_floats(value: &TValue) -> TractResult<TensorData> {
     let floats = value.cast_to::<f32>()?;
-    let values = floats
-        .to_plain_array_view::<f32>()?
-        .iter()
-        .copied()
-        .collect();
-    Ok(TensorData {
-        dims: value.shape().to_vec(),
-        values,
-    })
+    let values = floats.to_plain_array_view::<f32>()?.iter().copied().collect();
+    Ok(TensorData { dims: value.shape().to_vec(), values })
 }
 
 impl Source {
@@ -227,11 +167,7 @@ impl Source {
         Self {
             model: model.into(),
             nodes: onnx_graph::labels(graph),
-            outputs: graph
-                .output
-                .iter()
-                .map(|output| output.name.clone())
-                .collect(),
+            outputs: graph.output.iter().map(|output| output.name.clone()).collect(),
         }
     }
 
@@ -244,9 +180,8 @@ impl Source {
         match guarded(work) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.blame(done, &error)),
-            Err(place) => Err(self.error(format!(
-                "cannot be {done} by tract {VERSION}, which gave up at {place}"
-            ))),
+            Err(place) => Err(self
+                .error(format!("cannot be {done} by tract {VERSION}, which gave up at {place}"))),
         }
     }
 
@@ -269,10 +204,7 @@ impl Source {
     }
 
     fn error(&self, reason: String) -> EngineError {
-        EngineError::Model {
-            model: self.model.clone(),
-            reason,
-        }
+        EngineError::Model { model: self.model.clone(), reason }
     }
 }
 
@@ -284,9 +216,6 @@ mod tests {
     fn the_version_told_is_the_one_locked() {
         let lock = include_str!("../../../Cargo.lock");
         let locked = format!("name = \"tract-onnx\"\nversion = \"{VERSION}\"\n");
-        assert!(
-            lock.contains(&locked),
-            "Cargo.lock holds another tract than {VERSION}"
-        );
+        assert!(lock.contains(&locked), "Cargo.lock holds another tract than {VERSION}");
     }
 }

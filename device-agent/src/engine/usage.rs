@@ -13,9 +13,7 @@ pub struct Usage {
 
 impl Usage {
     pub fn start() -> Self {
-        Self {
-            start_ns: thread_cpu_ns(),
-        }
+        Self { start_ns: thread_cpu_ns() }
     }
 
     pub fn elapsed_ns(&self) -> u64 {
@@ -31,11 +29,7 @@ fn thread_cpu_ns() -> u64 {
 /// How often the calling thread was made to yield its processor, so far.
 pub fn involuntary_switches() -> u64 {
     procfs::text("/proc/thread-self/status")
-        .and_then(|text| {
-            procfs::value(&text, "nonvoluntary_ctxt_switches")?
-                .parse()
-                .ok()
-        })
+        .and_then(|text| procfs::value(&text, "nonvoluntary_ctxt_switches")?.parse().ok())
         .unwrap_or(0)
 }
 

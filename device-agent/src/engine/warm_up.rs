@@ -35,19 +35,13 @@ pub fn warm_up(model: &mut dyn Runnable, rule: WarmUp) -> Result<WarmedUp, Engin
         ends_ns.push(elapsed);
         if elapsed >= next_look {
             if is_steady(&samples_ns, &ends_ns, rule.tolerance_ppm) {
-                return Ok(WarmedUp {
-                    samples_ns,
-                    steady: true,
-                });
+                return Ok(WarmedUp { samples_ns, steady: true });
             }
             // Sorting at every inference would cool the model's caches.
             next_look = elapsed + elapsed / 8;
         }
         if elapsed >= rule.max_ns || samples_ns.len() >= MOST_SAMPLES {
-            return Ok(WarmedUp {
-                samples_ns,
-                steady: false,
-            });
+            return Ok(WarmedUp { samples_ns, steady: false });
         }
     }
 }
@@ -86,12 +80,8 @@ mod tests {
         assert!(steady_at_five_percent(&[
             900, 100, 104, 100, 100, 100, 100, 100, 100, 100, 100, 104, 100, 100
         ]));
-        assert!(!steady_at_five_percent(&[
-            200, 190, 180, 170, 160, 150, 140, 130
-        ]));
-        assert!(!steady_at_five_percent(&[
-            100, 100, 100, 100, 110, 110, 110, 110
-        ]));
+        assert!(!steady_at_five_percent(&[200, 190, 180, 170, 160, 150, 140, 130]));
+        assert!(!steady_at_five_percent(&[100, 100, 100, 100, 110, 110, 110, 110]));
     }
 
     #[test]

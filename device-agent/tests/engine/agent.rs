@@ -20,33 +20,17 @@ fn product() -> Vec<u8> {
 }
 
 fn square(values: [f32; 4]) -> TensorData {
-    TensorData {
-        dims: vec![2, 2],
-        values: values.to_vec(),
-    }
+    TensorData { dims: vec![2, 2], values: values.to_vec() }
 }
 
 #[test]
 fn a_greeting_tells_what_a_number_depends_on() {
     let mut agent = Agent::start();
-    let done = agent
-        .ask(AgentRequest::Hello { protocol: PROTOCOL })
-        .unwrap();
-    let AgentDone::Hello(hello) = done else {
-        panic!("{done:?}")
-    };
-    assert_eq!(
-        (hello.protocol, hello.version.as_str()),
-        (PROTOCOL, env!("CARGO_PKG_VERSION"))
-    );
-    assert_eq!(
-        (hello.engine.name.as_str(), hello.engine.version.as_str()),
-        ("tract", "0.23.9")
-    );
-    assert_eq!(
-        hello.build,
-        meant(AGENT.as_ref(), &std::fs::read(AGENT).unwrap()).sha256
-    );
+    let done = agent.ask(AgentRequest::Hello { protocol: PROTOCOL }).unwrap();
+    let AgentDone::Hello(hello) = done else { panic!("{done:?}") };
+    assert_eq!((hello.protocol, hello.version.as_str()), (PROTOCOL, env!("CARGO_PKG_VERSION")));
+    assert_eq!((hello.engine.name.as_str(), hello.engine.version.as_str()), ("tract", "0.23.9"));
+    assert_eq!(hello.build, meant(AGENT.as_ref(), &std::fs::read(AGENT).unwrap()).sha256);
     assert!(!hello.platform.cpus.is_empty());
 }
 
@@ -67,13 +51,8 @@ fn nothing_is_done_before_a_greeting_of_the_same_protocol() {
             other.message
         );
     }
-    assert_eq!(
-        agent.ask(request.clone()).unwrap_err().kind,
-        FailureKind::BadRequest
-    );
-    agent
-        .ask(AgentRequest::Hello { protocol: PROTOCOL })
-        .unwrap();
+    assert_eq!(agent.ask(request.clone()).unwrap_err().kind, FailureKind::BadRequest);
+    agent.ask(AgentRequest::Hello { protocol: PROTOCOL }).unwrap();
     agent.ask(request).unwrap();
 }
 
@@ -82,31 +61,14 @@ fn given_inputs_come_out_as_the_model_says() {
     let models = Models::new();
     let file = models.add("product.onnx", &product());
     let mut agent = Agent::greeted();
-    let report = agent
-        .run(file.clone(), vec![square([1.0, 0.0, 0.5, -1.0])])
-        .unwrap();
+    let report = agent.run(file.clone(), vec![square([1.0, 0.0, 0.5, -1.0])]).unwrap();
     assert_eq!(report.outputs, [square([1.0, 2.0, -2.5, -3.0])]);
     for (inputs, told) in [
         (vec![], "0 inputs of 1 given"),
+        (vec![TensorData { dims: vec![4], values: vec![0.0; 4] }], "input 'x' has shape [2, 2]"),
+        (vec![TensorData { dims: vec![2, 2], values: vec![0.0; 3] }], "with 3 values"),
         (
-            vec![TensorData {
-                dims: vec![4],
-                values: vec![0.0; 4],
-            }],
-            "input 'x' has shape [2, 2]",
-        ),
-        (
-            vec![TensorData {
-                dims: vec![2, 2],
-                values: vec![0.0; 3],
-            }],
-            "with 3 values",
-        ),
-        (
-            vec![TensorData {
-                dims: vec![2, usize::MAX],
-                values: vec![],
-            }],
+            vec![TensorData { dims: vec![2, usize::MAX], values: vec![] }],
             "input 'x' has shape [2, 2]",
         ),
     ] {
@@ -120,23 +82,15 @@ fn given_inputs_come_out_as_the_model_says() {
 fn a_launch_reports_samples_and_what_they_were_taken_under() {
     let models = Models::new();
     let request = launch(models.add("product.onnx", &product()));
-    let done = Agent::greeted()
-        .ask(AgentRequest::Launch(request.clone()))
-        .unwrap();
-    let AgentDone::Launch(report) = done else {
-        panic!("{done:?}")
-    };
+    let done = Agent::greeted().ask(AgentRequest::Launch(request.clone())).unwrap();
+    let AgentDone::Launch(report) = done else { panic!("{done:?}") };
     let sampling = request.sampling;
     assert!((sampling.min_samples..=sampling.max_samples).contains(&report.samples_ns.len()));
     assert!(!report.warm_up_ns.is_empty());
     assert!(report.samples_ns.iter().sum::<u64>() <= report.wall_ns);
     assert!(report.clock.resolution_ns > 0);
     assert!(report.sentinel_before_ns > 0 && report.sentinel_after_ns > 0);
-    assert!(
-        report
-            .peak_memory_bytes
-            .is_some_and(|bytes| bytes > 1 << 20)
-    );
+    assert!(report.peak_memory_bytes.is_some_and(|bytes| bytes > 1 << 20));
 }
 
 #[test]
@@ -144,9 +98,7 @@ fn a_launch_keeps_to_the_processors_asked_for_or_is_refused() {
     let models = Models::new();
     let mut request = launch(models.add("product.onnx", &product()));
     let mut agent = Agent::greeted();
-    let AgentDone::Hello(hello) = agent
-        .ask(AgentRequest::Hello { protocol: PROTOCOL })
-        .unwrap()
+    let AgentDone::Hello(hello) = agent.ask(AgentRequest::Hello { protocol: PROTOCOL }).unwrap()
     else {
         panic!("a greeting")
     };
@@ -156,9 +108,7 @@ fn a_launch_keeps_to_the_processors_asked_for_or_is_refused() {
     let failure = agent.ask(AgentRequest::Launch(request)).unwrap_err();
     assert_eq!(failure.kind, FailureKind::BadRequest);
     assert!(
-        failure
-            .message
-            .starts_with("processor 9999 cannot be used here, only 0"),
+        failure.message.starts_with("processor 9999 cannot be used here, only 0"),
         "{}",
         failure.message
     );
@@ -187,11 +137,7 @@ fn a_launch_that_makes_no_sense_is_refused() {
 #[test]
 fn the_command_line_answers_and_refuses() {
     for (argument, code, told) in [
-        (
-            "--version",
-            0,
-            "pearl-agent 0.1.0 (tract 0.23.9, protocol 1)",
-        ),
+        ("--version", 0, "pearl-agent 0.1.0 (tract 0.23.9, protocol 1)"),
         ("--help", 0, "Usage: pearl-agent"),
         ("--frobnicate", 2, "'--frobnicate'"),
     ] {

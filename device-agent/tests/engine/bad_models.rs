@@ -34,17 +34,11 @@ fn check(agent: &mut Agent, file: ModelFile, kind: FailureKind, told: &str) {
     assert_eq!(failure.kind, kind, "{message}");
     assert!(message.starts_with(&path), "{message}");
     assert!(message.contains(told), "'{told}' is not in: {message}");
-    assert!(
-        !message.contains('\n') && !message.contains("panicked"),
-        "{message}"
-    );
+    assert!(!message.contains('\n') && !message.contains("panicked"), "{message}");
 }
 
 fn still_serves(agent: &mut Agent, models: &Models) {
-    let inputs = vec![TensorData {
-        dims: vec![1, 4],
-        values: vec![1.0; 4],
-    }];
+    let inputs = vec![TensorData { dims: vec![1, 4], values: vec![1.0; 4] }];
     let report = agent.run(models.add("good.onnx", &good()), inputs).unwrap();
     assert_eq!(report.outputs[0].values, [2.0; 4]);
 }
@@ -56,11 +50,7 @@ fn contents_that_cannot_be_run_are_refused_by_name() {
     let cases = [
         ("empty", vec![], "the file is empty"),
         ("text", b"no model at all\n".to_vec(), "not an ONNX file"),
-        (
-            "truncated",
-            good()[..good().len() / 2].to_vec(),
-            "not an ONNX file",
-        ),
+        ("truncated", good()[..good().len() / 2].to_vec(), "not an ONNX file"),
         ("zeros", vec![0; 500], "not an ONNX file"),
         (
             "dynamic",
@@ -121,31 +111,12 @@ fn paths_that_hold_no_model_are_refused_by_name() {
     check(&mut agent, at("absent.onnx"), BadInput, "cannot be opened");
     std::fs::create_dir(models.path("folder.onnx")).unwrap();
     check(&mut agent, at("folder.onnx"), BadInput, "not a file");
-    check(
-        &mut agent,
-        meant("/dev/zero".as_ref(), &[]),
-        BadInput,
-        "not a file",
-    );
+    check(&mut agent, meant("/dev/zero".as_ref(), &[]), BadInput, "not a file");
     let pipe = models.path("pipe.onnx");
-    assert!(
-        std::process::Command::new("mkfifo")
-            .arg(&pipe)
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     check(&mut agent, meant(&pipe, &[]), BadInput, "not a file");
-    File::create(models.path("huge.onnx"))
-        .unwrap()
-        .set_len(2 << 30)
-        .unwrap();
-    check(
-        &mut agent,
-        at("huge.onnx"),
-        Limit,
-        "2147483648 bytes, the limit is 1048576",
-    );
+    File::create(models.path("huge.onnx")).unwrap().set_len(2 << 30).unwrap();
+    check(&mut agent, at("huge.onnx"), Limit, "2147483648 bytes, the limit is 1048576");
     still_serves(&mut agent, &models);
 }
 
@@ -166,16 +137,11 @@ fn a_file_other_than_the_one_meant_is_refused_with_its_hash() {
 fn an_output_that_json_cannot_hold_is_refused_by_name() {
     let models = Models::new();
     let file = models.add("log.onnx", &single(vec![], "Log", &["x"]));
-    let inputs = vec![TensorData {
-        dims: vec![1, 4],
-        values: vec![-1.0; 4],
-    }];
+    let inputs = vec![TensorData { dims: vec![1, 4], values: vec![-1.0; 4] }];
     let failure = Agent::greeted().run(file, inputs).unwrap_err();
     assert_eq!(failure.kind, BadInput);
     assert!(
-        failure
-            .message
-            .ends_with("output 'y' holds a number that is not finite"),
+        failure.message.ends_with("output 'y' holds a number that is not finite"),
         "{}",
         failure.message
     );

@@ -25,12 +25,7 @@ fn endless(models: &Models) -> LaunchRequest {
     let mut graph = vec![input("x", &[side(), side()]), output("p200", &[])];
     graph.push(node("MatMul", "", &["x", "x"], &["p0"]));
     for i in 1..=200 {
-        graph.push(node(
-            "MatMul",
-            "",
-            &[&format!("p{}", i - 1), "x"],
-            &[&format!("p{i}")],
-        ));
+        graph.push(node("MatMul", "", &[&format!("p{}", i - 1), "x"], &[&format!("p{i}")]));
     }
     launch(models.add("endless.onnx", &model(&graph)))
 }
@@ -38,18 +33,9 @@ fn endless(models: &Models) -> LaunchRequest {
 fn serves(agent: &mut Agent, models: &Models) {
     let relu = node("Relu", "", &["x"], &["y"]);
     let two = || [Dim::Fixed(2)];
-    let file = models.add(
-        "relu.onnx",
-        &model(&[relu, input("x", &two()), output("y", &two())]),
-    );
-    let inputs = vec![TensorData {
-        dims: vec![2],
-        values: vec![-1.0, 1.0],
-    }];
-    assert_eq!(
-        agent.run(file, inputs).unwrap().outputs[0].values,
-        [0.0, 1.0]
-    );
+    let file = models.add("relu.onnx", &model(&[relu, input("x", &two()), output("y", &two())]));
+    let inputs = vec![TensorData { dims: vec![2], values: vec![-1.0, 1.0] }];
+    assert_eq!(agent.run(file, inputs).unwrap().outputs[0].values, [0.0, 1.0]);
 }
 
 #[test]
@@ -60,9 +46,7 @@ fn a_launch_beyond_its_memory_is_refused_as_a_limit() {
     // The last is too little to start at all.
     for mib in [256, 64, 1] {
         request.limits.memory_bytes = mib << 20;
-        let failure = agent
-            .ask(AgentRequest::Launch(request.clone()))
-            .unwrap_err();
+        let failure = agent.ask(AgentRequest::Launch(request.clone())).unwrap_err();
         assert_eq!(failure.kind, FailureKind::Limit, "{}", failure.message);
         let told = format!("hungry.onnx: out of memory: limit {mib} MiB");
         assert!(failure.message.ends_with(&told), "{}", failure.message);
@@ -81,9 +65,7 @@ fn a_launch_beyond_its_time_is_stopped_and_leaves_no_process() {
     let failure = agent.answer().unwrap_err();
     assert_eq!(failure.kind, FailureKind::Limit);
     assert!(
-        failure
-            .message
-            .ends_with("endless.onnx: not done within 1500 ms"),
+        failure.message.ends_with("endless.onnx: not done within 1500 ms"),
         "{}",
         failure.message
     );
@@ -96,9 +78,7 @@ fn no_time_at_all_is_a_limit_too() {
     let models = Models::new();
     let mut request = endless(&models);
     request.limits.time_ns = 0;
-    let failure = Agent::greeted()
-        .ask(AgentRequest::Launch(request))
-        .unwrap_err();
+    let failure = Agent::greeted().ask(AgentRequest::Launch(request)).unwrap_err();
     assert_eq!(failure.kind, FailureKind::Limit);
 }
 
@@ -106,19 +86,12 @@ fn no_time_at_all_is_a_limit_too() {
 fn a_launch_that_is_killed_is_a_crash_of_one_request() {
     let models = Models::new();
     let mut agent = Agent::greeted();
-    for (signal, told) in [
-        ("KILL", "signal 9"),
-        ("SEGV", "signal 11 (segmentation fault)"),
-    ] {
+    for (signal, told) in [("KILL", "signal 9"), ("SEGV", "signal 11 (segmentation fault)")] {
         agent.send(AgentRequest::Launch(endless(&models)));
         kill(signal, agent.launched());
         let failure = agent.answer().unwrap_err();
         assert_eq!(failure.kind, FailureKind::Crashed);
-        assert!(
-            failure.message.contains("endless.onnx: its process"),
-            "{}",
-            failure.message
-        );
+        assert!(failure.message.contains("endless.onnx: its process"), "{}", failure.message);
         assert!(failure.message.contains(told), "{}", failure.message);
         serves(&mut agent, &models);
     }
@@ -144,10 +117,7 @@ fn a_launch_dies_with_its_agent() {
     // Not before the launch can have tied itself to the agent: it pins its memory limit after that.
     wait_for(|| {
         let limits = std::fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
-        let data = limits
-            .lines()
-            .find(|line| line.starts_with("Max data size"))
-            .unwrap();
+        let data = limits.lines().find(|line| line.starts_with("Max data size")).unwrap();
         data.contains("1073741824").then_some(())
     });
     agent.child.kill().unwrap();
@@ -157,13 +127,7 @@ fn a_launch_dies_with_its_agent() {
 
 #[test]
 fn a_launch_process_that_is_told_nonsense_answers_and_ends() {
-    for nonsense in [
-        "",
-        "\n",
-        "{}\n",
-        "no end of line",
-        "{\"parent\": 1, \"work\": {}}\n",
-    ] {
+    for nonsense in ["", "\n", "{}\n", "no end of line", "{\"parent\": 1, \"work\": {}}\n"] {
         let mut child = Command::new(AGENT)
             .arg("launch")
             .stdin(Stdio::piped())
@@ -171,12 +135,7 @@ fn a_launch_process_that_is_told_nonsense_answers_and_ends() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(nonsense.as_bytes())
-            .unwrap();
+        child.stdin.take().unwrap().write_all(nonsense.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
         let answer = String::from_utf8(output.stdout).unwrap();
         assert!(answer.contains("bad_request"), "{nonsense:?}: {answer}");
@@ -185,9 +144,7 @@ fn a_launch_process_that_is_told_nonsense_answers_and_ends() {
 }
 
 fn kill(signal: &str, process: u32) {
-    let killed = Command::new("sh")
-        .args(["-c", &format!("kill -{signal} {process}")])
-        .status()
-        .unwrap();
+    let killed =
+        Command::new("sh").args(["-c", &format!("kill -{signal} {process}")]).status().unwrap();
     assert!(killed.success());
 }

@@ -8,9 +8,7 @@ pub fn model(graph: &[Vec<u8>]) -> Vec<u8> {
 
 pub fn node(operator: &str, name: &str, inputs: &[&str], outputs: &[&str]) -> Vec<u8> {
     let inputs = inputs.iter().flat_map(|input| bytes(1, input.as_bytes()));
-    let outputs = outputs
-        .iter()
-        .flat_map(|output| bytes(2, output.as_bytes()));
+    let outputs = outputs.iter().flat_map(|output| bytes(2, output.as_bytes()));
     let names = [bytes(3, name.as_bytes()), bytes(4, operator.as_bytes())].concat();
     bytes(1, &inputs.chain(outputs).chain(names).collect::<Vec<u8>>())
 }
@@ -29,42 +27,24 @@ pub fn output(name: &str, dims: &[Dim]) -> Vec<u8> {
 }
 
 pub fn floats(name: &str, dims: &[u64], values: &[f32]) -> Vec<u8> {
-    let raw: Vec<u8> = values
-        .iter()
-        .flat_map(|value| value.to_le_bytes())
-        .collect();
+    let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     tensor(name, 1, dims, &raw)
 }
 
 pub fn integers(name: &str, dims: &[u64], values: &[i64]) -> Vec<u8> {
-    let raw: Vec<u8> = values
-        .iter()
-        .flat_map(|value| value.to_le_bytes())
-        .collect();
+    let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     tensor(name, 7, dims, &raw)
 }
 
 /// Weights that lie in another file.
 pub fn external(name: &str, dims: &[u64]) -> Vec<u8> {
     let dims: Vec<u8> = dims.iter().flat_map(|dim| number(1, *dim)).collect();
-    bytes(
-        5,
-        &[dims, number(2, 1), bytes(8, name.as_bytes()), number(14, 1)].concat(),
-    )
+    bytes(5, &[dims, number(2, 1), bytes(8, name.as_bytes()), number(14, 1)].concat())
 }
 
 fn tensor(name: &str, of_type: u64, dims: &[u64], raw: &[u8]) -> Vec<u8> {
     let dims: Vec<u8> = dims.iter().flat_map(|dim| number(1, *dim)).collect();
-    bytes(
-        5,
-        &[
-            dims,
-            number(2, of_type),
-            bytes(8, name.as_bytes()),
-            bytes(9, raw),
-        ]
-        .concat(),
-    )
+    bytes(5, &[dims, number(2, of_type), bytes(8, name.as_bytes()), bytes(9, raw)].concat())
 }
 
 fn value(name: &str, dims: &[Dim]) -> Vec<u8> {
@@ -78,12 +58,7 @@ fn value(name: &str, dims: &[Dim]) -> Vec<u8> {
 }
 
 fn bytes(field: u64, content: &[u8]) -> Vec<u8> {
-    [
-        varint(field << 3 | 2),
-        varint(content.len() as u64),
-        content.to_vec(),
-    ]
-    .concat()
+    [varint(field << 3 | 2), varint(content.len() as u64), content.to_vec()].concat()
 }
 
 fn number(field: u64, value: u64) -> Vec<u8> {

@@ -29,42 +29,25 @@ pub struct Agent {
 impl Agent {
     /// Started, and not yet greeted.
     pub fn start() -> Self {
-        let mut child = Command::new(AGENT)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child =
+            Command::new(AGENT).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
-            stdout
-                .lines()
-                .map_while(Result::ok)
-                .try_for_each(|line| sender.send(line))
+            stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
         });
-        Self {
-            stdin: child.stdin.take(),
-            child,
-            lines,
-            last_id: 0,
-        }
+        Self { stdin: child.stdin.take(), child, lines, last_id: 0 }
     }
 
     pub fn greeted() -> Self {
         let mut agent = Self::start();
-        agent
-            .ask(AgentRequest::Hello { protocol: PROTOCOL })
-            .unwrap();
+        agent.ask(AgentRequest::Hello { protocol: PROTOCOL }).unwrap();
         agent
     }
 
     pub fn send(&mut self, body: AgentRequest) {
         self.last_id += 1;
-        let line = serde_json::to_string(&Request {
-            id: self.last_id,
-            body,
-        })
-        .unwrap();
+        let line = serde_json::to_string(&Request { id: self.last_id, body }).unwrap();
         writeln!(self.stdin.as_mut().unwrap(), "{line}").unwrap();
     }
 
@@ -85,15 +68,8 @@ impl Agent {
     }
 
     pub fn run(&mut self, model: ModelFile, inputs: Vec<TensorData>) -> Result<RunReport, Failure> {
-        self.ask(AgentRequest::Run(RunRequest {
-            model,
-            inputs,
-            limits: limits(),
-        }))
-        .map(|done| {
-            let AgentDone::Run(report) = done else {
-                panic!("{done:?}")
-            };
+        self.ask(AgentRequest::Run(RunRequest { model, inputs, limits: limits() })).map(|done| {
+            let AgentDone::Run(report) = done else { panic!("{done:?}") };
             report
         })
     }
@@ -154,22 +130,12 @@ impl Models {
 
 /// The file at that path, if it holds these bytes.
 pub fn meant(path: &Path, bytes: &[u8]) -> ModelFile {
-    let digits = Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    ModelFile {
-        path: path.to_str().unwrap().into(),
-        sha256: digits,
-    }
+    let digits = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    ModelFile { path: path.to_str().unwrap().into(), sha256: digits }
 }
 
 pub fn limits() -> Limits {
-    Limits {
-        model_bytes: 1 << 20,
-        memory_bytes: 1 << 30,
-        time_ns: 100_000_000_000,
-    }
+    Limits { model_bytes: 1 << 20, memory_bytes: 1 << 30, time_ns: 100_000_000_000 }
 }
 
 /// A launch of a few milliseconds.
@@ -178,16 +144,8 @@ pub fn launch(model: ModelFile) -> LaunchRequest {
         model,
         input_seed: 1,
         cpus: Vec::new(),
-        warm_up: WarmUp {
-            min_ns: 1_000_000,
-            max_ns: 20_000_000,
-            tolerance_ppm: 50_000,
-        },
-        sampling: Sampling {
-            slice_ns: 2_000_000,
-            min_samples: 20,
-            max_samples: 50,
-        },
+        warm_up: WarmUp { min_ns: 1_000_000, max_ns: 20_000_000, tolerance_ppm: 50_000 },
+        sampling: Sampling { slice_ns: 2_000_000, min_samples: 20, max_samples: 50 },
         limits: limits(),
     }
 }

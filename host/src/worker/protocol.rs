@@ -14,7 +14,10 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "snake_case")]
 pub enum WorkerRequest {
     /// The first request. `torch_device` is `auto`, `cpu` or `cuda:N`.
-    Hello { protocol: u32, torch_device: String },
+    Hello {
+        protocol: u32,
+        torch_device: String,
+    },
     /// Read and check a data set.
     Data(DataSource),
     /// Load a teacher, check it against the data and make sure that its logits are on disk.

@@ -1,0 +1,52 @@
+//! `pearl export`: a network as an ONNX file.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use pearl_models::onnx;
+use pearl_models::weights::RandomWeights;
+
+use super::Terminal;
+use super::network::NetworkArgs;
+use crate::exit::{Classify, Kind};
+use crate::weights::{WeightsFile, replace_file};
+
+/// Write a network as an ONNX file (opset 17, fixed shapes, batch norm folded)
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  pearl export runs/first/best.json --weights runs/first/best.safetensors -o student.onnx\n  pearl export mobilenet-v2:1.0@224 -o mobilenet-v2.onnx"
+)]
+pub struct ExportArgs {
+    #[command(flatten)]
+    network: NetworkArgs,
+    /// Safetensors file of its weights; without it weights are random, for measuring alone
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// Seed of random weights
+    #[arg(long, default_value_t = 0, conflicts_with = "weights")]
+    seed: u64,
+    #[arg(short, value_name = "MODEL.onnx")]
+    out: PathBuf,
+}
+
+pub fn run(args: ExportArgs, terminal: &Terminal) -> anyhow::Result<()> {
+    let (_, network) = args.network.resolve()?;
+    let bytes = match &args.weights {
+        Some(path) => {
+            let weights = WeightsFile::read(path).or_fault(Kind::Input)?;
+            onnx::export(&network, &weights)
+                .or_fault(Kind::Input)
+                .with_context(|| path.display().to_string())?
+        }
+        None => {
+            onnx::export(&network, &RandomWeights { seed: args.seed }).context("random weights")?
+        }
+    };
+    replace_file(&args.out, &bytes)
+        .or_fault(Kind::Usage)
+        .context(args.out.display().to_string())?;
+    let weights = if args.weights.is_some() { "" } else { " with random weights" };
+    terminal.note(format!("{}: {}{weights}", args.out.display(), network.name));
+    Ok(())
+}

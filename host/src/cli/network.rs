@@ -1,0 +1,74 @@
+//! A network named on the command line: an architecture's file, or a reference network.
+
+use std::path::Path;
+
+use anyhow::Context;
+use clap::Args;
+use fs_err as fs;
+use pearl_models::architecture::Architecture;
+use pearl_models::network::{ImageShape, Network};
+use pearl_models::reference;
+
+use crate::exit::{Classify, Fault, Kind};
+
+/// An architecture file is at most a few kilobytes.
+const MOST_BYTES: u64 = 1 << 20;
+
+#[derive(Args)]
+pub struct NetworkArgs {
+    /// An architecture's JSON file, or a reference network such as mobilenet-v2:1.0@224
+    #[arg(value_name = "ARCH")]
+    pub arch: String,
+    /// Input of a reference network, as channels x height x width
+    #[arg(long, value_name = "CxHxW", value_parser = parse_input)]
+    pub input: Option<ImageShape>,
+    /// Classes of a reference network
+    #[arg(long, default_value_t = 1000)]
+    pub classes: usize,
+}
+
+/// What was named.
+pub enum Named {
+    Architecture(Architecture),
+    Reference { name: String },
+}
+
+impl NetworkArgs {
+    pub fn resolve(&self) -> anyhow::Result<(Named, Network)> {
+        let path = Path::new(&self.arch);
+        let looks_like_a_file = self.arch.ends_with(".json") || path.is_file();
+        if looks_like_a_file {
+            let architecture = read_architecture(path)?;
+            let network =
+                architecture.network().or_fault(Kind::Input).with_context(|| self.arch.clone())?;
+            return Ok((Named::Architecture(architecture), network));
+        }
+        let network = reference::network(&self.arch, self.input, self.classes)
+            .or_fault(Kind::Input)
+            .with_context(|| "neither the JSON file of an architecture nor a reference network")?;
+        Ok((Named::Reference { name: self.arch.clone() }, network))
+    }
+}
+
+pub fn read_architecture(path: &Path) -> anyhow::Result<Architecture> {
+    let name = || path.display().to_string();
+    let size = fs::metadata(path).or_fault(Kind::Input)?.len();
+    if size > MOST_BYTES {
+        return Err(Fault::input(format_args!("{}: too large for an architecture", name())).into());
+    }
+    let text = fs::read_to_string(path).or_fault(Kind::Input)?;
+    Architecture::from_json(&text).or_fault(Kind::Input).with_context(name)
+}
+
+/// Reads `1x28x28`.
+pub fn parse_input(text: &str) -> Result<ImageShape, String> {
+    let numbers: Vec<usize> = text.split('x').filter_map(|part| part.parse().ok()).collect();
+    match numbers[..] {
+        [channels, height, width]
+            if [channels, height, width].iter().all(|&n| (1..=4096).contains(&n)) =>
+        {
+            Ok(ImageShape { channels, height, width })
+        }
+        _ => Err(format!("'{text}' is not channels x height x width such as 3x224x224")),
+    }
+}

@@ -1,0 +1,73 @@
+//! How students are trained: the options that several commands share.
+
+use clap::Args;
+
+use crate::worker::protocol::{Recipe, Split};
+
+/// Defaults are those of a search on 28×28 images.
+#[derive(Args)]
+#[command(next_help_heading = "Training")]
+pub struct RecipeArgs {
+    /// Passes over the training images
+    #[arg(long, default_value_t = 3)]
+    pub epochs: usize,
+    /// Training images; the last --holdout of the training files judge
+    #[arg(long, default_value_t = 10_000)]
+    pub images: usize,
+    /// Training images held out to judge accuracy by
+    #[arg(long, default_value_t = 5_000)]
+    pub holdout: usize,
+    #[arg(long, default_value_t = 128)]
+    pub batch: usize,
+    /// Highest learning rate of the cycle
+    #[arg(long, default_value_t = 0.2)]
+    pub learning_rate: f64,
+    #[arg(long, default_value_t = 0.9)]
+    pub momentum: f64,
+    #[arg(long, default_value_t = 1e-4)]
+    pub weight_decay: f64,
+    /// Keep images as they are; by default half of them are flipped left to right
+    #[arg(long)]
+    pub no_flip: bool,
+    /// Where torch computes: auto, cpu or cuda:N
+    #[arg(long, default_value = "auto")]
+    pub torch_device: String,
+}
+
+impl RecipeArgs {
+    pub fn recipe(&self) -> Recipe {
+        Recipe {
+            epochs: self.epochs,
+            batch: self.batch,
+            learning_rate: self.learning_rate,
+            momentum: self.momentum,
+            weight_decay: self.weight_decay,
+            flip: !self.no_flip,
+        }
+    }
+
+    pub fn split(&self) -> Split {
+        Split { images: self.images, holdout: self.holdout }
+    }
+}
+
+/// How a teacher teaches.
+#[derive(Args)]
+#[command(next_help_heading = "Distillation")]
+pub struct DistillationArgs {
+    /// Weight of the teacher's part of the loss
+    #[arg(long, default_value_t = 1.0)]
+    pub alpha: f64,
+    /// Temperature of the teacher's softmax
+    #[arg(long, default_value_t = 2.0)]
+    pub temperature: f64,
+}
+
+/// What a student learns from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Learning {
+    /// Labels alone
+    Hard,
+    /// Labels and the teacher's logits
+    Distillation,
+}

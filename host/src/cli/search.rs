@@ -1,0 +1,259 @@
+//! `pearl search`: the main job.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::Terminal;
+use super::recipe::{DistillationArgs, Learning, RecipeArgs};
+use super::search_progress::SearchProgress;
+use super::terminal::{print_json, print_line};
+use crate::controller::{ControllerConfig, Update};
+use crate::data;
+use crate::device::Devices;
+use crate::duration::{self, ms};
+use crate::exit::{Classify, Fault, Kind};
+use crate::home;
+use crate::interrupt;
+use crate::measure::Settings;
+use crate::objective::Objective;
+use crate::search::{Budget, FinalTraining, Outcome, SearchConfig, search};
+use crate::seeds::Seeds;
+use crate::store::Candidate;
+use crate::stored_run;
+use crate::teacher::Teachers;
+use crate::worker::protocol::Loss;
+
+/// Search the student that a teacher teaches best within a latency budget
+///
+/// The same command on the same --out resumes.
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  pearl search --space mnas --data fashion-mnist --teacher resnet \\\n      --device local --budget 2ms --candidates 48 --out runs/first"
+)]
+pub struct SearchArgs {
+    /// Search space: mnas or conv20
+    #[arg(long)]
+    space: String,
+    /// Data set by name, or the folder of its IDX files
+    #[arg(long)]
+    data: String,
+    /// Name of a teacher (see `pearl teacher list`); needed for distillation
+    #[arg(long)]
+    teacher: Option<String>,
+    /// Where latency is measured
+    #[arg(long, default_value = "local")]
+    device: String,
+    /// File of devices; else ./devices.toml, else the one in the user's configuration directory
+    #[arg(long, value_name = "FILE")]
+    devices: Option<PathBuf>,
+    /// Latency target such as 15ms, or p50: what half of random students keep on this device
+    #[arg(long)]
+    budget: Budget,
+    /// Choose within budget ± window instead of below the budget
+    #[arg(long, value_parser = duration::parse)]
+    window: Option<std::time::Duration>,
+    /// soft[:w], hard or absolute[:b]
+    #[arg(long, default_value_t)]
+    objective: Objective,
+    #[arg(long, default_value_t = 48)]
+    candidates: usize,
+    #[arg(long, value_enum, default_value_t = Learning::Distillation)]
+    searching_by: Learning,
+    /// How the policy learns
+    #[arg(long, value_enum, default_value_t = Policy::Reinforce)]
+    policy: Policy,
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Epochs of the winner's training; 0 leaves it untrained
+    #[arg(long, default_value_t = 6)]
+    final_epochs: usize,
+    /// Training images of the winner's training
+    #[arg(long, default_value_t = 55_000)]
+    final_images: usize,
+    /// Run directory
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    #[command(flatten)]
+    distillation: DistillationArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Policy {
+    Reinforce,
+    Ppo,
+}
+
+pub fn run(args: SearchArgs, terminal: &Terminal) -> anyhow::Result<()> {
+    let config = config(&args)?;
+    let mut progress = SearchProgress::new(terminal);
+    let result = search(&config, &mut |event| progress.show(&event));
+    progress.close();
+    let report = match &result {
+        Ok(_) => Some(stored_run::write_report(&config.out)?),
+        // A run that did not start has nothing to show.
+        Err(_) => stored_run::write_report(&config.out).ok(),
+    };
+    let outcome = match result {
+        Err(error) if interrupt::requested() => {
+            return Err(Fault::new(Kind::Interrupted, format_args!("{error:#}")).into());
+        }
+        result => result?,
+    };
+    let report = report.context("a finished search has a report")?;
+    if args.json {
+        return print_json(&document(&config.out, &outcome));
+    }
+    summary(&config, &outcome, &report)
+}
+
+fn config(args: &SearchArgs) -> anyhow::Result<SearchConfig> {
+    let devices = Devices::find(args.devices.as_deref())?;
+    let device = devices.get(&args.device)?.clone();
+    let data = data::resolve(&args.data).or_fault(Kind::Usage)?;
+    let teachers = Teachers::open()?;
+    let teacher = args.teacher.as_deref().map(|name| teachers.get(name)).transpose()?;
+    let loss = match (args.searching_by, &teacher) {
+        (Learning::Hard, _) => Loss::Hard,
+        (Learning::Distillation, Some(teacher)) => Loss::Distillation {
+            teacher: teacher.source.clone(),
+            cache: home::folder()?.join("logits"),
+            alpha: args.distillation.alpha,
+            temperature: args.distillation.temperature,
+        },
+        (Learning::Distillation, None) => {
+            return Err(Fault::usage(
+                "searching by distillation needs --teacher; see `pearl teacher list`, or search \
+                 with --searching-by hard",
+            )
+            .into());
+        }
+    };
+    if args.candidates == 0 {
+        return Err(Fault::usage("--candidates 0: a search needs at least one").into());
+    }
+    let update = match args.policy {
+        Policy::Reinforce => Update::Reinforce,
+        Policy::Ppo => Update::PPO,
+    };
+    Ok(SearchConfig {
+        space: args.space.clone(),
+        data,
+        split: args.recipe.split(),
+        teacher,
+        recipe: args.recipe.recipe(),
+        loss,
+        device,
+        measuring: Settings::search(),
+        budget: args.budget,
+        window_ns: args.window.map(|window| window.as_nanos() as u64),
+        objective: args.objective,
+        controller: ControllerConfig { update, ..ControllerConfig::default() },
+        seeds: Seeds::derive(args.seed),
+        torch_device: args.recipe.torch_device.clone(),
+        candidates: args.candidates,
+        final_training: (args.final_epochs > 0)
+            .then_some(FinalTraining { epochs: args.final_epochs, images: args.final_images }),
+        out: args.out.clone(),
+        command: command_line(),
+    })
+}
+
+/// As a shell would take it again.
+fn command_line() -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+    let quote = |word: String| {
+        if !word.is_empty() && word.chars().all(plain) {
+            word
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    };
+    let words = std::env::args().skip(1).map(quote);
+    std::iter::once("pearl".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+fn document(run: &Path, outcome: &Outcome) -> Value {
+    let best = outcome.best.as_ref().map(|best| {
+        json!({
+            "index": best.index,
+            "arch_id": best.arch_id,
+            "accuracy": best.test_accuracy,
+            "holdout_accuracy": best.holdout_accuracy,
+            "epochs": best.epochs,
+            "latency_ns": best.latency_ns,
+            "ci95": [best.lo_ns, best.hi_ns],
+            "verdict": best.verdict,
+            "onnx": run.join("best.onnx"),
+        })
+    });
+    json!({
+        "format": "pearl.search/1",
+        "run": run,
+        "report": run.join("report.html"),
+        "budget_ns": outcome.budget_ns,
+        "engine": outcome.engine,
+        "wall_ns": outcome.wall_ns,
+        "candidates": outcome.candidates.iter().map(candidate_json).collect::<Vec<_>>(),
+        "chosen": outcome.chosen,
+        "best": best,
+    })
+}
+
+fn candidate_json(candidate: &Candidate) -> Value {
+    let latency = candidate.latency;
+    json!({
+        "index": candidate.index,
+        "arch_id": candidate.arch_id,
+        "accuracy": candidate.accuracy,
+        "latency_ns": latency.map(|latency| latency.median_ns),
+        "ci95": latency.map(|latency| [latency.lo_ns, latency.hi_ns]),
+        "reward": candidate.reward,
+        "status": candidate.status,
+        "reason": candidate.reason,
+        "repeats": candidate.repeats,
+        "params": candidate.params,
+        "macs": candidate.macs,
+        "time": candidate.time,
+    })
+}
+
+fn summary(config: &SearchConfig, outcome: &Outcome, report: &Path) -> anyhow::Result<()> {
+    let engine = &outcome.engine;
+    let budget = ms(outcome.budget_ns);
+    match (&outcome.best, outcome.chosen) {
+        (Some(best), _) => {
+            print_line(&format!(
+                "best: {} (candidate {}), {:.2} % on the test images, {} on {} with {} {}, budget {budget}",
+                best.arch_id,
+                best.index,
+                100.0 * best.test_accuracy,
+                ms(best.latency_ns),
+                config.device.name,
+                engine.name,
+                engine.version,
+            ))?;
+            if best.verdict != "stable" {
+                print_line(&format!(
+                    "its final latency is {}; measure it again with `pearl bench`",
+                    best.verdict
+                ))?;
+            }
+            print_line(&format!("model:  {}", config.out.join("best.onnx").display()))?;
+        }
+        (None, Some(index)) => {
+            print_line(&format!("best: candidate {index}, not trained further"))?
+        }
+        (None, None) => print_line(&format!(
+            "no candidate lies within the budget of {budget}; more --candidates resume the search"
+        ))?,
+    }
+    print_line(&format!("report: {}", report.display()))
+}

@@ -1,0 +1,131 @@
+//! A search while it goes on.
+
+use indicatif::ProgressBar;
+
+use super::Terminal;
+use crate::duration::ms;
+use crate::search::Event;
+use crate::store::{Candidate, Status};
+
+const TEMPLATE: &str = "{bar:24} {pos}/{len} candidates, {elapsed} so far, {eta} left  {msg}";
+
+/// Bars on a terminal, a line a candidate elsewhere.
+pub struct SearchProgress<'a> {
+    terminal: &'a Terminal,
+    total: Option<ProgressBar>,
+    step: ProgressBar,
+    budget_ns: u64,
+    best: Option<(f64, u64)>,
+    rewards: Vec<f64>,
+}
+
+impl<'a> SearchProgress<'a> {
+    pub fn new(terminal: &'a Terminal) -> Self {
+        Self {
+            terminal,
+            total: None,
+            step: terminal.spinner(),
+            budget_ns: 0,
+            best: None,
+            rewards: Vec::new(),
+        }
+    }
+
+    pub fn show(&mut self, event: &Event<'_>) {
+        match event {
+            Event::FindingBudget { launches } => {
+                self.step.set_message(format!("finding the budget: launch {launches}"));
+            }
+            Event::Budget { budget_ns } => {
+                self.budget_ns = *budget_ns;
+                self.terminal.note(format!("budget: {}", ms(*budget_ns)));
+            }
+            Event::Started { total, finished } => {
+                let bar = self.terminal.bar(*total, TEMPLATE);
+                let done = finished.iter().filter(|candidate| candidate.status.is_final());
+                let done = done.count() as u64;
+                bar.set_position(done);
+                bar.reset_eta();
+                if done > 0 {
+                    self.terminal.note(format!("resuming after {done} of {total} candidates"));
+                }
+                self.total = Some(bar);
+                finished.iter().for_each(|candidate| self.count(candidate));
+            }
+            Event::Training { index, step, steps } => {
+                self.step.set_message(format!("candidate {index}: training, step {step}/{steps}"));
+            }
+            Event::Measuring { index, launches } => {
+                self.step.set_message(format!("candidate {index}: measuring, launch {launches}"));
+            }
+            Event::Finished { candidate } => {
+                self.count(candidate);
+                self.terminal.note(line(candidate));
+                if let Some(bar) = &self.total {
+                    bar.inc(1);
+                    bar.set_message(self.standing());
+                }
+            }
+            Event::Winner { index, step, steps } => {
+                if *step == 0 {
+                    self.terminal.note(format!("training the winner, candidate {index}"));
+                }
+                self.step.set_message(format!("winner: training, step {step}/{steps}"));
+            }
+        }
+    }
+
+    pub fn close(&mut self) {
+        self.step.finish_and_clear();
+        if let Some(bar) = &self.total {
+            bar.abandon();
+        }
+    }
+
+    fn count(&mut self, candidate: &Candidate) {
+        self.rewards.extend(candidate.reward);
+        let (Some(accuracy), Some(latency)) = (candidate.accuracy, candidate.latency) else {
+            return;
+        };
+        let better = self.best.is_none_or(|(best, _)| accuracy > best);
+        if candidate.status == Status::Done && latency.hi_ns <= self.budget_ns && better {
+            self.best = Some((accuracy, latency.median_ns));
+        }
+    }
+
+    /// Best so far, and the mean of the recent rewards.
+    fn standing(&self) -> String {
+        let best = match self.best {
+            Some((accuracy, latency)) => {
+                format!("best {:.1} % at {}", 100.0 * accuracy, ms(latency))
+            }
+            None => "none within the budget yet".to_owned(),
+        };
+        let recent = &self.rewards[self.rewards.len().saturating_sub(8)..];
+        let mean = recent.iter().sum::<f64>() / recent.len().max(1) as f64;
+        format!("{best}, recent reward {mean:.4}")
+    }
+}
+
+fn line(candidate: &Candidate) -> String {
+    let mut line = format!("candidate {:>3}  {}", candidate.index, candidate.arch_id);
+    if let Some(accuracy) = candidate.accuracy {
+        line += &format!("  {:.2} %", 100.0 * accuracy);
+    }
+    if let Some(latency) = candidate.latency {
+        line += &format!("  {}", ms(latency.median_ns));
+    }
+    if let Some(reward) = candidate.reward {
+        line += &format!("  reward {reward:.4}");
+    }
+    if candidate.status != Status::Done {
+        line += &format!("  {}", candidate.status);
+    }
+    if let Some(earlier) = candidate.repeats {
+        line += &format!("  repeats {earlier}");
+    }
+    if let Some(reason) = &candidate.reason {
+        line += &format!(": {reason}");
+    }
+    line
+}

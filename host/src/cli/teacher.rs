@@ -1,0 +1,228 @@
+//! `pearl teacher`: the networks that teach.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use fs_err as fs;
+use pearl_models::reference;
+use serde_json::json;
+
+use super::Terminal;
+use super::recipe::RecipeArgs;
+use super::terminal::{print_json, print_line};
+use super::train::check;
+use crate::data;
+use crate::exit::{Classify, Fault, Kind};
+use crate::home;
+use crate::measure::model_file;
+use crate::seeds::Seeds;
+use crate::teacher::{Teacher, Teachers};
+use crate::worker::client::{self, Worker};
+use crate::worker::protocol::{
+    Loss, NetworkSource, Split, TeachRequest, TeacherSource, TrainRequest,
+};
+
+/// No teacher's file is larger.
+const MOST_BYTES: u64 = 16 << 30;
+
+/// Train a teacher, import one from PyTorch, or list them
+#[derive(Subcommand)]
+pub enum TeacherVerb {
+    Train(TrainTeacherArgs),
+    Import(ImportArgs),
+    List(ListArgs),
+}
+
+/// Train a reference network as a teacher
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  pearl teacher train --network resnet-8:2 --data fashion-mnist --name resnet \\\n      --images 55000 --epochs 4"
+)]
+pub struct TrainTeacherArgs {
+    /// A reference network, such as resnet-8:2 or wide-resnet-10-2
+    #[arg(long)]
+    network: String,
+    /// Data set by name, or the folder of its IDX files
+    #[arg(long)]
+    data: String,
+    /// What to call the teacher; its network's name where absent
+    #[arg(long)]
+    name: Option<String>,
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// Import a TorchScript module: normalised images in, logits out
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  pearl teacher import resnet152.pt --data fashion-mnist --name resnet152"
+)]
+pub struct ImportArgs {
+    #[arg(value_name = "FILE.pt")]
+    file: PathBuf,
+    /// Data set by name, or the folder of its IDX files; the teacher is checked against it
+    #[arg(long)]
+    data: String,
+    /// What to call the teacher; its file's name where absent
+    #[arg(long)]
+    name: Option<String>,
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+/// List the teachers that are there
+#[derive(Args)]
+#[command(after_help = "Example:\n  pearl teacher list --json")]
+pub struct ListArgs {
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(verb: TeacherVerb, terminal: &Terminal) -> anyhow::Result<()> {
+    match verb {
+        TeacherVerb::Train(args) => train(&args, terminal),
+        TeacherVerb::Import(args) => import(&args, terminal),
+        TeacherVerb::List(args) => list(&args),
+    }
+}
+
+fn train(args: &TrainTeacherArgs, terminal: &Terminal) -> anyhow::Result<()> {
+    let teachers = Teachers::open()?;
+    let name = args.name.clone().unwrap_or_else(|| args.network.replace([':', '@'], "-"));
+    let data_source = data::resolve(&args.data).or_fault(Kind::Usage)?;
+    let mut worker = Worker::start(&args.recipe.torch_device)?;
+    let data = worker.data(data_source.clone())?;
+    let network =
+        reference::network(&args.network, Some(data.input), data.classes).or_fault(Kind::Usage)?;
+    check(&args.network, &network, &data)?;
+    let weights = teachers.prepare(&name)?.join("weights.safetensors");
+    let request = TrainRequest {
+        network: NetworkSource::Reference {
+            name: args.network.clone(),
+            input: data.input,
+            classes: data.classes,
+        },
+        data: data_source.clone(),
+        split: args.recipe.split(),
+        recipe: args.recipe.recipe(),
+        loss: Loss::Hard,
+        seeds: Seeds::derive(args.seed).of_candidate(0),
+        weights_out: Some(weights.clone()),
+        test: true,
+    };
+    let bar = terminal.bar(1, "{bar:24} step {pos}/{len}, {eta} left  {msg}");
+    let report = worker
+        .train(&request, |progress| {
+            bar.set_length(progress.steps as u64);
+            bar.set_position(progress.step as u64);
+            bar.set_message(
+                progress.loss.map(|loss| format!("loss {loss:.3}")).unwrap_or_default(),
+            );
+        })
+        .map_err(|error| client::fault(&error))?;
+    bar.finish_and_clear();
+    if let Some(reason) = report.diverged {
+        return Err(Fault::input(format_args!(
+            "{}: training diverged: {reason}; try a lower --learning-rate",
+            args.network
+        ))
+        .into());
+    }
+    let sha256 = model_file(&weights, MOST_BYTES)?.sha256;
+    let source = TeacherSource::Native { network: args.network.clone(), weights };
+    let mut teacher = Teacher::new(&name, &data_source.name, data.classes, source, sha256);
+    teacher.holdout_accuracy = Some(report.holdout.share());
+    teacher.test_accuracy = report.test.map(|test| test.share());
+    teachers.complete(&teacher)?;
+    tell(&teacher, args.json)
+}
+
+fn import(args: &ImportArgs, terminal: &Terminal) -> anyhow::Result<()> {
+    let teachers = Teachers::open()?;
+    let stem = args.file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let name = args.name.clone().or(stem).context("the file has a name")?;
+    let given = model_file(&args.file, MOST_BYTES)?;
+    let data_source = data::resolve(&args.data).or_fault(Kind::Usage)?;
+    let mut worker = Worker::start(&args.recipe.torch_device)?;
+    let data = worker.data(data_source.clone())?;
+    let check = |worker: &mut Worker, file: PathBuf, split: Split| {
+        worker.teach(TeachRequest {
+            teacher: TeacherSource::TorchScript { file },
+            data: data_source.clone(),
+            split,
+            cache: home::folder()?.join("logits"),
+        })
+    };
+    terminal.note("the teacher looks at the data once; its logits are kept");
+    let file = fs::canonicalize(&args.file).or_fault(Kind::Input)?;
+    let report = check(&mut worker, file.clone(), args.recipe.split())?;
+    let kept = teachers.prepare(&name)?.join("teacher.pt");
+    if kept != file {
+        let partial = kept.with_extension("partial");
+        fs::copy(&file, &partial).or_fault(Kind::Usage)?;
+        fs::rename(&partial, &kept).or_fault(Kind::Usage)?;
+    }
+    let source = TeacherSource::TorchScript { file: kept };
+    let mut teacher = Teacher::new(&name, &data_source.name, data.classes, source, given.sha256);
+    teacher.holdout_accuracy = Some(report.accuracy.share());
+    teachers.complete(&teacher)?;
+    tell(&teacher, args.json)
+}
+
+fn list(args: &ListArgs) -> anyhow::Result<()> {
+    let teachers = Teachers::open()?.list()?;
+    if args.json {
+        let teachers: Vec<_> = teachers
+            .iter()
+            .map(|(name, teacher)| match teacher {
+                Ok(teacher) => json!(teacher),
+                Err(error) => json!({ "name": name, "error": format!("{error:#}") }),
+            })
+            .collect();
+        return print_json(&json!({ "format": "pearl.teachers/1", "teachers": teachers }));
+    }
+    for (name, teacher) in teachers {
+        match teacher {
+            Ok(teacher) => print_line(&line(&teacher))?,
+            Err(error) => print_line(&format!("{name}  unusable: {error:#}"))?,
+        }
+    }
+    Ok(())
+}
+
+fn tell(teacher: &Teacher, as_json: bool) -> anyhow::Result<()> {
+    if as_json {
+        print_json(&json!({ "format": "pearl.teacher-made/1", "teacher": teacher }))
+    } else {
+        print_line(&line(teacher))
+    }
+}
+
+fn line(teacher: &Teacher) -> String {
+    let kind = match &teacher.source {
+        TeacherSource::Native { network, .. } => network.as_str(),
+        TeacherSource::TorchScript { .. } => "TorchScript",
+    };
+    let percent = |share: Option<f64>| match share {
+        Some(share) => format!("{:.2} %", 100.0 * share),
+        None => "unknown".to_owned(),
+    };
+    format!(
+        "{}  {kind}, {} ({} classes), test {}, held out {}",
+        teacher.name,
+        teacher.data,
+        teacher.classes,
+        percent(teacher.test_accuracy),
+        percent(teacher.holdout_accuracy)
+    )
+}

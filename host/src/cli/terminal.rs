@@ -1,0 +1,70 @@
+//! What people see while they wait.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use anyhow::Context;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+/// Progress goes to stderr, and only where that is a terminal; notes are plain lines.
+pub struct Terminal {
+    quiet: bool,
+    live: bool,
+    bars: MultiProgress,
+}
+
+impl Terminal {
+    pub fn new(quiet: bool) -> Self {
+        let live = !quiet && io::stderr().is_terminal();
+        let target = if live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Self { quiet, live, bars: MultiProgress::with_draw_target(target) }
+    }
+
+    /// Whether bars are drawn; where not, long work says a line now and then instead.
+    pub fn is_live(&self) -> bool {
+        self.live
+    }
+
+    /// A line on stderr, above the bars.
+    pub fn note(&self, line: impl AsRef<str>) {
+        if self.live {
+            // Nothing to be done where stderr is gone.
+            let _ = self.bars.println(line.as_ref());
+        } else if !self.quiet {
+            let _ = writeln!(io::stderr(), "{}", line.as_ref());
+        }
+    }
+
+    /// A bar with the time left.
+    pub fn bar(&self, length: usize, template: &str) -> ProgressBar {
+        let bar = self.bars.add(ProgressBar::new(length as u64));
+        bar.set_style(
+            ProgressStyle::with_template(template)
+                .expect("templates are constants")
+                .progress_chars("=> "),
+        );
+        bar
+    }
+
+    /// A line with a spinner.
+    pub fn spinner(&self) -> ProgressBar {
+        let bar = self.bars.add(ProgressBar::new_spinner());
+        bar.enable_steady_tick(Duration::from_millis(120));
+        bar
+    }
+}
+
+/// Prints the one JSON document of a command.
+pub fn print_json(document: &impl Serialize) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(document).context("own document")?;
+    print_line(&text)
+}
+
+/// Prints a line of results; a reader that went away early is no error.
+pub fn print_line(line: &str) -> anyhow::Result<()> {
+    match writeln!(io::stdout().lock(), "{line}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("stdout"),
+    }
+}

@@ -1,0 +1,165 @@
+//! `pearl train`: one student, trained and exported.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use fs_err as fs;
+use pearl_models::network::Network;
+use pearl_models::onnx;
+use serde_json::json;
+
+use super::Terminal;
+use super::network::{Named, NetworkArgs};
+use super::recipe::{DistillationArgs, Learning, RecipeArgs};
+use super::terminal::{print_json, print_line};
+use crate::data;
+use crate::exit::{Classify, Fault, Kind};
+use crate::home;
+use crate::seeds::Seeds;
+use crate::teacher::Teachers;
+use crate::weights::{WeightsFile, replace_file};
+use crate::worker::client::{self, Worker};
+use crate::worker::protocol::{DataReport, Loss, NetworkSource, TeachRequest, TrainRequest};
+
+/// Train one student and export it
+#[derive(Args)]
+#[command(
+    after_help = "Example:\n  pearl train students/0123456789abcdef.json --data fashion-mnist --teacher resnet \\\n      --training-by distillation --epochs 10 --images 55000 --out trained/"
+)]
+pub struct TrainArgs {
+    #[command(flatten)]
+    network: NetworkArgs,
+    /// Data set by name, or the folder of its IDX files
+    #[arg(long)]
+    data: String,
+    /// Name of a teacher (see `pearl teacher list`); needed for distillation
+    #[arg(long)]
+    teacher: Option<String>,
+    #[arg(long, value_enum)]
+    training_by: Learning,
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Folder for model.onnx, model.safetensors and train.json
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    recipe: RecipeArgs,
+    #[command(flatten)]
+    distillation: DistillationArgs,
+}
+
+pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
+    let data_source = data::resolve(&args.data).or_fault(Kind::Usage)?;
+    let teachers = Teachers::open()?;
+    let teacher = args.teacher.as_deref().map(|name| teachers.get(name)).transpose()?;
+    let split = args.recipe.split();
+    let loss = match (args.training_by, teacher) {
+        (Learning::Hard, _) => Loss::Hard,
+        (Learning::Distillation, None) => {
+            return Err(Fault::usage("training by distillation needs --teacher").into());
+        }
+        (Learning::Distillation, Some(teacher)) => Loss::Distillation {
+            teacher: teacher.source,
+            cache: home::folder()?.join("logits"),
+            alpha: args.distillation.alpha,
+            temperature: args.distillation.temperature,
+        },
+    };
+    let (named, network) = args.network.resolve()?;
+    let mut worker = Worker::start(&args.recipe.torch_device)?;
+    let data = worker.data(data_source.clone())?;
+    check(&args.network.arch, &network, &data)?;
+    if let Loss::Distillation { teacher, cache, .. } = &loss {
+        let (teacher, cache, data) = (teacher.clone(), cache.clone(), data_source.clone());
+        worker.teach(TeachRequest { teacher, data, split, cache })?;
+    }
+    fs::create_dir_all(&args.out).or_fault(Kind::Usage)?;
+    let out = fs::canonicalize(&args.out).or_fault(Kind::Usage)?;
+    let weights_path = out.join("model.safetensors");
+    let request = TrainRequest {
+        network: match named {
+            Named::Architecture(architecture) => NetworkSource::Architecture(architecture),
+            Named::Reference { name } => {
+                let (input, classes) = (network.input, network.classes);
+                NetworkSource::Reference { name, input, classes }
+            }
+        },
+        data: data_source,
+        split,
+        recipe: args.recipe.recipe(),
+        loss,
+        seeds: Seeds::derive(args.seed).of_candidate(0),
+        weights_out: Some(weights_path.clone()),
+        test: true,
+    };
+    let bar = terminal.bar(1, "{bar:24} step {pos}/{len}, {eta} left  {msg}");
+    let report = worker
+        .train(&request, |progress| {
+            bar.set_length(progress.steps as u64);
+            bar.set_position(progress.step as u64);
+            bar.set_message(
+                progress.loss.map(|loss| format!("loss {loss:.3}")).unwrap_or_default(),
+            );
+        })
+        .map_err(|error| client::fault(&error))?;
+    bar.finish_and_clear();
+    if let Some(reason) = &report.diverged {
+        return Err(Fault::input(format_args!(
+            "{}: training diverged: {reason}; try a lower --learning-rate",
+            args.network.arch
+        ))
+        .into());
+    }
+    let onnx_path = out.join("model.onnx");
+    let weights = WeightsFile::read(&weights_path)?;
+    replace_file(&onnx_path, &onnx::export(&network, &weights)?).or_fault(Kind::Usage)?;
+    let test = report.test.context("the worker did not judge on the test images")?;
+    let document = json!({
+        "format": "pearl.train/1",
+        "network": network.name,
+        "onnx": onnx_path,
+        "weights": weights_path,
+        "accuracy": test.share(),
+        "holdout_accuracy": report.holdout.share(),
+        "epoch_loss": report.epoch_loss,
+        "time": report.time,
+        "request": request,
+    });
+    let text = serde_json::to_string_pretty(&document).context("own document")?;
+    replace_file(&out.join("train.json"), text.as_bytes()).or_fault(Kind::Usage)?;
+    if args.json {
+        return print_json(&document);
+    }
+    print_line(&format!(
+        "{}: {:.2} % on the test images, {:.2} % held out",
+        network.name,
+        100.0 * test.share(),
+        100.0 * report.holdout.share()
+    ))?;
+    print_line(&format!("model:  {}", args.out.join("model.onnx").display()))
+}
+
+/// A network must take what the data has.
+pub fn check(name: &str, network: &Network, data: &DataReport) -> anyhow::Result<()> {
+    if (network.input, network.classes) == (data.input, data.classes) {
+        return Ok(());
+    }
+    let (ours, theirs) = (network.input, data.input);
+    Err(Fault::input(format_args!(
+        "{name}: made for {}x{}x{} and {} classes, and the data has {}x{}x{} and {}; for a \
+         reference network see --input and --classes, for an architecture `pearl arch sample`",
+        ours.channels,
+        ours.height,
+        ours.width,
+        network.classes,
+        theirs.channels,
+        theirs.height,
+        theirs.width,
+        data.classes
+    ))
+    .into())
+}

@@ -1,0 +1,173 @@
+//! Data sets by name or by folder: what `--data` means.
+//!
+//! A data set is a folder of four IDX files under the names that the MNIST family has, plain or
+//! `.gz`. A name is looked for in `$PEARL_DATA` first and then where Debian's packages put data sets.
+//!
+//! **Invariant:** a [`DataSource`] that comes out had all its four files; what is in them is for the
+//! worker to judge.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use crate::worker::protocol::DataSource;
+
+/// Variable that names the folder of data sets.
+pub const VARIABLE: &str = "PEARL_DATA";
+const SYSTEM: &str = "/usr/share/datasets";
+
+/// The files of a data set, without `.gz`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataFile {
+    TrainImages,
+    TrainLabels,
+    TestImages,
+    TestLabels,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    #[error(
+        "data set '{name}': not found; looked in {}; {}; \
+         Fashion-MNIST comes with 'make setup' or 'apt-get install dataset-fashion-mnist'",
+        list(looked),
+        available(found)
+    )]
+    Unknown { name: String, looked: Vec<PathBuf>, found: Vec<String> },
+    #[error(
+        "data set {}: has no {}; a data set is {} (plain or .gz)",
+        folder.display(), file.stem(), DataFile::ALL.map(DataFile::stem).join(", ")
+    )]
+    Incomplete { folder: PathBuf, file: DataFile },
+}
+
+impl DataFile {
+    pub const ALL: [DataFile; 4] =
+        [DataFile::TrainImages, DataFile::TrainLabels, DataFile::TestImages, DataFile::TestLabels];
+
+    /// Its name without `.gz`.
+    pub fn stem(self) -> &'static str {
+        match self {
+            DataFile::TrainImages => "train-images-idx3-ubyte",
+            DataFile::TrainLabels => "train-labels-idx1-ubyte",
+            DataFile::TestImages => "t10k-images-idx3-ubyte",
+            DataFile::TestLabels => "t10k-labels-idx1-ubyte",
+        }
+    }
+
+    /// Where it lies in `folder`; the plain file is preferred to the gzipped one.
+    pub fn find(self, folder: &Path) -> Result<PathBuf, DataError> {
+        let names = [self.stem().to_owned(), format!("{}.gz", self.stem())];
+        names
+            .map(|name| folder.join(name))
+            .into_iter()
+            .find(|path| path.is_file())
+            .ok_or_else(|| DataError::Incomplete { folder: folder.to_owned(), file: self })
+    }
+}
+
+/// The data set that a person calls `given`: a folder, or a name such as `fashion-mnist`.
+///
+/// # Errors
+/// Where there is none of that name (the error lists what there is), or the folder lacks a file.
+pub fn resolve(given: &str) -> Result<DataSource, DataError> {
+    let roots = env::var_os(VARIABLE).map(PathBuf::from).into_iter().chain([SYSTEM.into()]);
+    resolve_in(given, &roots.collect::<Vec<_>>())
+}
+
+fn resolve_in(given: &str, roots: &[PathBuf]) -> Result<DataSource, DataError> {
+    let is_name = !given.is_empty() && !given.contains(['/', '\\']) && !given.starts_with('.');
+    let named: Vec<PathBuf> =
+        if is_name { roots.iter().map(|root| root.join(given)).collect() } else { Vec::new() };
+    let mut candidates = named.iter().cloned().chain([PathBuf::from(given)]);
+    let Some(folder) = candidates.find(|folder| folder.is_dir()) else {
+        let looked = if is_name { named } else { vec![given.into()] };
+        return Err(DataError::Unknown { name: given.to_owned(), looked, found: names(roots) });
+    };
+    for file in DataFile::ALL {
+        file.find(&folder)?;
+    }
+    let name = folder.file_name().map_or_else(|| given.into(), |name| name.to_string_lossy());
+    let name = name.into_owned();
+    // Relative folders would mean something else in a worker that starts elsewhere.
+    let folder = std::path::absolute(&folder).unwrap_or(folder);
+    Ok(DataSource { name, folder })
+}
+
+/// Names of the complete data sets under `roots`.
+fn names(roots: &[PathBuf]) -> Vec<String> {
+    let entries = roots.iter().filter_map(|root| std::fs::read_dir(root).ok()).flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter(|entry| DataFile::ALL.iter().all(|file| file.find(&entry.path()).is_ok()))
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn available(names: &[String]) -> String {
+    if names.is_empty() {
+        "there is none".into()
+    } else {
+        format!("there are {}", names.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complete(root: &Path, name: &str, extension: &str) -> PathBuf {
+        let folder = root.join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        for file in DataFile::ALL {
+            std::fs::write(folder.join(format!("{}{extension}", file.stem())), "").unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn a_name_is_found_in_the_first_root_that_has_it() {
+        let (own, system) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let roots = [own.path().to_owned(), system.path().to_owned()];
+        let second = complete(system.path(), "fashion-mnist", ".gz");
+        assert_eq!(resolve_in("fashion-mnist", &roots).unwrap().folder, second);
+        let first = complete(own.path(), "fashion-mnist", "");
+        assert_eq!(resolve_in("fashion-mnist", &roots).unwrap().folder, first);
+    }
+
+    #[test]
+    fn a_folder_is_taken_as_it_is_and_named_after_itself() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = complete(root.path(), "my-digits", "");
+        let source = resolve_in(folder.to_str().unwrap(), &[]).unwrap();
+        assert_eq!((source.name.as_str(), source.folder), ("my-digits", folder));
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_with_what_exists_and_how_to_get_it() {
+        let root = tempfile::tempdir().unwrap();
+        complete(root.path(), "kmnist", "");
+        std::fs::create_dir(root.path().join("half")).unwrap();
+        let roots = [root.path().to_owned()];
+        for given in ["fashion-mnits", "", "nowhere/at-all"] {
+            let message = resolve_in(given, &roots).unwrap_err().to_string();
+            assert!(message.contains(&format!("'{given}': not found")), "{message}");
+            assert!(message.contains("there are kmnist;"), "{message}");
+            assert!(message.contains("apt-get install dataset-fashion-mnist"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_lacks_a_file_is_refused_with_its_name() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = complete(root.path(), "digits", ".gz");
+        std::fs::remove_file(folder.join("t10k-labels-idx1-ubyte.gz")).unwrap();
+        let message = resolve_in(folder.to_str().unwrap(), &[]).unwrap_err().to_string();
+        assert!(message.contains("has no t10k-labels-idx1-ubyte"), "{message}");
+    }
+}

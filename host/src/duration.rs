@@ -1,0 +1,58 @@
+//! Durations as people write them.
+
+use std::time::Duration;
+
+const UNITS: [(&str, f64); 6] =
+    [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0)];
+/// A day; nothing here takes longer.
+const MOST: f64 = 86_400.0;
+
+/// Reads `15ms`, `1.5s`, `250us`, `10m`.
+///
+/// # Errors
+/// Where the unit is missing or unknown, or the number is not positive.
+pub fn parse(text: &str) -> Result<Duration, String> {
+    let expected = || format!("'{text}' is not a duration such as 15ms, 1.5s, 250us or 10m");
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(expected)?;
+    let (number, unit) = text.split_at(split);
+    let (_, seconds) = UNITS.iter().find(|(name, _)| *name == unit.trim()).ok_or_else(expected)?;
+    let number: f64 = number.parse().map_err(|_| expected())?;
+    let total = number * seconds;
+    if !(1e-9..=MOST).contains(&total) {
+        return Err(format!("'{text}' does not lie between 1ns and a day"));
+    }
+    Ok(Duration::from_secs_f64(total))
+}
+
+/// Milliseconds for people, to four digits.
+pub fn ms(ns: u64) -> String {
+    let ms = ns as f64 / 1e6;
+    let decimals = match ms {
+        100.0.. => 0,
+        10.0.. => 2,
+        _ => 3,
+    };
+    format!("{ms:.decimals$} ms")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_with_their_units() {
+        for (text, ns) in [
+            ("15ms", 15_000_000),
+            ("1.5s", 1_500_000_000),
+            ("250us", 250_000),
+            ("250µs", 250_000),
+            ("10m", 600_000_000_000),
+            ("7ns", 7),
+        ] {
+            assert_eq!(parse(text).map(|duration| duration.as_nanos()), Ok(ns), "{text}");
+        }
+        for text in ["", "15", "ms", "0ms", "-1ms", "1e3ms", "15 parsecs", "99999999m", "1..5s"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+}

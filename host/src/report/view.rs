@@ -1,0 +1,195 @@
+//! What a report shows, as plain data: the search fills it from its store, the renderer only reads.
+//!
+//! **Invariant:** no type of the store, of the worker or of the agent's measurements is named here
+//! but the engine, so that a report of a stored run is rendered exactly as one of a live run.
+
+use pearl_agent::agent::Engine;
+
+/// One search, finished or not.
+#[derive(Clone, Debug)]
+pub struct RunView {
+    pub title: String,
+    /// The run directory, as the user named it.
+    pub directory: String,
+    pub state: RunState,
+    /// The exact command line that repeats the run.
+    pub command: String,
+    /// In the order in which they are shown.
+    pub settings: Vec<SettingsView>,
+    /// When the run started, already in words.
+    pub started: String,
+    pub ended: Option<String>,
+    pub wall: WallTime,
+    /// The device that was measured.
+    pub device: String,
+    pub engine: Engine,
+    pub budget_ns: u64,
+    /// Half the width of `budget ± window`, where the search asks for it.
+    pub window_ns: Option<u64>,
+    pub teacher: Option<TeacherView>,
+    /// In the order in which they were sampled.
+    pub candidates: Vec<CandidateView>,
+    pub best: Option<BestView>,
+    pub decisions: Vec<DecisionView>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunState {
+    Finished,
+    Interrupted { done: usize, total: usize },
+    Running { done: usize, total: usize },
+}
+
+/// A titled group of settings, such as `space` or `device`.
+#[derive(Clone, Debug)]
+pub struct SettingsView {
+    pub title: String,
+    /// Names and values.
+    pub entries: Vec<(String, String)>,
+}
+
+/// Where the run's wall-clock time went, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WallTime {
+    pub training_ns: u64,
+    pub inference_ns: u64,
+    /// Warm-up, and starting and ending the measured processes.
+    pub launches_ns: u64,
+    pub other_ns: u64,
+}
+
+/// Accuracies are fractions from 0 to 1.
+#[derive(Clone, Debug)]
+pub struct TeacherView {
+    pub name: String,
+    /// On the held-out images that judge the candidates.
+    pub holdout_accuracy: Option<f64>,
+    pub test_accuracy: Option<f64>,
+}
+
+#[derive(Clone, Debug)]
+pub struct CandidateView {
+    pub index: u64,
+    pub arch_id: String,
+    pub status: CandidateStatus,
+    /// Why it is not done, or anything else worth saying of it.
+    pub reason: Option<String>,
+    /// On held-out images after the search's short training, from 0 to 1.
+    pub accuracy: Option<f64>,
+    pub latency: Option<LatencyView>,
+    pub reward: Option<f64>,
+    pub params: Option<u64>,
+    pub macs: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CandidateStatus {
+    Done,
+    /// Trained, but no measurement of it could be believed.
+    Unmeasured,
+    Failed,
+    /// Sampled, and not yet through training and measuring.
+    InFlight,
+    /// An architecture sampled before, whose numbers were taken over.
+    Repeated,
+}
+
+/// The median of the samples and its interval, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LatencyView {
+    pub point_ns: u64,
+    pub lo_ns: u64,
+    pub hi_ns: u64,
+}
+
+/// The chosen student.
+#[derive(Clone, Debug)]
+pub struct BestView {
+    /// [`CandidateView::index`] of the candidate.
+    pub candidate: u64,
+    /// Absent until it is trained in full.
+    pub trained: Option<TrainedView>,
+}
+
+/// The chosen student after its full training.
+#[derive(Clone, Debug)]
+pub struct TrainedView {
+    pub epochs: u64,
+    /// From 0 to 1.
+    pub test_accuracy: f64,
+    pub holdout_accuracy: Option<f64>,
+    pub latency: Option<LatencyView>,
+    /// What is believed of the final measurement, in words, such as `stable`.
+    pub verdict: String,
+    /// The exported file.
+    pub onnx: String,
+}
+
+/// One categorical decision of the space.
+#[derive(Clone, Debug)]
+pub struct DecisionView {
+    /// What the decision belongs to, such as `block 3`. Neighbours of one group share a row.
+    pub group: String,
+    /// Such as `kernel`.
+    pub name: String,
+    pub choices: Vec<ChoiceView>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ChoiceView {
+    pub label: String,
+    /// How often it was sampled in the first and in the last quarter of the candidates.
+    pub first_quarter: u64,
+    pub last_quarter: u64,
+    /// Its probability under the final policy, averaged over what comes before it.
+    pub probability: f64,
+}
+
+/// Rewards are accuracies scaled; a larger one is no reward, and no axis could show it.
+const LARGEST_REWARD: f64 = 1e6;
+
+impl CandidateStatus {
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Unmeasured => "unmeasured",
+            Self::Failed => "failed",
+            Self::InFlight => "in flight",
+            Self::Repeated => "repeated",
+        }
+    }
+}
+
+impl CandidateView {
+    /// Latency and accuracy, where both are known and the candidate counts.
+    pub(super) fn measured(&self) -> Option<(LatencyView, f64)> {
+        let counts = matches!(self.status, CandidateStatus::Done | CandidateStatus::Repeated);
+        let accuracy = self.accuracy.filter(|accuracy| (0.0..=1.0).contains(accuracy));
+        self.latency.filter(|_| counts).zip(accuracy)
+    }
+
+    /// The reward that the controller learnt from.
+    pub(super) fn rewarded(&self) -> Option<f64> {
+        let counts = matches!(self.status, CandidateStatus::Done | CandidateStatus::Repeated);
+        self.reward.filter(|reward| counts && reward.abs() <= LARGEST_REWARD)
+    }
+}
+
+impl WallTime {
+    pub(super) fn total_ns(&self) -> u64 {
+        [self.inference_ns, self.launches_ns, self.other_ns]
+            .into_iter()
+            .fold(self.training_ns, u64::saturating_add)
+    }
+}
+
+impl RunView {
+    pub(super) fn chosen(&self) -> Option<&CandidateView> {
+        let best = self.best.as_ref()?;
+        self.candidates.iter().find(|candidate| candidate.index == best.candidate)
+    }
+
+    pub(super) fn trained(&self) -> Option<&TrainedView> {
+        self.best.as_ref()?.trained.as_ref()
+    }
+}

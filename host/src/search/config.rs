@@ -1,0 +1,92 @@
+//! What a search is asked to do.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::Budget;
+use crate::controller::ControllerConfig;
+use crate::device::Device;
+use crate::measure::Settings;
+use crate::objective::Objective;
+use crate::seeds::Seeds;
+use crate::teacher::Teacher;
+use crate::worker::protocol::{DataSource, Loss, Recipe, Split};
+
+#[derive(Clone, Debug)]
+pub struct SearchConfig {
+    pub space: String,
+    pub data: DataSource,
+    pub split: Split,
+    /// Also where the loss is hard: the report then shows what it was compared with.
+    pub teacher: Option<Teacher>,
+    pub recipe: Recipe,
+    pub loss: Loss,
+    pub device: Device,
+    pub measuring: Settings,
+    pub budget: Budget,
+    pub window_ns: Option<u64>,
+    pub objective: Objective,
+    pub controller: ControllerConfig,
+    pub seeds: Seeds,
+    pub torch_device: String,
+    pub candidates: usize,
+    /// How the winner is trained; none leaves it untrained.
+    pub final_training: Option<FinalTraining>,
+    /// The run directory.
+    pub out: PathBuf,
+    /// The command line that repeats the run, for its readers.
+    pub command: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct FinalTraining {
+    pub epochs: usize,
+    pub images: usize,
+}
+
+impl SearchConfig {
+    /// What a resumed run must have in common with the one that it resumes: all but the number of
+    /// candidates and the final training, which may grow.
+    pub fn settings(&self) -> Vec<(String, String)> {
+        let recipe = &self.recipe;
+        let loss = match &self.loss {
+            Loss::Hard => "hard".to_owned(),
+            Loss::Distillation { alpha, temperature, .. } => {
+                format!("distillation, alpha = {alpha}, temperature = {temperature}")
+            }
+        };
+        let teacher = self.teacher.as_ref();
+        let controller = serde_json::to_string(&self.controller)
+            .expect("a controller's configuration is plain data");
+        [
+            ("space", self.space.clone()),
+            ("data", self.data.name.clone()),
+            ("training images", self.split.images.to_string()),
+            ("held-out images", self.split.holdout.to_string()),
+            ("teacher", teacher.map_or("none".to_owned(), |teacher| teacher.name.clone())),
+            ("teacher sha256", teacher.map_or("none".to_owned(), |teacher| teacher.sha256.clone())),
+            ("searching by", loss),
+            ("epochs", recipe.epochs.to_string()),
+            ("batch", recipe.batch.to_string()),
+            ("learning rate", recipe.learning_rate.to_string()),
+            ("momentum", recipe.momentum.to_string()),
+            ("weight decay", recipe.weight_decay.to_string()),
+            ("flip", recipe.flip.to_string()),
+            ("device", self.device.name.clone()),
+            ("cpus", format!("{:?}", self.device.cpus)),
+            ("budget", self.budget.to_string()),
+            ("window", self.window_ns.map_or("none".to_owned(), |window| format!("{window} ns"))),
+            ("objective", self.objective.to_string()),
+            ("latency interval", format!("±{} %", 100.0 * self.measuring.target)),
+            ("controller", controller),
+            ("seed of weights", self.seeds.weights.to_string()),
+            ("seed of order", self.seeds.order.to_string()),
+            ("seed of controller", self.seeds.controller.to_string()),
+            ("seed of measurement", self.seeds.measurement.to_string()),
+            ("torch device", self.torch_device.clone()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    }
+}

@@ -1,0 +1,85 @@
+//! The winner: chosen, trained at length, exported and measured again.
+
+use anyhow::Context;
+use fs_err as fs;
+use pearl_models::onnx;
+
+use super::event::Observer;
+use super::run::{Run, latency};
+use super::{Event, FinalTraining};
+use crate::choice::choose;
+use crate::exit::{Classify, Kind};
+use crate::measure::{Session, Settings, model_file};
+use crate::store::Best;
+use crate::weights::{WeightsFile, replace_file};
+use crate::worker::client;
+use crate::worker::protocol::{NetworkSource, Recipe, Split, TrainRequest};
+
+/// Trains, exports and measures the winner, unless that has been done.
+pub(super) fn make(run: &mut Run<'_>, observer: &mut Observer<'_>) -> anyhow::Result<Option<Best>> {
+    let chosen = choose(run.candidates(), run.budget_ns, run.config.window_ns);
+    let (Some(index), Some(training)) = (chosen, run.config.final_training) else {
+        return Ok(None);
+    };
+    let out = &run.config.out;
+    let onnx_path = out.join("best.onnx");
+    if let Some(stored) = run.store.fact("best").or_fault(Kind::Usage)? {
+        let stored: Best = serde_json::from_str(&stored).or_fault(Kind::Usage)?;
+        let FinalTraining { epochs, images } = training;
+        let same = (stored.index, stored.epochs, stored.images) == (index, epochs, images);
+        if same && onnx_path.is_file() {
+            return Ok(Some(stored));
+        }
+    }
+    let candidate = run.candidates()[index].clone();
+    let architecture = run.architecture(&candidate)?;
+    let weights_path = out.join("best.safetensors");
+    let request = TrainRequest {
+        network: NetworkSource::Architecture(architecture.clone()),
+        data: run.config.data.clone(),
+        split: Split { images: training.images, ..run.config.split },
+        recipe: Recipe { epochs: training.epochs, ..run.config.recipe },
+        loss: run.config.loss.clone(),
+        seeds: run.config.seeds.of_candidate(index),
+        weights_out: Some(weights_path.clone()),
+        test: true,
+    };
+    let report = run
+        .worker
+        .train(&request, |progress| {
+            observer(Event::Winner { index, step: progress.step, steps: progress.steps });
+        })
+        .map_err(|error| client::fault(&error))?;
+
+    let network = architecture.network().context("own architecture")?;
+    let weights = WeightsFile::read(&weights_path)?;
+    replace_file(&onnx_path, &onnx::export(&network, &weights)?).or_fault(Kind::Usage)?;
+    replace_file(&out.join("best.json"), architecture.to_json().as_bytes())
+        .or_fault(Kind::Usage)?;
+
+    let settings = Settings { limits: run.config.measuring.limits, ..Settings::bench() };
+    let model = model_file(&onnx_path, settings.limits.model_bytes)?;
+    let seed = run.config.seeds.measurement;
+    let mut measured =
+        Session::new(&mut run.agent, &settings, seed).measure(vec![model], |_, _| {})?;
+    let measurement = measured.pop().expect("one model gives one result")?;
+    run.keep(None, &measurement)?;
+    let latency = latency(&measurement);
+    let best = Best {
+        index,
+        arch_id: candidate.arch_id,
+        epochs: training.epochs,
+        images: training.images,
+        holdout_accuracy: report.holdout.share(),
+        test_accuracy: report.test.context("the worker did not judge on the test images")?.share(),
+        latency_ns: latency.median_ns,
+        lo_ns: latency.lo_ns,
+        hi_ns: latency.hi_ns,
+        verdict: measurement.judgement.verdict.to_string(),
+        diverged: report.diverged,
+    };
+    let text = serde_json::to_string(&best).context("own result")?;
+    run.store.set_fact("best", &text).or_fault(Kind::Usage)?;
+    fs::metadata(&onnx_path).or_fault(Kind::Usage)?;
+    Ok(Some(best))
+}

@@ -1,0 +1,231 @@
+//! The run database: everything that a search has done and needs to go on.
+//!
+//! One SQLite file a run. The policy's state is written in the transaction of the candidate that it
+//! follows from, so that a run that was killed goes on exactly where it was.
+//!
+//! **Invariant:** rusqlite appears here alone; a candidate's index is written once and its reward
+//! at most once; a database of a newer format, or of another configuration, is not touched.
+
+mod best;
+mod candidate;
+mod lock;
+mod schema;
+
+pub use best::Best;
+pub use candidate::{Candidate, CandidateTime, Latency, Status};
+pub use lock::RunLock;
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// Version of the database.
+///
+/// Changelog: 1, the first.
+pub const FORMAT: i64 = 1;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error(
+        "{file}: run format {found} is newer than this program's {FORMAT}; use the pearl that \
+         wrote it, or another --out"
+    )]
+    Newer { file: String, found: i64 },
+    #[error("{file}: not a run database; use another --out")]
+    Foreign { file: String },
+    #[error(
+        "{file}: the run was made with another {setting} ({stored}, now {given}); repeat its command or use another --out"
+    )]
+    OtherConfiguration { file: String, setting: String, stored: String, given: String },
+    #[error("{folder}: in use by another process; wait for it, or use another --out")]
+    InUse { folder: String },
+    #[error("{file}: the disk is full; free some space and repeat the command, which resumes")]
+    Full { file: String },
+    #[error("{file}: {source}")]
+    Sql { file: String, source: rusqlite::Error },
+    #[error("{file}: {what} is damaged: {why}")]
+    Damaged { file: String, what: String, why: String },
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+pub struct Store {
+    db: Connection,
+    file: String,
+}
+
+impl Store {
+    /// The database of a run directory.
+    pub fn path(run: &Path) -> PathBuf {
+        run.join("pearl.db")
+    }
+
+    /// Opens or creates the database.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let file = path.display().to_string();
+        let db = Connection::open(path).map_err(|error| classify(&file, error))?;
+        let mut store = Self { db, file };
+        schema::prepare(&mut store.db).map_err(|error| match error {
+            schema::SchemaError::Newer(found) => {
+                StoreError::Newer { file: store.file.clone(), found }
+            }
+            schema::SchemaError::Foreign => StoreError::Foreign { file: store.file.clone() },
+            schema::SchemaError::Sql(error) => classify(&store.file, error),
+        })?;
+        Ok(store)
+    }
+
+    /// Reads without writing: for reports of a run that may be going on.
+    pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
+        let file = path.display().to_string();
+        let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .map_err(|error| classify(&file, error))?;
+        schema::check(&db).map_err(|error| match error {
+            schema::SchemaError::Newer(found) => StoreError::Newer { file: file.clone(), found },
+            schema::SchemaError::Foreign => StoreError::Foreign { file: file.clone() },
+            schema::SchemaError::Sql(error) => classify(&file, error),
+        })?;
+        Ok(Self { db, file })
+    }
+
+    /// A fact of the run, such as its configuration.
+    pub fn fact(&self, key: &str) -> Result<Option<String>, StoreError> {
+        self.db
+            .query_row("SELECT value FROM fact WHERE key = ?1", [key], |row| row.get(0))
+            .optional()
+            .map_err(|error| self.sql(error))
+    }
+
+    pub fn set_fact(&mut self, key: &str, value: &str) -> Result<(), StoreError> {
+        self.db
+            .execute(
+                "INSERT INTO fact (key, value) VALUES (?1, ?2)
+                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                [key, value],
+            )
+            .map_err(|error| self.sql(error))?;
+        Ok(())
+    }
+
+    /// Keeps `settings` of a new run, or compares them with those of an old one.
+    pub fn settle(&mut self, settings: &[(String, String)]) -> Result<(), StoreError> {
+        for (setting, given) in settings {
+            let key = format!("setting.{setting}");
+            match self.fact(&key)? {
+                Some(stored) if &stored != given => {
+                    return Err(StoreError::OtherConfiguration {
+                        file: self.file.clone(),
+                        setting: setting.clone(),
+                        stored,
+                        given: given.clone(),
+                    });
+                }
+                _ => {}
+            }
+        }
+        let transaction = self.db.transaction().map_err(|error| classify(&self.file, error))?;
+        for (setting, given) in settings {
+            transaction
+                .execute(
+                    "INSERT OR IGNORE INTO fact (key, value) VALUES (?1, ?2)",
+                    [&format!("setting.{setting}"), given],
+                )
+                .map_err(|error| classify(&self.file, error))?;
+        }
+        transaction.commit().map_err(|error| classify(&self.file, error))
+    }
+
+    /// The settings of the run, in the order in which they were kept.
+    pub fn settings(&self) -> Result<Vec<(String, String)>, StoreError> {
+        let read = || {
+            let mut statement = self.db.prepare(
+                "SELECT substr(key, 9), value FROM fact WHERE key LIKE 'setting.%' ORDER BY rowid",
+            )?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|error| self.sql(error))
+    }
+
+    pub fn candidates(&self) -> Result<Vec<Candidate>, StoreError> {
+        candidate::all(&self.db).map_err(|error| self.sql(error))
+    }
+
+    /// The policy's state as of the last transaction.
+    pub fn policy(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.db
+            .query_row("SELECT state FROM policy", [], |row| row.get(0))
+            .optional()
+            .map_err(|error| self.sql(error))
+    }
+
+    /// A candidate was sampled; `policy` is the state after that.
+    pub fn begin(&mut self, candidate: &Candidate, policy: &[u8]) -> Result<(), StoreError> {
+        self.write(candidate, Some(policy), candidate::insert)
+    }
+
+    /// A candidate got further: trained, measured, or given up on.
+    pub fn advance(&mut self, candidate: &Candidate) -> Result<(), StoreError> {
+        self.write(candidate, None, candidate::update)
+    }
+
+    /// A candidate was rewarded; `policy` is the state after that.
+    pub fn finish(&mut self, candidate: &Candidate, policy: &[u8]) -> Result<(), StoreError> {
+        self.write(candidate, Some(policy), candidate::update)
+    }
+
+    /// Keeps a measurement whole, raw samples included, believable or not. `candidate` is absent for
+    /// measurements of the trained winner and for those that set the budget.
+    pub fn keep_measurement(
+        &mut self,
+        candidate: Option<usize>,
+        verdict: &str,
+        document: &str,
+    ) -> Result<(), StoreError> {
+        self.db
+            .execute(
+                "INSERT INTO measurement (candidate, verdict, document) VALUES (?1, ?2, ?3)",
+                params![candidate.map(|index| index as i64), verdict, document],
+            )
+            .map_err(|error| self.sql(error))?;
+        Ok(())
+    }
+
+    fn write(
+        &mut self,
+        candidate: &Candidate,
+        policy: Option<&[u8]>,
+        row: fn(&Connection, &Candidate) -> rusqlite::Result<()>,
+    ) -> Result<(), StoreError> {
+        let write = |db: &mut Connection| {
+            let transaction = db.transaction()?;
+            row(&transaction, candidate)?;
+            if let Some(policy) = policy {
+                transaction.execute(
+                    "INSERT INTO policy (id, state) VALUES (0, ?1)
+                     ON CONFLICT (id) DO UPDATE SET state = excluded.state",
+                    [policy],
+                )?;
+            }
+            transaction.commit()
+        };
+        write(&mut self.db).map_err(|error| classify(&self.file, error))
+    }
+
+    fn sql(&self, error: rusqlite::Error) -> StoreError {
+        classify(&self.file, error)
+    }
+}
+
+fn classify(file: &str, error: rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode;
+    let file = file.to_owned();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreError::Full { file },
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreError::Foreign { file },
+        _ => StoreError::Sql { file, source: error },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,105 @@
+use super::*;
+
+fn candidate(index: usize) -> Candidate {
+    Candidate {
+        index,
+        arch_id: "0123456789abcdef".to_owned(),
+        choices: vec![3, 0, 2],
+        repeats: None,
+        log_prob: -12.5,
+        params: 65_000,
+        macs: 4_000_000,
+        status: Status::Sampled,
+        reason: None,
+        accuracy: None,
+        latency: None,
+        reward: None,
+        time: candidate::CandidateTime::default(),
+    }
+}
+
+fn done(index: usize) -> Candidate {
+    Candidate {
+        status: Status::Done,
+        accuracy: Some(0.875),
+        latency: Some(Latency { median_ns: 1_500_000, lo_ns: 1_490_000, hi_ns: 1_510_000 }),
+        reward: Some(0.86),
+        ..candidate(index)
+    }
+}
+
+fn folder() -> (tempfile::TempDir, std::path::PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pearl.db");
+    (folder, file)
+}
+
+#[test]
+fn what_was_written_is_read_back_after_opening_again() {
+    let (_folder, file) = folder();
+    let mut store = Store::open(&file).unwrap();
+    store.settle(&[("space".to_owned(), "mnas".to_owned())]).unwrap();
+    store.begin(&candidate(0), b"first").unwrap();
+    store.finish(&done(0), b"second").unwrap();
+    store.begin(&candidate(1), b"third").unwrap();
+    store.keep_measurement(Some(0), "stable", "{}").unwrap();
+    drop(store);
+
+    let store = Store::open(&file).unwrap();
+    assert_eq!(store.candidates().unwrap(), [done(0), candidate(1)]);
+    assert_eq!(store.policy().unwrap().as_deref(), Some(b"third".as_slice()));
+    assert_eq!(store.settings().unwrap(), [("space".to_owned(), "mnas".to_owned())]);
+    let reader = Store::open_read_only(&file).unwrap();
+    assert_eq!(reader.candidates().unwrap().len(), 2);
+}
+
+#[test]
+fn a_reward_is_given_once_and_the_policy_stays_with_it() {
+    let (_folder, file) = folder();
+    let mut store = Store::open(&file).unwrap();
+    store.begin(&candidate(0), b"sampled").unwrap();
+    store.finish(&done(0), b"rewarded").unwrap();
+    assert!(store.finish(&done(0), b"again").is_err());
+    assert!(store.begin(&candidate(0), b"again").is_err());
+    assert_eq!(store.policy().unwrap().as_deref(), Some(b"rewarded".as_slice()));
+}
+
+#[test]
+fn another_configuration_is_refused_and_nothing_is_overwritten() {
+    let (_folder, file) = folder();
+    let mut store = Store::open(&file).unwrap();
+    let setting = |value: &str| [("budget".to_owned(), value.to_owned())];
+    store.settle(&setting("15ms")).unwrap();
+    store.settle(&setting("15ms")).unwrap();
+    let error = store.settle(&setting("25ms")).unwrap_err().to_string();
+    assert!(["budget", "15ms", "25ms"].iter().all(|word| error.contains(word)), "{error}");
+    assert_eq!(store.settings().unwrap(), setting("15ms"));
+}
+
+#[test]
+fn a_newer_or_a_foreign_file_is_refused_untouched() {
+    let (folder, file) = folder();
+    drop(Store::open(&file).unwrap());
+    Connection::open(&file).unwrap().pragma_update(None, "user_version", FORMAT + 1).unwrap();
+    assert!(
+        matches!(Store::open(&file), Err(StoreError::Newer { found, .. }) if found == FORMAT + 1)
+    );
+
+    let text = folder.path().join("notes.db");
+    std::fs::write(&text, "dear diary, ".repeat(100)).unwrap();
+    assert!(matches!(Store::open(&text), Err(StoreError::Foreign { .. })));
+    assert_eq!(std::fs::read(&text).unwrap(), "dear diary, ".repeat(100).as_bytes());
+
+    let other = folder.path().join("other.db");
+    Connection::open(&other).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
+    assert!(matches!(Store::open(&other), Err(StoreError::Foreign { .. })));
+}
+
+#[test]
+fn a_folder_is_used_by_one_at_a_time() {
+    let (folder, _) = folder();
+    let first = RunLock::take(folder.path()).unwrap();
+    assert!(matches!(RunLock::take(folder.path()), Err(StoreError::InUse { .. })));
+    drop(first);
+    RunLock::take(folder.path()).unwrap();
+}

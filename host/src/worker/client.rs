@@ -1,0 +1,144 @@
+//! The host's end of a worker: started on demand, replaced when it dies.
+//!
+//! **Invariant:** a worker that dies costs the request at hand; the next one finds a fresh worker.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Context;
+use pearl_agent::wire::{FailureKind, PROTOCOL};
+
+use super::protocol::{
+    DataReport, DataSource, ForwardReport, ForwardRequest, TeachReport, TeachRequest,
+    TrainProgress, TrainReport, TrainRequest, WorkerDone, WorkerHello, WorkerRequest,
+};
+use crate::child::{Child, ChildError, Deadline};
+use crate::exit::{Fault, Kind};
+
+/// Loading libtorch from a cold disk takes a while.
+const HELLO: Deadline = Deadline::Total(Duration::from_secs(120));
+/// A worker that trains reports several times a second; reading data or a teacher's logits may
+/// take minutes without a word.
+const SILENCE: Deadline = Deadline::Silence(Duration::from_secs(600));
+
+pub struct Worker {
+    torch_device: String,
+    child: Option<Child<WorkerRequest, TrainProgress, WorkerDone>>,
+    hello: WorkerHello,
+}
+
+impl Worker {
+    /// Starts a worker on `auto`, `cpu` or `cuda:N`.
+    pub fn start(torch_device: &str) -> anyhow::Result<Self> {
+        let (child, hello) = start(torch_device).map_err(|error| fault(&error))?;
+        Ok(Self { torch_device: torch_device.to_owned(), child: Some(child), hello })
+    }
+
+    pub fn hello(&self) -> &WorkerHello {
+        &self.hello
+    }
+
+    pub fn data(&mut self, source: DataSource) -> anyhow::Result<DataReport> {
+        match self.request(WorkerRequest::Data(source), |_| {}) {
+            Ok(WorkerDone::Data(report)) => Ok(report),
+            other => Err(unusable(other)),
+        }
+    }
+
+    pub fn teach(&mut self, request: TeachRequest) -> anyhow::Result<TeachReport> {
+        match self.request(WorkerRequest::Teach(request), |_| {}) {
+            Ok(WorkerDone::Teach(report)) => Ok(report),
+            other => Err(unusable(other)),
+        }
+    }
+
+    pub fn forward(&mut self, request: ForwardRequest) -> anyhow::Result<ForwardReport> {
+        match self.request(WorkerRequest::Forward(request), |_| {}) {
+            Ok(WorkerDone::Forward(report)) => Ok(report),
+            other => Err(unusable(other)),
+        }
+    }
+
+    /// Trains once; where the worker dies of it, once more with a fresh one.
+    pub fn train(
+        &mut self,
+        request: &TrainRequest,
+        mut on_progress: impl FnMut(TrainProgress),
+    ) -> Result<TrainReport, ChildError> {
+        let body = || WorkerRequest::Train(Box::new(request.clone()));
+        let done = match self.request(body(), &mut on_progress) {
+            Err(error) if error.lost() => self.request(body(), &mut on_progress)?,
+            done => done?,
+        };
+        match done {
+            WorkerDone::Train(report) => Ok(report),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    fn request(
+        &mut self,
+        body: WorkerRequest,
+        on_progress: impl FnMut(TrainProgress),
+    ) -> Result<WorkerDone, ChildError> {
+        let mut child = match self.child.take() {
+            Some(child) => child,
+            None => start(&self.torch_device)?.0,
+        };
+        let result = child.request(body, SILENCE, on_progress);
+        // A child that was given up on in mid-request is of no more use either.
+        if matches!(result, Ok(_) | Err(ChildError::Failed(_))) {
+            self.child = Some(child);
+        }
+        result
+    }
+}
+
+/// Whose move a failure of the worker is.
+pub fn fault(error: &ChildError) -> Fault {
+    let kind = match error {
+        ChildError::Interrupted => Kind::Interrupted,
+        ChildError::Failed(failure) => match failure.kind {
+            FailureKind::BadInput | FailureKind::Limit => Kind::Input,
+            FailureKind::BadRequest => Kind::Usage,
+            FailureKind::Crashed | FailureKind::Internal => Kind::Bug,
+        },
+        _ => Kind::Bug,
+    };
+    Fault::new(kind, error)
+}
+
+fn unusable(result: Result<WorkerDone, ChildError>) -> anyhow::Error {
+    match result {
+        Ok(other) => fault(&unexpected(&other)).into(),
+        Err(error) => fault(&error).into(),
+    }
+}
+
+fn unexpected(done: &WorkerDone) -> ChildError {
+    ChildError::Protocol {
+        name: "worker".to_owned(),
+        what: format!("{done:?}").chars().take(80).collect(),
+    }
+}
+
+type Started = (Child<WorkerRequest, TrainProgress, WorkerDone>, WorkerHello);
+
+fn start(torch_device: &str) -> Result<Started, ChildError> {
+    let program = program().map_err(|error| ChildError::Start {
+        name: "worker".to_owned(),
+        source: std::io::Error::other(format!("{error:#}")),
+    })?;
+    let mut child = Child::start("worker", Command::new(program).arg("worker"))?;
+    let hello = WorkerRequest::Hello { protocol: PROTOCOL, torch_device: torch_device.to_owned() };
+    match child.request(hello, HELLO, |_| {})? {
+        WorkerDone::Hello(hello) => Ok((child, hello)),
+        other => Err(unexpected(&other)),
+    }
+}
+
+/// This program, by the file that runs: an upgrade in mid-run does not mix versions.
+fn program() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("own executable")
+}

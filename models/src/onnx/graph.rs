@@ -1,0 +1,136 @@
+//! From nodes to ONNX operators.
+//!
+//! The forms are the plainest that engines fuse well: hard swish and hard sigmoid as the operators of
+//! that name, ReLU6 as `Clip`, a linear layer as `Gemm` of the flattened map.
+//!
+//! **Invariant:** a value is named after the node that yields it, but for the logits; every
+//! initializer is read.
+
+use onnx_protobuf::{AttributeProto, GraphProto, NodeProto};
+
+use super::fold::{Parameters, Tensor, parameters};
+use super::{ExportError, proto};
+use crate::builder::{INPUT, OUTPUT};
+use crate::network::{Activation, Network, Node, NodeId, Op};
+use crate::weights::Weights;
+
+/// Bounds of ReLU6; colons are in no node's name.
+const SIX: [(&str, f32); 2] = [("relu6:min", 0.0), ("relu6:max", 6.0)];
+
+pub fn graph(network: &Network, weights: &dyn Weights) -> Result<GraphProto, ExportError> {
+    let image = network.input;
+    let mut graph = GraphProto {
+        name: network.name.clone(),
+        input: vec![proto::value(INPUT, &[1, image.channels, image.height, image.width])],
+        output: vec![proto::value(OUTPUT, &[1, network.classes])],
+        ..Default::default()
+    };
+    let values = Values::of(network);
+    for (id, node) in network.ids() {
+        let Some((op_type, attribute)) = operator(node) else {
+            continue;
+        };
+        let mut input: Vec<String> = node.inputs.iter().map(|&id| values.name(id)).collect();
+        if matches!(node.op, Op::Conv { .. } | Op::Linear { .. }) {
+            let Parameters { weight, bias } =
+                parameters(network, id, values.batch_norm[id.index()], weights)?;
+            for tensor in std::iter::once(weight).chain(bias) {
+                input.push(tensor.name.clone());
+                graph.initializer.push(proto::tensor(&tensor));
+            }
+        } else if node.op == Op::Activation(Activation::Relu6) {
+            input.extend(SIX.map(|(name, _)| name.to_owned()));
+        }
+        let output = values.name(id);
+        graph.node.push(NodeProto { attribute, ..proto::node(&node.name, op_type, input, output) });
+    }
+    if network.nodes().iter().any(|node| node.op == Op::Activation(Activation::Relu6)) {
+        for (name, bound) in SIX {
+            let scalar = Tensor { name: name.to_owned(), dims: vec![], numbers: vec![bound] };
+            graph.initializer.push(proto::tensor(&scalar));
+        }
+    }
+    Ok(graph)
+}
+
+/// What names values have once batch norms and dropouts are gone.
+struct Values<'n> {
+    network: &'n Network,
+    /// For each node the one that yields its value in the file.
+    source: Vec<NodeId>,
+    /// For each convolution the batch norm to fold in.
+    batch_norm: Vec<Option<NodeId>>,
+}
+
+impl Values<'_> {
+    fn of(network: &Network) -> Values<'_> {
+        let mut source: Vec<NodeId> = network.ids().map(|(id, _)| id).collect();
+        let mut batch_norm = vec![None; source.len()];
+        for (id, node) in network.ids() {
+            if let Op::BatchNorm { .. } | Op::Dropout { .. } = node.op {
+                source[id.index()] = source[node.inputs[0].index()];
+            }
+            if let Op::BatchNorm { .. } = node.op {
+                batch_norm[node.inputs[0].index()] = Some(id);
+            }
+        }
+        Values { network, source, batch_norm }
+    }
+
+    fn name(&self, id: NodeId) -> String {
+        let source = self.source[id.index()];
+        if source == self.source[self.network.output().index()] {
+            OUTPUT.to_owned()
+        } else {
+            self.network.node(source).name.clone()
+        }
+    }
+}
+
+type Operator = (&'static str, Vec<AttributeProto>);
+
+/// `None` for what is not in the file.
+fn operator(node: &Node) -> Option<Operator> {
+    let operator = match node.op {
+        Op::Input | Op::BatchNorm { .. } | Op::Dropout { .. } => return None,
+        Op::Conv { kernel, stride, padding, groups, .. } => {
+            let mut attributes = window(kernel, stride, padding);
+            attributes.push(proto::int("group", groups));
+            ("Conv", attributes)
+        }
+        Op::Activation(activation) => activation_operator(activation),
+        Op::MaxPool { kernel, stride, padding } => ("MaxPool", window(kernel, stride, padding)),
+        Op::AvgPool { kernel, stride, padding } => {
+            let mut attributes = window(kernel, stride, padding);
+            attributes.push(proto::int("count_include_pad", 0));
+            ("AveragePool", attributes)
+        }
+        Op::GlobalAvgPool => ("GlobalAveragePool", vec![]),
+        Op::Add => ("Add", vec![]),
+        Op::Mul => ("Mul", vec![]),
+        Op::Concat => ("Concat", vec![proto::int("axis", 1)]),
+        Op::Flatten => ("Flatten", vec![proto::int("axis", 1)]),
+        Op::Linear { .. } => ("Gemm", vec![proto::int("transB", 1)]),
+    };
+    Some(operator)
+}
+
+fn activation_operator(activation: Activation) -> Operator {
+    match activation {
+        Activation::Relu => ("Relu", vec![]),
+        Activation::Relu6 => ("Clip", vec![]),
+        Activation::HSwish => ("HardSwish", vec![]),
+        Activation::HSigmoid => {
+            ("HardSigmoid", vec![proto::float("alpha", 1.0 / 6.0), proto::float("beta", 0.5)])
+        }
+        Activation::Sigmoid => ("Sigmoid", vec![]),
+    }
+}
+
+fn window(kernel: usize, stride: usize, padding: usize) -> Vec<AttributeProto> {
+    vec![
+        proto::ints("kernel_shape", &[kernel; 2]),
+        proto::ints("strides", &[stride; 2]),
+        proto::ints("pads", &[padding; 4]),
+    ]
+}

@@ -1,0 +1,91 @@
+"""Measures what the README claims of speed, as ratios of alternating runs on this machine.
+
+    bench.py [--rounds N]
+
+Needs a built checkout, the teacher `resnet` (`make teacher`) and the `tract` program, whose path is in
+the variable TRACT.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import statistics
+import sys
+import tempfile
+
+from pearl import PEARL, ROOT, pearl, run, students
+
+IMAGES, BATCH, EPOCHS = 4000, 128, 2
+PYTHON = pathlib.Path(sys.executable)
+
+
+def spread(ratios):
+    ratios = sorted(ratios)
+    return f"median {statistics.median(ratios):.3f} (min {ratios[0]:.3f}, max {ratios[-1]:.3f}, n = {len(ratios)})"
+
+
+def training(folder, rounds):
+    """Images a second in training steps: ours over eager PyTorch's, same network, batch and epochs."""
+    twin = ROOT / "tests/python/train_twin.py"
+    ratios = []
+    for at, student in enumerate(students(3, 11, folder)):
+        graph = folder / f"graph-{at}.json"
+        graph.write_text(run(PEARL, "arch", "show", student, "--json"))
+        for _ in range(rounds):
+            time = pearl("train", student, "--data", "fashion-mnist", "--training-by", "hard", "--epochs", EPOCHS,
+                         "--images", IMAGES, "--batch", BATCH, "--no-flip", "--out", folder / "trained")["time"]
+            ours = time["images"] / time["steps_ns"] * 1e9
+            theirs = json.loads(run(PYTHON, twin, graph, "--images", IMAGES, "--batch", BATCH,
+                                    "--epochs", EPOCHS))["images_per_second"]
+            ratios.append(ours / theirs)
+    print(f"training images/s, worker over Python PyTorch: {spread(ratios)}")
+
+
+def search(folder):
+    """Where the wall time of a search goes, at its default training length."""
+    done = pearl("search", "--space", "mnas", "--data", "fashion-mnist", "--teacher", "resnet", "--budget", "5ms",
+                 "--candidates", 6, "--final-epochs", 0, "--seed", 3, "--out", folder / "search")
+    times = [candidate["time"] for candidate in done["candidates"]]
+    total = {key: sum(time[key] for time in times) for key in times[0]}
+    useful = total["train_steps_ns"] + total["timed_inference_ns"]
+    print(f"share of a search's wall time in training steps or timed inference: {useful / done['wall_ns']:.1%}")
+    print(f"  all of it: {', '.join(f'{key[:-3]} {value / done['wall_ns']:.1%}' for key, value in total.items())}")
+    print(f"teacher's share of a candidate's time, logits cached: {total['teacher_ns'] / sum(total.values()):.2%}")
+
+
+def engine(folder, rounds):
+    """The agent's median over the mean that the `tract` program prints, same file, alternating."""
+    tract = os.environ.get("TRACT") or sys.exit("TRACT names no tract program; run `make bench`")
+    for at, name in enumerate(["mobilenet-v3-small", "mnasnet-small", "student"]):
+        model = folder / f"{name}.onnx"
+        given = students(1, 5, folder)[0] if name == "student" else name
+        run(PEARL, "--quiet", "export", given, "-o", model)
+        ratios = []
+        for _ in range(rounds):
+            ours = pearl("bench", model, "--accept-unstable")["results"][0]["latency_ns"]["median"]
+            said = run(tract, model, "-O", "bench", "--allow-random-input", stderr=-2)
+            ratios.append(ours / tract_ns(said))
+        print(f"{name}: agent's median over the tract program's figure: {spread(ratios)}")
+
+
+def tract_ns(said):
+    """The figure in a line such as `Bench ran 120 times, 1.234 ms/i`."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", said)
+    found = re.search(r"([0-9.]+)\s*(ns|us|µs|ms|s)/i", plain) or sys.exit(f"tract said no figure: {plain[-300:]}")
+    return float(found[1]) * {"ns": 1, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}[found[2]]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        training(folder, rounds)
+        search(folder)
+        engine(folder, rounds)
+
+
+main()
