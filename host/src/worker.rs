@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** whatever a request asks for, the process answers it or ends.
 
+mod allocator;
 pub mod client;
 pub mod idx;
 pub mod layers;
