@@ -3,6 +3,7 @@
 //! **Invariant:** whatever a request asks for, the process answers it or ends.
 
 pub mod client;
+mod environment;
 pub mod idx;
 pub mod layers;
 pub mod protocol;

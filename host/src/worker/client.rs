@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use pearl_agent::wire::{FailureKind, PROTOCOL};
 
+use super::environment::prepare;
 use super::protocol::{
     DataReport, DataSource, ForwardReport, ForwardRequest, TeachReport, TeachRequest,
     TrainProgress, TrainReport, TrainRequest, WorkerDone, WorkerHello, WorkerRequest,
@@ -130,8 +131,11 @@ fn start(torch_device: &str) -> Result<Started, ChildError> {
         name: "worker".to_owned(),
         source: std::io::Error::other(format!("{error:#}")),
     })?;
-    let mut child = Child::start("worker", Command::new(program).arg("worker"))?;
-    let hello = WorkerRequest::Hello { protocol: PROTOCOL, torch_device: torch_device.to_owned() };
+    let mut child = Child::start("worker", prepare(Command::new(program).arg("worker")))?;
+    let hello = WorkerRequest::Hello {
+        protocol: PROTOCOL,
+        torch_device: torch_device.to_owned(),
+    };
     match child.request(hello, HELLO, |_| {})? {
         WorkerDone::Hello(hello) => Ok((child, hello)),
         other => Err(unexpected(&other)),

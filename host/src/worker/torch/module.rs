@@ -144,7 +144,7 @@ impl Module {
                 let (kernel, stride, padding) = (square(kernel), square(stride), square(padding));
                 x.f_avg_pool2d(kernel, stride, padding, false, false, None::<i64>)
             }
-            Op::GlobalAvgPool => x.f_adaptive_avg_pool2d([1, 1]),
+            Op::GlobalAvgPool => global_avg_pool(x),
             Op::Add => inputs[0].f_add(&inputs[1]),
             Op::Mul => inputs[0].f_mul(&inputs[1]),
             Op::Concat => Tensor::f_cat(&inputs, 1),
@@ -174,6 +174,13 @@ fn activate(x: &mut Tensor, activation: Activation, overwrite: bool) -> Result<T
         Activation::HSigmoid => x.f_hardsigmoid(),
         Activation::Sigmoid => x.f_sigmoid(),
     }
+}
+
+/// As a sum, whose gradient is a view; a mean's would be a map of its own.
+fn global_avg_pool(x: &Tensor) -> Result<Tensor, TchError> {
+    let (_, _, height, width) = x.size4()?;
+    let plane = 1.0 / (height * width) as f64;
+    x.f_sum_dim_intlist([2i64, 3].as_slice(), true, None)?.f_mul_scalar(plane)
 }
 
 /// The layout in which torch's convolutions are fastest, on CPUs as on CUDA devices.

@@ -13,6 +13,7 @@ use pearl_agent::serve::serve;
 use rustix::process::{Signal, getpid, kill_process};
 
 use super::requests::Worker;
+use crate::worker::environment;
 use crate::worker::protocol::{TrainProgress, WorkerDone, WorkerRequest};
 
 /// Serves requests from stdin until it ends.
@@ -20,6 +21,9 @@ use crate::worker::protocol::{TrainProgress, WorkerDone, WorkerRequest};
 /// # Errors
 /// Where stdin or stdout fail.
 pub fn run() -> anyhow::Result<()> {
+    if let Err(error) = environment::ensure() {
+        eprintln!("worker: goes on with the defaults of the environment: {error}");
+    }
     let mut out = BufWriter::new(protocol_output().context("worker: cannot set up its output")?);
     let busy = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&busy);

@@ -1,0 +1,60 @@
+"""Stands before a real agent and makes its launches short and their samples steady.
+
+Usage: steady_agent.py AGENT. The agent loads, runs and times every file as ever. Of its answer the
+samples are replaced by ones that depend on nothing but the length of the model's file, and the signs
+of a busy machine are taken out, so that what follows from a measurement can be compared exactly.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+
+agent = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+models = {}
+
+
+def requests():
+    for line in sys.stdin.buffer:
+        request = json.loads(line)
+        launch = request["body"].get("launch") if isinstance(request["body"], dict) else None
+        if launch:
+            models[request["id"]] = launch["model"]["path"]
+            launch["warm_up"].update(min_ns=0, max_ns=20_000_000)
+            launch["sampling"].update(slice_ns=0)
+            line = json.dumps(request).encode() + b"\n"
+        try:
+            agent.stdin.write(line)
+            agent.stdin.flush()
+        except BrokenPipeError:
+            return
+    agent.stdin.close()
+
+
+def steady(launch, path):
+    median = 1_000_000 + os.path.getsize(path) % 1_000_000
+    samples = [median + 100 * (at % 3 - 1) for at in range(60)]
+    launch.update(
+        steady=True,
+        samples_ns=samples,
+        cpu_ns=sum(samples),
+        wall_ns=sum(samples),
+        involuntary_switches=0,
+        sentinel_before_ns=1_000_000,
+        sentinel_after_ns=1_000_000,
+        clock={"resolution_ns": 1, "overhead_ns": 20},
+    )
+    for state in ("state_before", "state_after"):
+        launch[state]["frequency_khz"] = []
+
+
+threading.Thread(target=requests, daemon=True).start()
+for line in agent.stdout:
+    reply = json.loads(line)
+    done = reply["outcome"].get("done", {})
+    if "launch" in done:
+        steady(done["launch"], models[reply["id"]])
+    sys.stdout.buffer.write(json.dumps(reply).encode() + b"\n")
+    sys.stdout.buffer.flush()
+sys.exit(agent.wait() != 0)

@@ -1,0 +1,90 @@
+//! `pearl`, with a home and a working folder of its own.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::finished::Finished;
+use crate::programs;
+use crate::python;
+use crate::running::Running;
+
+/// Many times what any of the commands takes on a quiet machine.
+pub const DEADLINE: Duration = Duration::from_secs(300);
+
+pub struct Pearl {
+    folder: TempDir,
+}
+
+impl Default for Pearl {
+    fn default() -> Pearl {
+        Pearl::new()
+    }
+}
+
+impl Pearl {
+    pub fn new() -> Pearl {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        for name in ["home", "work", "config"] {
+            std::fs::create_dir(folder.path().join(name)).expect("own folder can be written");
+        }
+        let pearl = Pearl { folder };
+        // Its latencies are a function of the file: what is tested does not hang on a quiet machine.
+        let wrapper = [python::program(), python::script("steady_agent.py")];
+        let wrapper = wrapper.map(|word| format!("{:?}", word.display().to_string())).join(", ");
+        let steady = format!("[device.steady]\ntransport = \"local\"\nwrapper = [{wrapper}]\n");
+        std::fs::write(pearl.path("devices.toml"), steady).expect("own folder can be written");
+        pearl
+    }
+
+    /// A path in the working folder.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.folder.path().join("work").join(name)
+    }
+
+    pub fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, bytes).expect("own folder can be written");
+        path
+    }
+
+    /// The environment of every run: nothing of the user's own.
+    pub fn prepare<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        command
+            .current_dir(self.path(""))
+            .env("PEARL_HOME", self.home())
+            .env("XDG_CONFIG_HOME", self.folder.path().join("config"))
+            .env("PEARL_AGENT", programs::agent())
+            // Threads that spin at barriers make training on a busy machine many times slower.
+            .env("OMP_WAIT_POLICY", "passive")
+            .env("NO_COLOR", "1")
+            .env_remove("PEARL_DATA")
+            .env_remove("RUST_BACKTRACE")
+    }
+
+    pub fn command(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+        let mut command = Command::new(programs::pearl());
+        self.prepare(&mut command).args(args);
+        command
+    }
+
+    pub fn start(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Running {
+        Running::start(&mut self.command(args))
+    }
+
+    pub fn run(&self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Finished {
+        self.start(args).finish(DEADLINE)
+    }
+
+    /// A command in one string, split at spaces.
+    pub fn line(&self, line: &str) -> Finished {
+        self.run(line.split_whitespace())
+    }
+}

@@ -1,0 +1,192 @@
+//! A run directory that cannot be used is refused with the reason, and nothing in it is overwritten.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use pearl_tests::pearl::{DEADLINE, Pearl};
+use pearl_tests::programs;
+use pearl_tests::run_database::RunDatabase;
+use pearl_tests::running::Running;
+use pearl_tests::small_search::SmallSearch;
+use rusqlite::Connection;
+
+/// A finished search of one candidate, made once.
+struct Made {
+    pearl: Pearl,
+    search: SmallSearch,
+}
+
+fn made() -> &'static Made {
+    static MADE: OnceLock<Made> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let pearl = Pearl::new();
+        let mut search = SmallSearch::new(&pearl);
+        search.candidates = 1;
+        pearl.run(search.args(&pearl.path("made"))).ok();
+        Made { pearl, search }
+    })
+}
+
+impl Made {
+    /// A copy of the run for one test.
+    fn copy(&self, name: &str) -> PathBuf {
+        let copy = self.pearl.path(name);
+        let copied = Command::new("cp").arg("-r").arg(self.pearl.path("made")).arg(&copy).status();
+        assert!(copied.unwrap().success());
+        copy
+    }
+
+    /// What is wrong with how `search` was refused in `run`, changes of its files included.
+    fn refused(&self, search: &SmallSearch, run: &Path, words: &[&str]) -> Vec<String> {
+        let before = contents(run);
+        let words = [words, &[run.to_str().unwrap()]].concat();
+        let mut faults = self.pearl.run(search.args(run)).faults_of_refusal(2, &words);
+        let after = contents(run);
+        let names: Vec<_> = before.keys().chain(after.keys()).collect();
+        let changed = names.iter().filter(|name| before.get(**name) != after.get(**name));
+        faults.extend(changed.map(|name| format!("{} was changed", name.display())));
+        faults
+    }
+}
+
+/// Of all files that hold something; SQLite's index of its log is none of ours.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut open = vec![folder.to_owned()];
+    let mut files = BTreeMap::new();
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.is_file() && !path.to_str().unwrap().ends_with("-shm") {
+            let bytes = fs::read(&path).unwrap();
+            if !bytes.is_empty() {
+                files.insert(path, bytes);
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn a_run_of_another_configuration_is_not_continued() {
+    let made = made();
+    for (name, option, words) in [
+        ("epochs", "--epochs 2", &["epochs", "(1, now 2)"][..]),
+        ("budget", "--budget 49ms", &["budget", "50000000", "49000000"]),
+        ("seed", "--seed 1", &["seed"]),
+        ("space", "--space conv20", &["space", "mnas", "conv20"]),
+        ("objective", "--objective hard", &["objective", "soft", "hard"]),
+        ("device", "--device local", &["device", "steady", "local"]),
+    ] {
+        let run = made.copy(&format!("other-{name}"));
+        let search = made.search.clone();
+        let search = SmallSearch { more: option.split(' ').map(str::to_owned).collect(), ..search };
+        assert_eq!(made.refused(&search, &run, words), [""; 0], "{option}");
+    }
+}
+
+#[test]
+fn other_data_under_the_same_name_is_another_configuration() {
+    let made = made();
+    let run = made.copy("other-data");
+    let data = pearl_tests::data::DataSet { classes: 3, ..Default::default() };
+    let search = SmallSearch { data: data.write(&made.pearl.path("elsewhere/data")), ..made.search.clone() };
+    assert_eq!(made.refused(&search, &run, &["data"]), [""; 0]);
+}
+
+#[test]
+fn a_run_of_a_newer_format_is_not_touched() {
+    let made = made();
+    let run = made.copy("newer");
+    let db = Connection::open(RunDatabase::of(&run).path()).unwrap();
+    db.pragma_update(None, "user_version", 2).unwrap();
+    db.close().unwrap();
+    assert_eq!(made.refused(&made.search, &run, &["format 2", "newer"]), [""; 0]);
+    let report = made.pearl.run(["--quiet", "report", run.to_str().unwrap()]);
+    assert_eq!(report.faults_of_refusal(2, &["format 2", "newer"]), [""; 0]);
+}
+
+#[test]
+fn a_file_that_is_no_run_database_is_not_touched() {
+    let made = made();
+    let garbage = made.copy("garbage");
+    fs::write(RunDatabase::of(&garbage).path(), "not a database, but somebody's notes").unwrap();
+    let foreign = made.copy("foreign");
+    fs::remove_file(RunDatabase::of(&foreign).path()).unwrap();
+    let db = Connection::open(RunDatabase::of(&foreign).path()).unwrap();
+    db.execute_batch("CREATE TABLE letters (text)").unwrap();
+    db.close().unwrap();
+    for run in [garbage, foreign] {
+        assert_eq!(made.refused(&made.search, &run, &["not a run database", "--out"]), [""; 0]);
+    }
+}
+
+#[test]
+fn a_run_in_use_is_left_to_its_user() {
+    let made = made();
+    let run = made.copy("in-use");
+    let lock = File::options().write(true).open(run.join(".lock")).unwrap();
+    lock.try_lock().unwrap();
+    assert_eq!(made.refused(&made.search, &run, &["in use by another process"]), [""; 0]);
+    drop(lock);
+    made.pearl.run(made.search.args(&run)).ok();
+}
+
+#[test]
+fn a_file_in_the_place_of_the_run_directory_is_kept() {
+    let made = made();
+    let file = made.pearl.write("a-file", "kept");
+    assert_eq!(made.refused(&made.search, &file, &[]), [""; 0]);
+    let below = file.join("run");
+    let refused = made.pearl.run(made.search.args(&below)).faults_of_refusal(2, &["a-file"]);
+    assert_eq!(refused, [""; 0]);
+    assert_eq!(fs::read(file).unwrap(), b"kept");
+}
+
+/// The file system is mounted in a name space of its own, which ends with the shell.
+#[test]
+fn a_full_disk_is_said_and_more_space_lets_the_run_go_on() {
+    let pearl = Pearl::new();
+    let mut search = SmallSearch::new(&pearl);
+    search.candidates = 2;
+    let disk = pearl.path("disk");
+    fs::create_dir(&disk).unwrap();
+    let run = disk.join("run");
+    // Sizes at which the database, the first weights and the first measurement do not fit.
+    for size in ["16k", "120k", "400k"] {
+        let script = r#"
+            disk=$1 size=$2 out=$3; shift 3
+            mount -t tmpfs -o size=$size none "$disk" || exit 99
+            "$@" >"$out.stdout" 2>"$out.stderr"; echo $? >"$out.code"
+            cp "$disk/run/pearl.db"* "$out.copy" 2>/dev/null
+            mount -o remount,size=256m "$disk" || exit 99
+            "$@" || exit 98
+            cp -r "$disk/run" "$out.run"
+        "#;
+        let out = pearl.path(format!("full-{size}"));
+        fs::create_dir_all(out.with_extension("copy")).unwrap();
+        let mut command = Command::new("unshare");
+        pearl.prepare(&mut command).args(["-m", "sh", "-c", script, "sh"]);
+        command.arg(&disk).arg(size).arg(&out).arg(programs::pearl()).args(search.args(&run));
+        let ended = Running::start(&mut command).finish(DEADLINE);
+        assert_ne!(ended.code(), Some(99), "a file system cannot be mounted here: {ended:#?}");
+        let read = |extension: &str| fs::read_to_string(out.with_extension(extension)).unwrap();
+        let (code, said) = (read("code"), read("stderr"));
+        assert_eq!(code.trim(), "2", "{size}: {said}");
+        assert!(said.starts_with("pearl: error: ") && said.lines().count() == 1, "{size}: {said}");
+        let full = ["disk is full", "no space left"];
+        assert!(full.iter().any(|words| said.to_lowercase().contains(words)), "{size}: {said}");
+        assert_eq!(read("stdout"), "", "{size}");
+        let copy = RunDatabase::of(&out.with_extension("copy"));
+        assert_eq!(copy.faults(), [""; 0], "{size}");
+
+        assert_eq!(ended.code(), Some(0), "{size}: with more space: {ended:#?}");
+        let database = RunDatabase::of(&out.with_extension("run"));
+        assert_eq!(database.faults(), [""; 0], "{size}");
+        let statuses: Vec<_> = database.rows().unwrap().into_iter().map(|row| row.status).collect();
+        assert_eq!(statuses, ["done", "done"], "{size}");
+    }
+}
