@@ -7,9 +7,7 @@
 //! sample of a launch came first.
 
 use crate::measurement::pooled;
-use crate::{
-    Judgement, LaunchView, Nanos, StatisticError, Thresholds, Verdict, measurement, median_estimate,
-};
+use crate::{Judgement, LaunchView, Nanos, StatisticError, Thresholds, Verdict, measurement};
 
 type Rule = fn(&[LaunchView], &Thresholds) -> Option<String>;
 
@@ -94,20 +92,17 @@ fn throttled(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String>
     })
 }
 
-/// The launches do not tell of the same latency.
+/// The later launches do not tell of the same latency as the earlier ones. A single odd launch is no
+/// drift: the interval over launches has room for it, or is too wide.
 fn drifting(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String> {
-    let estimates: Vec<_> =
-        launches.iter().filter_map(|launch| median_estimate(&launch.samples, 0.95).ok()).collect();
-    let fastest = estimates.iter().min_by_key(|estimate| estimate.hi)?;
-    let slowest = estimates.iter().max_by_key(|estimate| estimate.lo)?;
-    let apart = growth(fastest.hi, slowest.lo);
-    (apart > thresholds.most_launch_spread).then(|| {
+    let (earlier, later) = launches.split_at(launches.len() / 2);
+    let (from, to) = (pooled(earlier).ok()?.median(), pooled(later).ok()?.median());
+    let drift = growth(from, to);
+    (drift.abs() > thresholds.most_drift).then(|| {
         format!(
-            "launches differ: {} in one, {} in another, {:.1} % beyond their intervals (at most {:.1} % wanted); repeat it, or pin to named cores",
-            fastest.point,
-            slowest.point,
-            100.0 * apart,
-            100.0 * thresholds.most_launch_spread
+            "the latency went from {from} in the first half of the launches to {to} in the second, by {:+.1} % (at most {:.1} % wanted); repeat it, or pin to named cores",
+            100.0 * drift,
+            100.0 * thresholds.most_drift
         )
     })
 }
@@ -223,7 +218,7 @@ mod tests {
     #[test]
     fn a_device_that_slows_as_a_whole_is_throttled() {
         let mut hot = launches(&[5 * MS, 5 * MS, 6 * MS, 6 * MS, 7 * MS]);
-        check(&hot, Verdict::Drifting, "launches differ");
+        check(&hot, Verdict::Drifting, "by +20");
         hot[4].sentinel_after = Nanos(MS * 7 / 10);
         check(&hot, Verdict::Throttled, "the sentinel slowed by 40.0 %");
         hot[4].sentinel_after = Nanos(MS / 2);
@@ -239,8 +234,11 @@ mod tests {
     }
 
     #[test]
-    fn launches_of_different_levels_drift() {
-        check(&launches(&[5 * MS, 5 * MS, 6 * MS, 5 * MS, 5 * MS]), Verdict::Drifting, "5.0");
+    fn launches_that_move_away_drift_and_a_single_odd_one_does_not() {
+        check(&launches(&[5 * MS, 5 * MS, 5 * MS, 6 * MS, 6 * MS, 6 * MS]), Verdict::Drifting, "+");
+        check(&launches(&[6 * MS, 6 * MS, 6 * MS, 5 * MS, 5 * MS, 5 * MS]), Verdict::Drifting, "by -");
+        let odd = [5 * MS, 5 * MS, 6 * MS, 5 * MS, 5 * MS];
+        check(&launches(&odd), Verdict::Unconverged, "after 5 launches");
     }
 
     #[test]

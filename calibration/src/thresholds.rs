@@ -9,14 +9,14 @@ pub struct Thresholds {
     /// clock alone accounts for 1 % of a sample, the target of the interval.
     pub least_clock_steps: u64,
     /// Least share of the wall-clock time that the thread was running, over all launches. A thread
-    /// alone on its core gets more than 0.99; one other busy thread on the same core takes half.
+    /// alone on its core gets 0.97 and more; one other busy thread on the same core takes half.
     pub least_cpu_share: f64,
     /// Most that the sentinel may slow down between two launches for the slowdown to count.
     pub most_sentinel_slowdown: f64,
     /// Most that clock rates may drop from the first launch to the last.
     pub most_frequency_drop: f64,
-    /// Most that the medians of two launches may differ, beyond their own intervals.
-    pub most_launch_spread: f64,
+    /// Most that the median of the later half of the launches may differ from the earlier half's.
+    pub most_drift: f64,
     /// Most that each half of the interval may be of the median.
     pub target: f64,
 }
@@ -25,10 +25,10 @@ impl Default for Thresholds {
     fn default() -> Self {
         Self {
             least_clock_steps: 100,
-            least_cpu_share: 0.97,
+            least_cpu_share: 0.95,
             most_sentinel_slowdown: 0.10,
             most_frequency_drop: 0.10,
-            most_launch_spread: 0.08,
+            most_drift: 0.08,
             target: 0.01,
         }
     }

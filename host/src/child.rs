@@ -73,13 +73,15 @@ impl<B: Serialize, P: DeserializeOwned, D: DeserializeOwned> Child<B, P, D> {
     /// Starts `command` in a process group of its own. `name` is what errors call it.
     pub fn start(name: impl Into<String>, command: &mut Command) -> Result<Self, ChildError> {
         let name = name.into();
+        let failed = |source| ChildError::Start { name: name.clone(), source };
+        interrupt::install().map_err(failed)?;
         let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
-            .map_err(|source| ChildError::Start { name: name.clone(), source })?;
+            .map_err(failed)?;
         let stdin = process.stdin.take().expect("stdin was piped");
         let stdout = process.stdout.take().expect("stdout was piped");
         let stderr = process.stderr.take().expect("stderr was piped");

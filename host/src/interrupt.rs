@@ -13,16 +13,21 @@ use crate::exit::{Fault, Kind};
 
 static REQUESTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// Installs the handlers; call once, early.
+/// Installs the handlers. Who starts a child does so, for waits on a child look up at the flag; a
+/// command that starts none ends at once, as any program does.
 pub fn install() -> std::io::Result<()> {
-    let requested = REQUESTED.get_or_init(|| Arc::new(AtomicBool::new(false)));
+    let mut first = false;
+    let requested = REQUESTED.get_or_init(|| {
+        first = true;
+        Arc::new(AtomicBool::new(false))
+    });
+    if !first {
+        return Ok(());
+    }
     for signal in [SIGINT, SIGTERM] {
         // Order matters: the shutdown runs only where an earlier signal has set the flag.
-        flag::register_conditional_shutdown(
-            signal,
-            Kind::Interrupted as i32,
-            Arc::clone(requested),
-        )?;
+        let status = Kind::Interrupted as i32;
+        flag::register_conditional_shutdown(signal, status, Arc::clone(requested))?;
         flag::register(signal, Arc::clone(requested))?;
     }
     Ok(())

@@ -25,11 +25,9 @@ mod train;
 
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
 use crate::exit;
-use crate::interrupt;
 
 pub use terminal::Terminal;
 
@@ -80,8 +78,7 @@ enum Verb {
 
 /// The whole program.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    exit::report(interrupt::install().context("signals").and_then(|()| run(cli)))
+    exit::report(run(Cli::parse()))
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
