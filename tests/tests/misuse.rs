@@ -15,6 +15,8 @@ const SEARCH: &str = "search --budget 15ms --candidates 1 --images 200 --holdout
 fn check(pearl: &Pearl, cases: &[(&str, i32, &[&str])]) {
     let mut faults = Vec::new();
     for (line, code, words) in cases {
+        // Not a word of an earlier case.
+        let _ = fs::remove_dir_all(pearl.path("run"));
         let refused = pearl.line(&format!("--quiet {line}")).faults_of_refusal(*code, words);
         faults.extend(refused.into_iter().map(|fault| format!("{line}: {fault}")));
     }
@@ -49,7 +51,6 @@ fn an_unknown_name_is_refused_with_those_that_exist() {
             ("report nowhere", 2, &["nowhere"]),
         ],
     );
-    assert!(!pearl.path("run/pearl.db").is_file() || !pearl.path("run/best.onnx").exists());
 }
 
 #[test]
@@ -60,7 +61,7 @@ fn what_no_option_takes_is_refused_with_what_it_does() {
         ("search --budget fast --space mnas --data data --out run", &["fast", "--budget"][..]),
         ("search --budget 15 --space mnas --data data --out run", &["15", "--budget"]),
         ("search --budget p0 --space mnas --data data --out run", &["p0", "--budget"]),
-        ("search --budget -3ms --space mnas --data data --out run", &["-3ms"]),
+        ("search --budget=-3ms --space mnas --data data --out run", &["-3ms", "--budget"]),
         (
             "search --budget 5ms --objective loud --space mnas --data data --out run",
             &["loud", "soft"],
@@ -95,6 +96,22 @@ fn numbers_that_make_no_sense_are_refused_before_anything_trains() {
             (&with("--images 0 --holdout 100"), 3, &["images"]),
         ],
     );
+}
+
+#[test]
+fn a_search_that_was_refused_can_be_corrected_in_the_same_directory() {
+    let pearl = Pearl::new();
+    let good = SmallSearch { candidates: 1, ..SmallSearch::new(&pearl) };
+    let run = pearl.path("run");
+    for more in ["--torch-device gpu", "--momentum nan"] {
+        let refused = pearl.run(good.clone().with(more).args(&run));
+        assert!(matches!(refused.code(), Some(2 | 3)), "{refused:#?}");
+    }
+    fs::write(good.data.join(TRAIN_LABELS), "nothing of use").unwrap();
+    let refused = pearl.run(good.args(&run));
+    assert_eq!(refused.faults_of_refusal(3, &[TRAIN_LABELS]), [""; 0]);
+    DataSet::default().write(&good.data);
+    pearl.run(good.args(&run)).ok();
 }
 
 #[test]
@@ -197,17 +214,16 @@ fn a_corrupt_truncated_or_mislabelled_data_set_is_refused_before_anything_trains
         good.write(&folder);
         fs::write(folder.join(file), bytes).unwrap();
         let mut search = SmallSearch::new(&pearl);
-        search.data = folder;
+        search.data = folder.clone();
         let words = [words, &[file]].concat();
-        let refused = pearl.run(search.args(&pearl.path("run"))).faults_of_refusal(3, &words);
+        let run = folder.join("run");
+        let refused = pearl.run(search.args(&run)).faults_of_refusal(3, &words);
         faults.extend(refused.into_iter().map(|fault| format!("{name}: {fault}")));
+        if fs::read_dir(run.join("models")).is_ok_and(|models| models.count() > 0) {
+            faults.push(format!("{name}: something was trained"));
+        }
     }
     assert!(faults.is_empty(), "{faults:#?}");
-    assert!(
-        !pearl.path("run/models").is_dir()
-            || fs::read_dir(pearl.path("run/models")).unwrap().count() == 0
-    );
-
     fs::remove_file(pearl.path("good").join(TEST_LABELS)).unwrap();
     check(&pearl, &[("teacher train --network resnet-8 --data good", 2, &["good", TEST_LABELS])]);
 }
@@ -286,7 +302,7 @@ fn a_model_that_cannot_be_measured_is_refused_by_name() {
                 3,
                 &["absent.safetensors"],
             ),
-            ("export resnet-8 -o nowhere/out.onnx", 2, &["nowhere"]),
+            ("export resnet-8 -o good.onnx/out.onnx", 2, &["good.onnx/out.onnx"]),
         ],
     );
     assert!(!pearl.path("out.onnx").exists());

@@ -74,18 +74,19 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 fn a_run_of_another_configuration_is_not_continued() {
     let made = made();
     for (name, option, words) in [
-        ("epochs", "--epochs 2", &["epochs", "(1, now 2)"][..]),
-        ("budget", "--budget 49ms", &["budget", "50000000", "49000000"]),
+        ("decay", "--weight-decay 0.5", &["weight decay", "0.5"][..]),
+        ("window", "--window 1ms", &["window", "none", "1000000"]),
         ("seed", "--seed 1", &["seed"]),
-        ("space", "--space conv20", &["space", "mnas", "conv20"]),
+        ("policy", "--policy ppo", &["controller"]),
         ("objective", "--objective hard", &["objective", "soft", "hard"]),
-        ("device", "--device local", &["device", "steady", "local"]),
     ] {
         let run = made.copy(&format!("other-{name}"));
-        let search = made.search.clone();
-        let search = SmallSearch { more: option.split(' ').map(str::to_owned).collect(), ..search };
+        let search = made.search.clone().with(option);
         assert_eq!(made.refused(&search, &run, words), [""; 0], "{option}");
     }
+    let run = made.copy("other-device");
+    let search = SmallSearch { device: "local", ..made.search.clone() };
+    assert_eq!(made.refused(&search, &run, &["device", "steady", "local"]), [""; 0]);
 }
 
 #[test]
@@ -93,7 +94,8 @@ fn other_data_under_the_same_name_is_another_configuration() {
     let made = made();
     let run = made.copy("other-data");
     let data = pearl_tests::data::DataSet { classes: 3, ..Default::default() };
-    let search = SmallSearch { data: data.write(&made.pearl.path("elsewhere/data")), ..made.search.clone() };
+    let search =
+        SmallSearch { data: data.write(&made.pearl.path("elsewhere/data")), ..made.search.clone() };
     assert_eq!(made.refused(&search, &run, &["data"]), [""; 0]);
 }
 

@@ -1,0 +1,176 @@
+//! Whatever is killed, and whenever: the run is whole, nobody is left behind, and the same command
+//! goes on.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pearl_tests::data::Noise;
+use pearl_tests::pearl::{DEADLINE, Pearl};
+use pearl_tests::processes::{Process, descendants};
+use pearl_tests::run_database::{Row, RunDatabase};
+use pearl_tests::running::Running;
+use pearl_tests::small_search::SmallSearch;
+use rustix::process::Signal;
+
+/// How long the children of a killed host may live on.
+const FAREWELL: Duration = Duration::from_secs(5);
+const SHORT_LIVES: u64 = 14;
+
+fn rows(run: &Path) -> Vec<Row> {
+    RunDatabase::of(run).rows().unwrap_or_default()
+}
+
+/// Those that still live once they had time to end.
+fn survivors(mut family: Vec<Process>) -> Vec<Process> {
+    let start = Instant::now();
+    loop {
+        family.retain(Process::lives);
+        if family.is_empty() || start.elapsed() > FAREWELL {
+            return family;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits until the host has a child with such a word in its command line.
+fn child(host: &mut Running, word: &str) -> Process {
+    let id = host.id();
+    let found = host.until(DEADLINE, || descendants(id).into_iter().find(|one| one.has_word(word)));
+    found.unwrap_or_else(|| panic!("the host ended before a child '{word}' was seen"))
+}
+
+struct Hunt {
+    pearl: Pearl,
+    run: PathBuf,
+    search: SmallSearch,
+}
+
+impl Hunt {
+    fn new(candidates: usize) -> Hunt {
+        let pearl = Pearl::new();
+        let search = SmallSearch { candidates, ..SmallSearch::new(&pearl) };
+        let run = pearl.path("run");
+        Hunt { pearl, run, search }
+    }
+
+    fn start(&self) -> Running {
+        self.pearl.start(self.search.args(&self.run))
+    }
+
+    /// Lets the host reach the moment in which it trains candidate `index`.
+    fn in_training(&self, host: &mut Running, index: i64) {
+        let at = || {
+            rows(&self.run).iter().any(|row| row.index == index && !row.is_final()).then_some(())
+        };
+        host.until(DEADLINE, at).expect("the search comes to this candidate");
+    }
+}
+
+#[test]
+fn a_host_killed_at_random_moments_loses_and_repeats_nothing() {
+    let hunt = Hunt::new(6);
+    let reference = hunt.pearl.path("reference");
+    hunt.pearl.run(hunt.search.args(&reference)).ok();
+    let expected = rows(&reference);
+
+    let database = RunDatabase::of(&hunt.run);
+    let mut noise = Noise(2020);
+    let mut rewards = database.rewards();
+    let mut kills = 0;
+    for life in 0.. {
+        let mut host = hunt.start();
+        // Short lives at first, from the middle of its start on; then ones in which it gets further.
+        let most = if life < SHORT_LIVES { 2500 } else { 6000 };
+        let moment = Duration::from_millis(50 + noise.below(most));
+        let born = Instant::now();
+        if host.until(DEADLINE, || (born.elapsed() >= moment).then_some(())).is_none() {
+            host.finish(DEADLINE).ok();
+            break;
+        }
+        let family = descendants(host.id());
+        host.signal(Signal::KILL);
+        let killed = host.finish(DEADLINE);
+        assert_eq!(killed.code(), None, "{killed:#?}");
+        kills += 1;
+
+        assert_eq!(survivors(family), [], "after kill {kills} at {moment:?}");
+        assert_eq!(database.faults(), [""; 0], "after kill {kills} at {moment:?}");
+        let now = database.rewards();
+        let changed = rewards.iter().find(|(index, reward)| now.get(index) != Some(reward));
+        assert_eq!(changed, None, "a reward changed: {now:?}");
+        rewards = now;
+        assert!(kills < 100, "the search does not get on: {:?}", rows(&hunt.run));
+    }
+    assert!(kills >= 8, "only {kills} kills");
+    assert!(rows(&hunt.run).iter().all(Row::is_final));
+    // Not only whole: the very same search as the one that nobody disturbed.
+    assert_eq!(rows(&hunt.run), expected, "{kills} kills");
+}
+
+#[test]
+fn a_worker_that_dies_once_is_replaced_and_its_candidate_repeated() {
+    let hunt = Hunt::new(3);
+    let mut host = hunt.start();
+    hunt.in_training(&mut host, 1);
+    child(&mut host, "worker").kill();
+    host.finish(DEADLINE).ok();
+    let rows = rows(&hunt.run);
+    assert_eq!(rows.len(), 3);
+    assert!(rows.iter().all(|row| row.status == "done"), "{rows:?}");
+}
+
+#[test]
+fn a_worker_that_dies_twice_fails_its_candidate_alone() {
+    let hunt = Hunt::new(3);
+    let mut host = hunt.start();
+    hunt.in_training(&mut host, 1);
+    let first = child(&mut host, "worker");
+    first.kill();
+    let id = host.id();
+    let other = |one: &Process| one.has_word("worker") && *one != first;
+    let second = host.until(DEADLINE, || descendants(id).into_iter().find(other)).unwrap();
+    second.kill();
+    host.finish(DEADLINE).ok();
+    let rows = rows(&hunt.run);
+    let statuses: Vec<_> = rows.iter().map(|row| row.status.as_str()).collect();
+    assert_eq!(statuses, ["done", "failed", "done"], "{rows:?}");
+    assert!(rows[1].reason.as_ref().unwrap().contains("worker"), "{rows:?}");
+    assert_eq!((rows[1].reward, rows[1].accuracy), (None, None));
+}
+
+#[test]
+fn an_agent_that_dies_in_a_measurement_is_replaced() {
+    for program in ["steady_agent.py", "pearl-agent"] {
+        let hunt = Hunt::new(2);
+        let mut host = hunt.start();
+        let trained = || rows(&hunt.run).iter().any(|row| row.status == "trained").then_some(());
+        host.until(DEADLINE, trained).expect("a candidate is measured after it was trained");
+        child(&mut host, program).kill();
+        host.finish(DEADLINE).ok();
+        let rows = rows(&hunt.run);
+        assert!(rows.len() == 2 && rows.iter().all(|row| row.status == "done"), "{rows:?}");
+    }
+}
+
+#[test]
+fn an_interrupted_search_says_how_to_go_on_and_does() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let hunt = Hunt::new(3);
+        let mut host = hunt.start();
+        hunt.in_training(&mut host, 1);
+        let family = descendants(host.id());
+        host.signal(signal);
+        let stopped = host.finish(DEADLINE);
+        assert_eq!(stopped.code(), Some(130), "{stopped:#?}");
+        assert_eq!(stopped.stderr.lines().count(), 1, "{stopped:#?}");
+        for words in ["of 3 candidates are done", "the same command resumes"] {
+            assert!(stopped.stderr.contains(words), "{stopped:#?}");
+        }
+        assert_eq!(survivors(family), []);
+        assert_eq!(RunDatabase::of(&hunt.run).faults(), [""; 0]);
+        hunt.pearl.run(hunt.search.args(&hunt.run)).ok();
+        assert!(rows(&hunt.run).iter().all(|row| row.status == "done"));
+    }
+}

@@ -1,0 +1,178 @@
+//! A search from its command to its student.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+use std::fs;
+use std::path::Path;
+
+use pearl_tests::pearl::Pearl;
+use pearl_tests::run_database::RunDatabase;
+use pearl_tests::small_search::SmallSearch;
+use serde_json::Value;
+
+const BUDGET_NS: f64 = 50e6;
+
+/// What must hold of every document of a search.
+fn check_document(document: &Value, run: &Path, candidates: usize) {
+    assert_eq!(document["format"], "pearl.search/1");
+    assert_eq!(document["run"], run.to_str().unwrap());
+    assert_eq!(document["engine"]["name"], "tract");
+    let listed = document["candidates"].as_array().unwrap();
+    assert_eq!(listed.len(), candidates);
+    for (index, candidate) in listed.iter().enumerate() {
+        assert_eq!(candidate["index"], index, "{candidate}");
+        assert_eq!(candidate["arch_id"].as_str().unwrap().len(), 16, "{candidate}");
+        let accuracy = candidate["accuracy"].as_f64().unwrap();
+        assert!((0.0..=1.0).contains(&accuracy), "{candidate}");
+        match candidate["status"].as_str().unwrap() {
+            "done" => {
+                let latency = candidate["latency_ns"].as_u64().unwrap() as f64;
+                let expected = accuracy * (latency / BUDGET_NS).powf(-0.07);
+                let reward = candidate["reward"].as_f64().unwrap();
+                assert!((reward - expected).abs() < 1e-12, "{expected}: {candidate}");
+            }
+            "unmeasured" => {
+                assert!(candidate["reward"].is_null() && candidate["latency_ns"].is_null());
+                assert!(!candidate["reason"].as_str().unwrap().is_empty(), "{candidate}");
+            }
+            _ => panic!("{candidate}"),
+        }
+    }
+    assert_eq!(RunDatabase::of(run).faults(), [""; 0]);
+}
+
+fn check_student(pearl: &Pearl, document: &Value, run: &Path) {
+    let best = &document["best"];
+    assert_eq!(best["index"], document["chosen"]);
+    let index = best["index"].as_u64().unwrap() as usize;
+    assert_eq!(best["arch_id"], document["candidates"][index]["arch_id"]);
+    assert_eq!(best["onnx"], run.join("best.onnx").to_str().unwrap());
+    assert!((0.0..=1.0).contains(&best["accuracy"].as_f64().unwrap()), "{best}");
+    let within = best["latency_ns"].as_u64().unwrap() as f64 <= BUDGET_NS;
+    assert!(within, "{best}");
+    // The parts belong together: exporting the weights again gives the student.
+    let path = |name: &str| run.join(name).to_str().unwrap().to_owned();
+    let again = pearl.path("again.onnx");
+    let export = ["export", &path("best.json"), "--weights", &path("best.safetensors"), "-o"];
+    pearl.run(export.map(str::to_owned).into_iter().chain([again.display().to_string()])).ok();
+    assert_eq!(fs::read(again).unwrap(), fs::read(path("best.onnx")).unwrap());
+    let report = fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(report.contains(best["arch_id"].as_str().unwrap()) && report.contains("<svg"));
+    assert!(report.contains("pearl --quiet search"), "the command that repeats the run is missing");
+}
+
+#[test]
+fn a_search_yields_rewarded_candidates_and_a_trained_student() {
+    let pearl = Pearl::new();
+    let run = pearl.path("run");
+    let search = SmallSearch { candidates: 5, final_epochs: 1, ..SmallSearch::new(&pearl) };
+    let first = pearl.run(search.args(&run)).ok().json();
+    check_document(&first, &run, 5);
+    check_student(&pearl, &first, &run);
+    let done = first["candidates"].as_array().unwrap();
+    assert!(done.iter().all(|candidate| candidate["status"] == "done"), "{first}");
+
+    // Again: nothing new.
+    let student = fs::metadata(run.join("best.onnx")).unwrap().modified().unwrap();
+    let again = pearl.run(search.args(&run)).ok().json();
+    assert_eq!(again["candidates"], first["candidates"]);
+    assert_eq!(again["best"], first["best"]);
+    assert_eq!(fs::metadata(run.join("best.onnx")).unwrap().modified().unwrap(), student);
+
+    // More: the old ones stand.
+    let more = SmallSearch { candidates: 7, ..search };
+    let more = pearl.run(more.args(&run)).ok().json();
+    check_document(&more, &run, 7);
+    assert_eq!(more["candidates"].as_array().unwrap()[..5], done[..]);
+}
+
+#[test]
+fn one_seed_gives_one_search_and_another_seed_another() {
+    let pearl = Pearl::new();
+    let ids = |name: &str, more: &str| -> Vec<String> {
+        let search = SmallSearch::new(&pearl).with(more);
+        let document = pearl.run(search.args(&pearl.path(name))).ok().json();
+        let candidates = document["candidates"].as_array().unwrap();
+        candidates.iter().map(|one| format!("{} {}", one["arch_id"], one["reward"])).collect()
+    };
+    let first = ids("first", "--seed 3");
+    assert_eq!(ids("second", "--seed 3"), first);
+    assert_ne!(ids("third", "--seed 4"), first);
+}
+
+#[test]
+fn a_search_measures_with_the_agent_of_this_machine() {
+    let pearl = Pearl::new();
+    let run = pearl.path("run");
+    let search = SmallSearch { device: "local", candidates: 2, ..SmallSearch::new(&pearl) };
+    let document = pearl.run(search.args(&run)).ok().json();
+    check_document(&document, &run, 2);
+}
+
+#[test]
+fn a_search_distils_from_a_teacher_whose_logits_are_kept() {
+    let pearl = Pearl::new();
+    let run = pearl.path("run");
+    let search = SmallSearch { candidates: 2, final_epochs: 1, ..SmallSearch::new(&pearl) };
+    let train = "teacher train --network resnet-8 --data data --name tutor --images 200 \
+                 --holdout 100 --epochs 2 --batch 32 --json";
+    let teacher = pearl.line(train).ok().json();
+    assert_eq!(teacher["teacher"]["name"], "tutor");
+    let search = search.with("--teacher tutor");
+    let document = pearl.run(search.args(&run)).ok().json();
+    check_document(&document, &run, 2);
+    check_student(&pearl, &document, &run);
+    let logits = pearl.home().join("logits");
+    let kept = || {
+        let files = fs::read_dir(&logits).unwrap().map(|entry| entry.unwrap());
+        files
+            .map(|file| (file.file_name(), file.metadata().unwrap().modified().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let before = kept();
+    assert!(!before.is_empty());
+    let more = SmallSearch { candidates: 3, ..search };
+    check_document(&pearl.run(more.args(&run)).ok().json(), &run, 3);
+    let after = kept();
+    assert!(before.iter().all(|file| after.contains(file)), "{before:?} {after:?}");
+}
+
+#[test]
+fn a_loss_that_is_not_a_number_gives_accuracy_0_with_the_reason_and_the_search_goes_on() {
+    let pearl = Pearl::new();
+    let run = pearl.path("run");
+    let search = SmallSearch { candidates: 2, ..SmallSearch::new(&pearl) };
+    let search = search.with("--learning-rate 1e9");
+    let document = pearl.run(search.args(&run)).ok().json();
+    check_document(&document, &run, 2);
+    for candidate in document["candidates"].as_array().unwrap() {
+        assert_eq!(candidate["accuracy"], 0.0, "{candidate}");
+        let reason = candidate["reason"].as_str().unwrap();
+        assert!(reason.contains("loss"), "{candidate}");
+        assert_eq!(candidate["reward"], 0.0, "{candidate}");
+    }
+}
+
+#[test]
+fn other_objectives_policies_and_spaces_reward_as_they_say() {
+    let pearl = Pearl::new();
+    for (name, more) in [
+        ("hard", "--objective hard --policy ppo"),
+        ("absolute", "--objective absolute:-0.2 --window 1ms"),
+    ] {
+        let run = pearl.path(name);
+        let search = SmallSearch { candidates: 2, ..SmallSearch::new(&pearl) }.with(more);
+        let document = pearl.run(search.args(&run)).ok().json();
+        for candidate in document["candidates"].as_array().unwrap() {
+            let accuracy = candidate["accuracy"].as_f64().unwrap();
+            let ratio = candidate["latency_ns"].as_u64().unwrap() as f64 / BUDGET_NS;
+            let expected = match name {
+                "hard" => accuracy,
+                _ => accuracy - 0.2 * (ratio - 1.0).abs(),
+            };
+            let reward = candidate["reward"].as_f64().unwrap();
+            assert!((reward - expected).abs() < 1e-12, "{expected}: {candidate}");
+        }
+        // Far faster than the budget: within it, and outside its window.
+        assert_eq!(document["chosen"].is_null(), name == "absolute", "{document}");
+    }
+}
