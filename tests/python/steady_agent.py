@@ -1,8 +1,9 @@
 """Stands before a real agent and makes its launches short and their samples steady.
 
-Usage: steady_agent.py AGENT. The agent loads, runs and times every file as ever. Of its answer the
+Usage: steady_agent.py [--rough] AGENT. The agent loads, runs and times every file as ever. Of its answer the
 samples are replaced by ones that depend on nothing but the length of the model's file, and the signs
 of a busy machine are taken out, so that what follows from a measurement can be compared exactly.
+With --rough the samples are those of a model that others take the processor from.
 """
 
 import json
@@ -11,7 +12,8 @@ import subprocess
 import sys
 import threading
 
-agent = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+rough = sys.argv[1] == "--rough"
+agent = subprocess.Popen(sys.argv[2 if rough else 1 :], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 models = {}
 
 
@@ -38,9 +40,9 @@ def steady(launch, path):
     launch.update(
         steady=True,
         samples_ns=samples,
-        cpu_ns=sum(samples),
+        cpu_ns=sum(samples) // (2 if rough else 1),
         wall_ns=sum(samples),
-        involuntary_switches=0,
+        involuntary_switches=1000 if rough else 0,
         sentinel_before_ns=1_000_000,
         sentinel_after_ns=1_000_000,
         clock={"resolution_ns": 1, "overhead_ns": 20},

@@ -53,7 +53,7 @@ fn torch_tract_and_onnxruntime_agree_on_every_network() {
         subjects.push(subject(&pearl, name, source, network));
     }
 
-    let inputs: Vec<_> = subjects.iter().map(|subject| write_files(subject)).collect();
+    let inputs: Vec<_> = subjects.iter().map(write_files).collect();
     let list: Vec<_> = subjects
         .iter()
         .map(|subject| {
@@ -205,8 +205,7 @@ fn agree(
             return Err(format!("{engine}: {found} logits, torch {expected}, classes {classes}"));
         }
         let far = distance(torch, logits);
-        // Written so that a NaN fails too.
-        if !(far <= TOLERANCE * top) {
+        if far.is_nan() || far > TOLERANCE * top {
             return Err(format!("{engine}: {far} away from torch, whose largest logit is {top}"));
         }
     }
