@@ -157,8 +157,9 @@ fn parse_cpus(value: Option<&toml::Value>) -> Result<Vec<usize>, String> {
 }
 
 fn one_line(error: &toml::de::Error, text: &str) -> String {
-    let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count());
-    format!("line {}: {}", line.max(1), error.message().replace('\n', "; "))
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
+    let line = 1 + before.matches('\n').count();
+    format!("line {line}: {}", error.message().replace('\n', "; "))
 }
 
 #[cfg(test)]
@@ -186,7 +187,7 @@ mod tests {
     #[test]
     fn what_is_wrong_in_a_file_is_named_in_one_line() {
         for (text, expect) in [
-            ("[device.a]\ntransport = \"local\"\ncolour = 1\n", "colour"),
+            ("[device.a]\ntransport = \"local\"\ncolour = 1\n", "line 3: unknown field `colour`"),
             ("[device.a]\ntransport = \"pigeon\"\n", "pigeon"),
             ("[device.a]\ntransport = \"local\"\ncpus = \"fast\"\n", "fast"),
             ("[device.a]\ntransport = \"local\"\ncpus = [-1]\n", "processor numbers"),

@@ -37,7 +37,7 @@ pub fn write_picture(run: &Path, path: &Path) -> anyhow::Result<()> {
 
 /// The settings of a run, by what they are about.
 const GROUPS: [(&str, &[&str]); 6] = [
-    ("Space and data", &["space", "data", "training images", "held-out images"]),
+    ("Space and data", &["space", "data", "data sha256", "training images", "held-out images"]),
     ("Teacher", &["teacher", "teacher sha256", "searching by"]),
     ("Device", &["device", "cpus", "budget", "window", "latency interval"]),
     (

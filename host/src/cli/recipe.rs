@@ -12,15 +12,15 @@ pub struct RecipeArgs {
     #[arg(long, default_value_t = 3)]
     pub epochs: usize,
     /// Training images; the last --holdout of the training files judge
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 6_000)]
     pub images: usize,
     /// Training images held out to judge accuracy by
     #[arg(long, default_value_t = 5_000)]
     pub holdout: usize,
-    #[arg(long, default_value_t = 128)]
+    #[arg(long, default_value_t = 64)]
     pub batch: usize,
     /// Highest learning rate of the cycle
-    #[arg(long, default_value_t = 0.2)]
+    #[arg(long, default_value_t = 0.1)]
     pub learning_rate: f64,
     #[arg(long, default_value_t = 0.9)]
     pub momentum: f64,

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -68,7 +67,7 @@ pub struct SearchArgs {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Epochs of the winner's training; 0 leaves it untrained
-    #[arg(long, default_value_t = 6)]
+    #[arg(long, default_value_t = 4)]
     final_epochs: usize,
     /// Training images of the winner's training
     #[arg(long, default_value_t = 55_000)]
@@ -96,18 +95,15 @@ pub fn run(args: SearchArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let mut progress = SearchProgress::new(terminal);
     let result = search(&config, &mut |event| progress.show(&event));
     progress.close();
-    let report = match &result {
-        Ok(_) => Some(stored_run::write_report(&config.out)?),
-        // A run that did not start has nothing to show.
-        Err(_) => stored_run::write_report(&config.out).ok(),
-    };
     let outcome = match result {
         Err(error) if interrupt::requested() => {
+            // As far as it got; a run that did not start has nothing to show.
+            let _ = stored_run::write_report(&config.out);
             return Err(Fault::new(Kind::Interrupted, format_args!("{error:#}")).into());
         }
         result => result?,
     };
-    let report = report.context("a finished search has a report")?;
+    let report = stored_run::write_report(&config.out)?;
     if args.json {
         return print_json(&document(&config.out, &outcome));
     }

@@ -24,7 +24,7 @@ use crate::measure::{Measurement, Session, model_file};
 use crate::store::{Best, Candidate, CandidateTime, Latency, RunLock, Status, Store};
 use crate::weights::{WeightsFile, replace_file};
 use crate::worker::client::{self, Worker};
-use crate::worker::protocol::{Loss, NetworkSource, TeachRequest, TrainReport, TrainRequest};
+use crate::worker::protocol::{DataReport, Loss, NetworkSource, TeachRequest, TrainReport, TrainRequest};
 
 /// A measurement that cannot be believed is repeated so often.
 const MEASUREMENTS: usize = 3;
@@ -64,13 +64,21 @@ pub(super) struct Run<'a> {
 pub fn search(config: &SearchConfig, observer: &mut Observer<'_>) -> anyhow::Result<Outcome> {
     let since = Instant::now();
     let _lock = RunLock::take(&config.out).or_fault(Kind::Usage)?;
-    let mut store = Store::open(&Store::path(&config.out)).or_fault(Kind::Usage)?;
-    store.settle(&config.settings()).or_fault(Kind::Usage)?;
-    fs::create_dir_all(config.out.join("models")).or_fault(Kind::Usage)?;
-
+    let file = Store::path(&config.out);
+    if file.is_file() {
+        // What an old run has against this one is said before anything takes time.
+        let store = Store::open(&file).or_fault(Kind::Usage)?;
+        store.compare(&config.settings()).or_fault(Kind::Usage)?;
+    }
     let agent = Agent::connect(&config.device)?;
     let mut worker = Worker::start(&config.torch_device)?;
-    let space = prepare(config, &mut worker)?;
+    let (space, data) = prepare(config, &mut worker)?;
+    let mut settings = config.settings();
+    settings.push(("data sha256".to_owned(), data.sha256));
+    // A search that could not start leaves nothing that its corrected command would meet.
+    let mut store = Store::open(&file).or_fault(Kind::Usage)?;
+    store.settle(&settings).or_fault(Kind::Usage)?;
+    fs::create_dir_all(config.out.join("models")).or_fault(Kind::Usage)?;
     controller::use_one_thread();
     let controller = restore(config, &space, &store)?;
     let candidates = store.candidates().or_fault(Kind::Usage)?;
@@ -108,7 +116,10 @@ pub fn search(config: &SearchConfig, observer: &mut Observer<'_>) -> anyhow::Res
 }
 
 /// Checks data and teacher, and has the teacher's logits ready before anything trains.
-fn prepare(config: &SearchConfig, worker: &mut Worker) -> anyhow::Result<Space> {
+fn prepare(
+    config: &SearchConfig,
+    worker: &mut Worker,
+) -> anyhow::Result<(Space, DataReport)> {
     let data = worker.data(config.data.clone())?;
     let space = Space::new(&config.space, data.input, data.classes).or_fault(Kind::Usage)?;
     if let Loss::Distillation { teacher, cache, .. } = &config.loss {
@@ -119,7 +130,7 @@ fn prepare(config: &SearchConfig, worker: &mut Worker) -> anyhow::Result<Space> 
             cache: cache.clone(),
         })?;
     }
-    Ok(space)
+    Ok((space, data))
 }
 
 fn restore(config: &SearchConfig, space: &Space, store: &Store) -> anyhow::Result<Controller> {

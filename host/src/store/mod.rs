@@ -107,8 +107,8 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps `settings` of a new run, or compares them with those of an old one.
-    pub fn settle(&mut self, settings: &[(String, String)]) -> Result<(), StoreError> {
+    /// Compares `settings` with those that the run was made with.
+    pub fn compare(&self, settings: &[(String, String)]) -> Result<(), StoreError> {
         for (setting, given) in settings {
             let key = format!("setting.{setting}");
             match self.fact(&key)? {
@@ -123,6 +123,12 @@ impl Store {
                 _ => {}
             }
         }
+        Ok(())
+    }
+
+    /// Keeps `settings` of a new run, or compares them with those of an old one.
+    pub fn settle(&mut self, settings: &[(String, String)]) -> Result<(), StoreError> {
+        self.compare(settings)?;
         let transaction = self.db.transaction().map_err(|error| classify(&self.file, error))?;
         for (setting, given) in settings {
             transaction
@@ -222,9 +228,16 @@ fn classify(file: &str, error: rusqlite::Error) -> StoreError {
     let file = file.to_owned();
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full { file },
+        // The log's shared memory and a first page that cannot grow are reported as plain I/O errors.
+        Some(ErrorCode::SystemIoFailure) if is_full(&file) => StoreError::Full { file },
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreError::Foreign { file },
         _ => StoreError::Sql { file, source: error },
     }
+}
+
+fn is_full(file: &str) -> bool {
+    let folder = Path::new(file).parent().filter(|folder| !folder.as_os_str().is_empty());
+    rustix::fs::statvfs(folder.unwrap_or(Path::new("."))).is_ok_and(|disk| disk.f_bavail == 0)
 }
 
 #[cfg(test)]
