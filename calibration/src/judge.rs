@@ -236,7 +236,11 @@ mod tests {
     #[test]
     fn launches_that_move_away_drift_and_a_single_odd_one_does_not() {
         check(&launches(&[5 * MS, 5 * MS, 5 * MS, 6 * MS, 6 * MS, 6 * MS]), Verdict::Drifting, "+");
-        check(&launches(&[6 * MS, 6 * MS, 6 * MS, 5 * MS, 5 * MS, 5 * MS]), Verdict::Drifting, "by -");
+        check(
+            &launches(&[6 * MS, 6 * MS, 6 * MS, 5 * MS, 5 * MS, 5 * MS]),
+            Verdict::Drifting,
+            "by -",
+        );
         let odd = [5 * MS, 5 * MS, 6 * MS, 5 * MS, 5 * MS];
         check(&launches(&odd), Verdict::Unconverged, "after 5 launches");
     }

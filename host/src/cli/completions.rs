@@ -1,11 +1,10 @@
 //! `pearl completions`: for the shell.
 
-use std::io;
-
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use super::Cli;
+use super::terminal::print_line;
 
 /// Print the completions of a shell
 #[derive(Args)]
@@ -17,6 +16,8 @@ pub struct CompletionsArgs {
 }
 
 pub fn run(args: CompletionsArgs) -> anyhow::Result<()> {
-    clap_complete::generate(args.shell, &mut Cli::command(), "pearl", &mut io::stdout());
-    Ok(())
+    // Into memory first: the generator panics where a reader went away early.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "pearl", &mut script);
+    print_line(String::from_utf8_lossy(&script).trim_end())
 }

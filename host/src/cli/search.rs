@@ -67,7 +67,7 @@ pub struct SearchArgs {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Epochs of the winner's training; 0 leaves it untrained
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 3)]
     final_epochs: usize,
     /// Training images of the winner's training
     #[arg(long, default_value_t = 55_000)]

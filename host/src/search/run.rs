@@ -24,7 +24,9 @@ use crate::measure::{Measurement, Session, model_file};
 use crate::store::{Best, Candidate, CandidateTime, Latency, RunLock, Status, Store};
 use crate::weights::{WeightsFile, replace_file};
 use crate::worker::client::{self, Worker};
-use crate::worker::protocol::{DataReport, Loss, NetworkSource, TeachRequest, TrainReport, TrainRequest};
+use crate::worker::protocol::{
+    DataReport, Loss, NetworkSource, TeachRequest, TrainReport, TrainRequest,
+};
 
 /// A measurement that cannot be believed is repeated so often.
 const MEASUREMENTS: usize = 3;
@@ -116,10 +118,7 @@ pub fn search(config: &SearchConfig, observer: &mut Observer<'_>) -> anyhow::Res
 }
 
 /// Checks data and teacher, and has the teacher's logits ready before anything trains.
-fn prepare(
-    config: &SearchConfig,
-    worker: &mut Worker,
-) -> anyhow::Result<(Space, DataReport)> {
+fn prepare(config: &SearchConfig, worker: &mut Worker) -> anyhow::Result<(Space, DataReport)> {
     let data = worker.data(config.data.clone())?;
     let space = Space::new(&config.space, data.input, data.classes).or_fault(Kind::Usage)?;
     if let Loss::Distillation { teacher, cache, .. } = &config.loss {
@@ -388,23 +387,26 @@ impl Run<'_> {
 
     /// What a reader of the run needs to know besides the settings.
     fn note_versions(&mut self) -> anyhow::Result<()> {
-        if self.store.fact("started")?.is_none() {
-            self.store.set_fact("started", &jiff::Timestamp::now().to_string())?;
+        let config = self.config;
+        let mut facts = vec![
+            ("input", serde_json::to_string(&self.space.input())?),
+            ("classes", self.space.classes().to_string()),
+            ("command", config.command.clone()),
+            ("agent", serde_json::to_string(self.agent.hello())?),
+            ("worker", serde_json::to_string(self.worker.hello())?),
+            ("total", config.candidates.to_string()),
+            ("program", env!("CARGO_PKG_VERSION").to_owned()),
+        ];
+        if let Some(teacher) = &config.teacher {
+            facts.push(("teacher", serde_json::to_string(teacher)?));
         }
-        if let Some(teacher) = &self.config.teacher {
-            self.store.set_fact("teacher", &serde_json::to_string(teacher)?)?;
+        if self.store.fact("started").or_fault(Kind::Usage)?.is_none() {
+            facts.push(("started", jiff::Timestamp::now().to_string()));
         }
-        let input = serde_json::to_string(&self.space.input())?;
-        self.store.set_fact("input", &input)?;
-        self.store.set_fact("classes", &self.space.classes().to_string())?;
-        self.store.set_fact("command", &self.config.command)?;
-        let agent = serde_json::to_string(self.agent.hello())?;
-        let worker = serde_json::to_string(self.worker.hello())?;
-        self.store.set_fact("agent", &agent)?;
-        self.store.set_fact("worker", &worker)?;
-        self.store.set_fact("total", &self.config.candidates.to_string())?;
-        self.store.set_fact("program", env!("CARGO_PKG_VERSION"))?;
-        Ok(())
+        facts
+            .iter()
+            .try_for_each(|(key, value)| self.store.set_fact(key, value))
+            .or_fault(Kind::Usage)
     }
 
     /// The policy in words that a reader without torch understands.

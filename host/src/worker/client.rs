@@ -132,10 +132,7 @@ fn start(torch_device: &str) -> Result<Started, ChildError> {
         source: std::io::Error::other(format!("{error:#}")),
     })?;
     let mut child = Child::start("worker", prepare(Command::new(program).arg("worker")))?;
-    let hello = WorkerRequest::Hello {
-        protocol: PROTOCOL,
-        torch_device: torch_device.to_owned(),
-    };
+    let hello = WorkerRequest::Hello { protocol: PROTOCOL, torch_device: torch_device.to_owned() };
     match child.request(hello, HELLO, |_| {})? {
         WorkerDone::Hello(hello) => Ok((child, hello)),
         other => Err(unexpected(&other)),

@@ -23,7 +23,7 @@ const SETTINGS: [(&str, &str); 2] = [
         "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4000000000:\
          glibc.malloc.trim_threshold=8000000000:glibc.malloc.top_pad=268435456",
     ),
-    ("GOMP_SPINCOUNT", "1000"),
+    ("GOMP_SPINCOUNT", "10000"),
 ];
 
 fn missing() -> impl Iterator<Item = (&'static str, &'static str)> {

@@ -48,8 +48,8 @@ impl From<WorkerError> for Failure {
     fn from(error: WorkerError) -> Failure {
         use WorkerError::*;
         let kind = match &error {
-            NoHello | Protocol { .. } | Request(_) => FailureKind::BadRequest,
-            TorchDevice(_) | Data(_) | Teacher(_) | Weights(_) => FailureKind::BadInput,
+            NoHello | Protocol { .. } | Request(_) | TorchDevice(_) => FailureKind::BadRequest,
+            Data(_) | Teacher(_) | Weights(_) => FailureKind::BadInput,
             Architecture(_) | Reference(_) => FailureKind::BadInput,
             Write { .. } => FailureKind::Limit,
             Gone(_) | Torch(_) => FailureKind::Internal,
