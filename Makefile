@@ -53,11 +53,11 @@ $(DATA):
 build: setup
 	cargo build --release --locked --workspace
 
-# About the best that two minutes on two cores make of a small residual network.
+# About two minutes on two quiet cores.
 TEACHER := $(PEARL_HOME)/teachers/resnet/teacher.json
 teacher: build
 	@test -f "$(TEACHER)" || { echo "training the teacher"; \
-	  $(PEARL) teacher train --network resnet-8:2 --data fashion-mnist --name resnet \
+	  $(PEARL) teacher train --network resnet-8 --data fashion-mnist --name resnet \
 	    --images 55000 --epochs 4; }
 
 search: teacher

@@ -37,7 +37,7 @@ pub enum TeacherVerb {
 /// Train a reference network as a teacher
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  pearl teacher train --network resnet-8:2 --data fashion-mnist --name resnet \\\n      --images 55000 --epochs 4"
+    after_help = "Example:\n  pearl teacher train --network resnet-8 --data fashion-mnist --name resnet \\\n      --images 55000 --epochs 4"
 )]
 pub struct TrainTeacherArgs {
     /// A reference network, such as resnet-8:2 or wide-resnet-10-2

@@ -7,8 +7,10 @@
 //! training step overlaps a timed inference on the same machine, for one thread does both in turn.
 
 mod budget;
+mod candidate;
 mod config;
 mod event;
+mod facts;
 mod run;
 mod winner;
 

@@ -4,8 +4,9 @@ use anyhow::Context;
 use fs_err as fs;
 use pearl_models::onnx;
 
+use super::candidate::latency;
 use super::event::Observer;
-use super::run::{Run, latency};
+use super::run::Run;
 use super::{Event, FinalTraining};
 use crate::choice::choose;
 use crate::exit::{Classify, Kind};

@@ -14,7 +14,7 @@ fn candidate(index: usize) -> Candidate {
         accuracy: None,
         latency: None,
         reward: None,
-        time: candidate::CandidateTime::default(),
+        time: CandidateTime::default(),
     }
 }
 
@@ -28,7 +28,7 @@ fn done(index: usize) -> Candidate {
     }
 }
 
-fn folder() -> (tempfile::TempDir, std::path::PathBuf) {
+fn folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("pearl.db");
     (folder, file)

@@ -1,0 +1,157 @@
+//! One candidate's way through training, export and measuring.
+//!
+//! **Invariant:** what was found out is stored before the next step begins; a candidate's failure is
+//! its own unless the data, the device or the user ended the search.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use pearl_calibration::Verdict;
+use pearl_models::onnx;
+use pearl_models::weights::RandomWeights;
+
+use super::Event;
+use super::event::Observer;
+use super::run::Run;
+use crate::child::ChildError;
+use crate::exit::{Classify, Fault, Kind};
+use crate::interrupt;
+use crate::measure::{Measurement, Session, model_file};
+use crate::store::{Candidate, CandidateTime, Latency, Status};
+use crate::weights::{WeightsFile, replace_file};
+use crate::worker::client;
+use crate::worker::protocol::{NetworkSource, TrainReport, TrainRequest};
+
+/// A measurement that cannot be believed is repeated so often.
+const MEASUREMENTS: usize = 3;
+
+impl Run<'_> {
+    pub fn train(
+        &mut self,
+        candidate: &mut Candidate,
+        observer: &mut Observer<'_>,
+    ) -> anyhow::Result<()> {
+        let start = Instant::now();
+        let index = candidate.index;
+        let request = TrainRequest {
+            network: NetworkSource::Architecture(self.architecture(candidate)?),
+            data: self.config.data.clone(),
+            split: self.config.split,
+            recipe: self.config.recipe,
+            loss: self.config.loss.clone(),
+            seeds: self.config.seeds.of_candidate(index),
+            weights_out: Some(self.weights_path(candidate)),
+            test: false,
+        };
+        let result = self.worker.train(&request, |progress| {
+            observer(Event::Training { index, step: progress.step, steps: progress.steps });
+        });
+        match result {
+            Ok(report) => {
+                candidate.time = train_time(&report, start);
+                candidate.accuracy = Some(report.holdout.share());
+                candidate.reason = report.diverged;
+                candidate.status = Status::Trained;
+            }
+            Err(ChildError::Interrupted) => return Err(interrupt::fault().into()),
+            Err(ChildError::Failed(failure))
+                if client::fault(&ChildError::Failed(failure.clone())).kind == Kind::Input =>
+            {
+                return Err(Fault::input(failure).into());
+            }
+            Err(error) => {
+                candidate.status = Status::Failed;
+                candidate.reason = Some(error.to_string());
+            }
+        }
+        self.store.advance(candidate).or_fault(Kind::Usage)
+    }
+
+    /// A number that cannot be believed is measured again, then given up on.
+    pub fn measure(
+        &mut self,
+        candidate: &mut Candidate,
+        observer: &mut Observer<'_>,
+    ) -> anyhow::Result<()> {
+        let start = Instant::now();
+        let index = candidate.index;
+        let model = model_file(&self.export(candidate)?, self.config.measuring.limits.model_bytes)?;
+        let mut doubts = None;
+        for attempt in 0..MEASUREMENTS {
+            let seed =
+                self.config.seeds.measurement.wrapping_add((index * MEASUREMENTS + attempt) as u64);
+            let mut session = Session::new(&mut self.agent, &self.config.measuring, seed);
+            let mut measured = session.measure(vec![model.clone()], |_, launches| {
+                observer(Event::Measuring { index, launches });
+            })?;
+            match measured.pop().expect("one model gives one result") {
+                Ok(measurement) => {
+                    self.keep(Some(index), &measurement)?;
+                    candidate.time.timed_inference_ns += measurement.timed_ns();
+                    let judgement = &measurement.judgement;
+                    if judgement.verdict == Verdict::Stable {
+                        candidate.latency = Some(latency(&measurement));
+                        break;
+                    }
+                    doubts = Some(judgement.evidence.join("; "));
+                }
+                Err(error) => {
+                    candidate.status = Status::Failed;
+                    candidate.reason = Some(format!("{error:#}"));
+                    break;
+                }
+            }
+        }
+        if candidate.status == Status::Trained && candidate.latency.is_none() {
+            candidate.status = Status::Unmeasured;
+            candidate.reason = doubts;
+        }
+        let spent = start.elapsed().as_nanos() as u64;
+        candidate.time.measure_other_ns = spent.saturating_sub(candidate.time.timed_inference_ns);
+        self.store.advance(candidate).or_fault(Kind::Usage)
+    }
+
+    /// Writes the ONNX file of a trained candidate, and its architecture beside it. What training
+    /// left of a diverged one is not worth running: random weights have the same latency.
+    fn export(&self, candidate: &Candidate) -> anyhow::Result<PathBuf> {
+        let architecture = self.architecture(candidate)?;
+        let network = self.space.decode(&architecture)?;
+        let path = self.model_path(candidate, "onnx");
+        let diverged = candidate.reason.is_some();
+        let bytes = if diverged {
+            onnx::export(&network, &RandomWeights { seed: self.config.seeds.weights })?
+        } else {
+            let weights = WeightsFile::read(&self.weights_path(candidate))?;
+            onnx::export(&network, &weights)?
+        };
+        replace_file(&path, &bytes).or_fault(Kind::Usage)?;
+        replace_file(&self.model_path(candidate, "json"), architecture.to_json().as_bytes())
+            .or_fault(Kind::Usage)?;
+        Ok(path)
+    }
+
+    pub fn weights_path(&self, candidate: &Candidate) -> PathBuf {
+        self.model_path(candidate, "safetensors")
+    }
+
+    fn model_path(&self, candidate: &Candidate, extension: &str) -> PathBuf {
+        let name = format!("{}.{extension}", candidate.arch_id);
+        self.config.out.join("models").join(name)
+    }
+}
+
+fn train_time(report: &TrainReport, start: Instant) -> CandidateTime {
+    let spent = start.elapsed().as_nanos() as u64;
+    let time = report.time;
+    CandidateTime {
+        train_steps_ns: time.steps_ns,
+        teacher_ns: time.teacher_ns,
+        train_other_ns: spent.saturating_sub(time.steps_ns + time.teacher_ns),
+        ..CandidateTime::default()
+    }
+}
+
+pub(super) fn latency(measurement: &Measurement) -> Latency {
+    let estimate = measurement.latency;
+    Latency { median_ns: estimate.point.0, lo_ns: estimate.lo.0, hi_ns: estimate.hi.0 }
+}

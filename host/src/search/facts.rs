@@ -1,0 +1,98 @@
+//! What a run keeps besides its candidates: the budget, versions, measurements, time.
+//!
+//! **Invariant:** every fact is written as soon as it is known.
+
+use std::time::Instant;
+
+use anyhow::Context;
+
+use super::event::Observer;
+use super::run::Run;
+use super::{Budget, Event, budget};
+use crate::exit::{Classify, Kind};
+use crate::measure::Measurement;
+
+impl Run<'_> {
+    pub fn keep(
+        &mut self,
+        candidate: Option<usize>,
+        measurement: &Measurement,
+    ) -> anyhow::Result<()> {
+        let document = serde_json::to_string(measurement).context("own measurement")?;
+        let verdict = measurement.judgement.verdict.to_string();
+        self.store.keep_measurement(candidate, &verdict, &document).or_fault(Kind::Usage)
+    }
+
+    pub fn find_budget(&mut self, observer: &mut Observer<'_>) -> anyhow::Result<u64> {
+        if let Some(stored) = self.store.fact("budget_ns").or_fault(Kind::Usage)? {
+            return stored.parse().or_fault(Kind::Usage).context("the stored budget");
+        }
+        let budget_ns = match self.config.budget {
+            Budget::Fixed(duration) => duration.as_nanos() as u64,
+            Budget::Percentile(percent) => {
+                let Self { config, space, agent, .. } = self;
+                let (settings, seeds) = (&config.measuring, &config.seeds);
+                let mut launches = 0;
+                let count = |_, _| {
+                    launches += 1;
+                    observer(Event::FindingBudget { launches });
+                };
+                let (budget_ns, measured) =
+                    budget::measure(percent, space, agent, settings, seeds, count)?;
+                for measurement in &measured {
+                    self.keep(None, measurement)?;
+                }
+                budget_ns
+            }
+        };
+        self.store.set_fact("budget_ns", &budget_ns.to_string()).or_fault(Kind::Usage)?;
+        Ok(budget_ns)
+    }
+
+    /// What a reader of the run needs to know besides the settings.
+    pub fn note_versions(&mut self) -> anyhow::Result<()> {
+        let config = self.config;
+        let mut facts = vec![
+            ("input", serde_json::to_string(&self.space.input())?),
+            ("classes", self.space.classes().to_string()),
+            ("command", config.command.clone()),
+            ("agent", serde_json::to_string(self.agent.hello())?),
+            ("worker", serde_json::to_string(self.worker.hello())?),
+            ("total", config.candidates.to_string()),
+            ("program", env!("CARGO_PKG_VERSION").to_owned()),
+        ];
+        if let Some(teacher) = &config.teacher {
+            facts.push(("teacher", serde_json::to_string(teacher)?));
+        }
+        if self.store.fact("started").or_fault(Kind::Usage)?.is_none() {
+            facts.push(("started", now()));
+        }
+        facts
+            .iter()
+            .try_for_each(|(key, value)| self.store.set_fact(key, value))
+            .or_fault(Kind::Usage)
+    }
+
+    /// The policy in words that a reader without torch understands.
+    pub fn keep_marginals(&mut self) -> anyhow::Result<()> {
+        let marginals = serde_json::to_string(&self.controller.probabilities()?)?;
+        self.store.set_fact("marginals", &marginals).or_fault(Kind::Usage)
+    }
+
+    pub fn wall_time(&self) -> anyhow::Result<u64> {
+        let stored = self.store.fact("wall_ns").or_fault(Kind::Usage)?;
+        Ok(stored.and_then(|text| text.parse().ok()).unwrap_or(0))
+    }
+
+    /// Adds the wall time since the last call to the run's.
+    pub fn keep_wall_time(&mut self) -> anyhow::Result<()> {
+        let now = self.wall_time()? + self.since.elapsed().as_nanos() as u64;
+        self.since = Instant::now();
+        self.store.set_fact("wall_ns", &now.to_string()).or_fault(Kind::Usage)
+    }
+}
+
+/// The time of day to the second.
+pub(super) fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
