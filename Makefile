@@ -65,7 +65,7 @@ search: teacher
 	  --budget $(BUDGET) --candidates $(CANDIDATES) --out $(OUT)
 
 test: build
-	PYTHON=$(CURDIR)/$(PYTHON) cargo test --release --locked --workspace
+	PYTHON=$(CURDIR)/$(PYTHON) cargo test --release --locked --workspace --no-fail-fast
 
 # The engine's own program, to compare the agent with.
 .setup/tract/bin/tract:

@@ -85,7 +85,7 @@ fn the_first_request_has_to_be_hello_in_the_same_protocol() {
     assert_eq!(refused(&answers[0]).0, FailureKind::BadRequest);
     assert_eq!(refused(&answers[1]).0, FailureKind::BadRequest);
     let (kind, message) = refused(&answers[2]);
-    assert!(kind == FailureKind::BadInput && message.contains("'cuda:4096'"), "{message}");
+    assert!(kind == FailureKind::BadRequest && message.contains("'cuda:4096'"), "{message}");
     let Ok(WorkerDone::Hello(hello)) = &answers[3] else { panic!("{:?}", answers[3]) };
     assert_eq!((hello.torch_device.as_str(), hello.torch.split('.').count()), ("cpu", 3));
     assert!(hello.threads > 0);
