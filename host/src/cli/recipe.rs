@@ -20,11 +20,11 @@ pub struct RecipeArgs {
     #[arg(long, default_value_t = 64)]
     pub batch: usize,
     /// Highest learning rate of the cycle
-    #[arg(long, default_value_t = 0.1)]
+    #[arg(long, default_value_t = 0.1, value_parser = positive)]
     pub learning_rate: f64,
-    #[arg(long, default_value_t = 0.9)]
+    #[arg(long, default_value_t = 0.9, value_parser = share)]
     pub momentum: f64,
-    #[arg(long, default_value_t = 1e-4)]
+    #[arg(long, default_value_t = 1e-4, value_parser = not_negative)]
     pub weight_decay: f64,
     /// Keep images as they are; by default half of them are flipped left to right
     #[arg(long)]
@@ -56,10 +56,10 @@ impl RecipeArgs {
 #[command(next_help_heading = "Distillation")]
 pub struct DistillationArgs {
     /// Weight of the teacher's part of the loss
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = not_negative)]
     pub alpha: f64,
     /// Temperature of the teacher's softmax
-    #[arg(long, default_value_t = 2.0)]
+    #[arg(long, default_value_t = 2.0, value_parser = positive)]
     pub temperature: f64,
 }
 
@@ -70,4 +70,23 @@ pub enum Learning {
     Hard,
     /// Labels and the teacher's logits
     Distillation,
+}
+
+fn number(text: &str, is_valid: impl Fn(f64) -> bool, expected: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && is_valid(number) => Ok(number),
+        _ => Err(format!("'{text}' is not {expected}")),
+    }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    number(text, |number| number > 0.0, "a number above 0")
+}
+
+fn not_negative(text: &str) -> Result<f64, String> {
+    number(text, |number| number >= 0.0, "a number of at least 0")
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    number(text, |number| (0.0..1.0).contains(&number), "a number from 0 to below 1")
 }
