@@ -83,6 +83,22 @@ fn no_time_at_all_is_a_limit_too() {
 }
 
 #[test]
+fn a_launch_that_is_killed_is_a_crash_of_one_request() {
+    let models = Models::new();
+    let mut agent = Agent::greeted();
+    // Not SEGV: Rust's own handler lets the first one that comes from outside pass.
+    for (signal, told) in [("KILL", "signal 9"), ("ABRT", "signal 6 (abort)")] {
+        agent.send(AgentRequest::Launch(endless(&models)));
+        kill(signal, agent.launched());
+        let failure = agent.answer().unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Crashed);
+        assert!(failure.message.contains("endless.onnx: its process"), "{}", failure.message);
+        assert!(failure.message.contains(told), "{}", failure.message);
+        serves(&mut agent, &models);
+    }
+}
+
+#[test]
 fn a_host_that_vanishes_in_mid_launch_leaves_no_process() {
     let models = Models::new();
     let mut agent = Agent::greeted();
@@ -100,7 +116,11 @@ fn a_launch_dies_with_its_agent() {
     agent.send(AgentRequest::Launch(endless(&models)));
     let process = agent.launched();
     // Not before the launch can have tied itself to the agent: it pins its memory limit after that.
-    wait_for(|| has_its_limit(process).then_some(()));
+    wait_for(|| {
+        let limits = std::fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
+        let data = limits.lines().find(|line| line.starts_with("Max data size")).unwrap();
+        data.contains("1073741824").then_some(())
+    });
     agent.child.kill().unwrap();
     agent.child.wait().unwrap();
     wait_for(|| is_gone(process).then_some(()));
@@ -124,8 +144,8 @@ fn a_launch_process_that_is_told_nonsense_answers_and_ends() {
     }
 }
 
-fn has_its_limit(process: u32) -> bool {
-    let limits = std::fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
-    let data = limits.lines().find(|line| line.starts_with("Max data size")).unwrap();
-    data.contains("1073741824")
+fn kill(signal: &str, process: u32) {
+    let killed =
+        Command::new("sh").args(["-c", &format!("kill -{signal} {process}")]).status().unwrap();
+    assert!(killed.success());
 }
