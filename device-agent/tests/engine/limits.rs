@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::onnx::{Dim, input, integers, model, node, output};
 use crate::rig::{AGENT, Agent, Models, is_gone, launch, wait_for};
@@ -83,18 +84,23 @@ fn no_time_at_all_is_a_limit_too() {
 }
 
 #[test]
-fn a_launch_that_is_killed_is_a_crash_of_one_request() {
+fn a_launch_that_is_killed_at_any_moment_is_a_crash_of_one_request() {
     let models = Models::new();
     let mut agent = Agent::greeted();
     // Not SEGV: Rust's own handler lets the first one that comes from outside pass.
     for (signal, told) in [("KILL", "signal 9"), ("ABRT", "signal 6 (abort)")] {
-        agent.send(AgentRequest::Launch(endless(&models)));
-        kill(signal, agent.launched());
-        let failure = agent.answer().unwrap_err();
-        assert_eq!(failure.kind, FailureKind::Crashed);
-        assert!(failure.message.contains("endless.onnx: its process"), "{}", failure.message);
-        assert!(failure.message.contains(told), "{}", failure.message);
-        serves(&mut agent, &models);
+        // As it starts, as it loads and as it infers.
+        for pause in [0, 3, 30, 400].map(Duration::from_millis) {
+            agent.send(AgentRequest::Launch(endless(&models)));
+            let process = agent.launched();
+            std::thread::sleep(pause);
+            kill(signal, process);
+            let failure = agent.answer().unwrap_err();
+            assert_eq!(failure.kind, FailureKind::Crashed, "{signal} after {pause:?}");
+            assert!(failure.message.contains("endless.onnx: its process"), "{}", failure.message);
+            assert!(failure.message.contains(told), "{}", failure.message);
+            serves(&mut agent, &models);
+        }
     }
 }
 

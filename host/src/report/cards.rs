@@ -159,7 +159,7 @@ fn wall(view: &RunView) -> String {
         ("training", "training steps", training_ns),
         ("inference", "timed inference", inference_ns),
         ("launches", "warm-up and launches", launches_ns),
-        ("other", "other", other_ns),
+        ("other", "budget, winner and the rest", other_ns),
     ];
     let bars: String = parts
         .iter()

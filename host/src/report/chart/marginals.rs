@@ -49,7 +49,8 @@ pub(in crate::report) fn marginals(view: &RunView, frame: Frame) -> Result<Strin
 
 struct Layout<'a> {
     rows: Vec<Row<'a>>,
-    columns: usize,
+    /// What each column asks for: room for the labels of its choices, and for its title.
+    columns: Vec<i32>,
     banks: usize,
     /// The names of the columns, where all rows share them.
     names: Option<Vec<&'a str>>,
@@ -68,10 +69,14 @@ impl<'a> Layout<'a> {
             .flat_map(|group| group.chunks(MOST_COLUMNS))
             .map(|decisions| Row { group: &decisions[0].group, decisions })
             .collect();
-        let columns = rows.iter().map(|row| row.decisions.len()).max().unwrap_or(1);
+        let count = rows.iter().map(|row| row.decisions.len()).max().unwrap_or(1);
+        let columns = (0..count)
+            .map(|at| rows.iter().filter_map(|row| row.decisions.get(at)).map(demand).max())
+            .map(|demand| demand.unwrap_or(1))
+            .collect();
         let names = rows.first().map(Row::names);
         let names = names.filter(|names| rows.iter().all(|row| row.names() == *names));
-        let banks = if rows.len() > 10 && columns <= 3 { 2 } else { 1 };
+        let banks = if rows.len() > 10 && count <= 3 { 2 } else { 1 };
         let longest = rows.iter().map(|row| width(row.group, BODY)).max().unwrap_or(0);
         Self { rows, columns, banks, names, label_width: longest.clamp(80, 240) + 20 }
     }
@@ -89,9 +94,20 @@ impl<'a> Layout<'a> {
         TOP + self.row_height() * self.rows_of_a_bank().max(1) as i32
     }
 
+    /// Where the columns begin, and where the last one ends, in a bank of that width.
+    fn edges(&self, width: i32) -> Vec<i32> {
+        let all: i32 = self.columns.iter().sum();
+        let mut asked = 0;
+        let ends = self.columns.iter().map(|column| {
+            asked += column;
+            (i64::from(width) * i64::from(asked) / i64::from(all.max(1))) as i32
+        });
+        std::iter::once(0).chain(ends).collect()
+    }
+
     fn draw(&self, area: &Area) -> Result<(), ReportError> {
         let bank_width = (WIDTH - 16) / self.banks as i32;
-        let panel_width = (bank_width - self.label_width) / self.columns as i32;
+        let edges = self.edges(bank_width - self.label_width);
         if self.rows.is_empty() {
             let muted = style(BODY, Weight::Normal, MUTED);
             return write(
@@ -111,8 +127,8 @@ impl<'a> Layout<'a> {
             let ink = style(BODY, Weight::Normal, INK);
             write(area, row.group, room, (left, foot - BAR_HEIGHT / 2), Anchor::Left, ink)?;
             for (column, decision) in row.decisions.iter().enumerate() {
-                let from = left + self.label_width + column as i32 * panel_width;
-                let room = (from, from + panel_width - GAP);
+                let from = left + self.label_width;
+                let room = (from + edges[column], from + edges[column + 1] - GAP);
                 match &self.names {
                     Some(_) if level == 0 => title(area, &decision.name, room, TOP - 36)?,
                     Some(_) => {}
@@ -129,6 +145,13 @@ impl<'a> Row<'a> {
     fn names(&self) -> Vec<&'a str> {
         self.decisions.iter().map(|decision| decision.name.as_str()).collect()
     }
+}
+
+/// The width that a decision's labels want, and its title.
+fn demand(decision: &DecisionView) -> i32 {
+    let longest = decision.choices.iter().map(|choice| width(&choice.label, SMALL)).max();
+    let labels = decision.choices.len() as i32 * (longest.unwrap_or(0) + 8);
+    labels.max(width(&decision.name, SMALL) + 8).clamp(60, 600) + GAP
 }
 
 fn title(area: &Area, text: &str, (from, to): (i32, i32), y: i32) -> Result<(), ReportError> {
@@ -195,11 +218,29 @@ mod tests {
         let shape = |groups, names: &[&str]| {
             let decisions = decisions(groups, names);
             let layout = Layout::of(&decisions);
-            (layout.rows.len(), layout.columns, layout.banks, layout.names.is_some())
+            (layout.rows.len(), layout.columns.len(), layout.banks, layout.names.is_some())
         };
         assert_eq!(shape(7, &["op", "kernel", "se", "skip", "filters", "layers"]), (7, 6, 1, true));
         assert_eq!(shape(20, &["filters", "kernel", "stride"]), (20, 3, 2, true));
         assert_eq!(shape(1, &["a"; 20]), (3, 8, 1, false));
         assert_eq!(shape(0, &[]), (0, 1, 1, false));
+    }
+
+    #[test]
+    fn a_column_is_as_wide_as_its_labels_ask_for() {
+        let choice = |label: &str| ChoiceView {
+            label: label.to_owned(),
+            probability: 0.25,
+            first_quarter: 0,
+            last_quarter: 0,
+        };
+        let mut decisions = decisions(3, &["op", "kernel"]);
+        for decision in decisions.iter_mut().step_by(2) {
+            decision.choices = ["conv", "sepconv", "mbconv3", "mbconv6"].map(choice).to_vec();
+        }
+        let layout = Layout::of(&decisions);
+        let edges = layout.edges(1000);
+        assert_eq!((edges[0], edges[2]), (0, 1000));
+        assert!(edges[1] > 600, "{edges:?}");
     }
 }
