@@ -40,7 +40,7 @@ def training(folder, rounds):
             theirs = json.loads(run(PYTHON, twin, graph, "--images", IMAGES, "--batch", BATCH,
                                     "--epochs", EPOCHS))["images_per_second"]
             ratios.append(ours / theirs)
-    print(f"training images/s, worker over Python PyTorch: {spread(ratios)}")
+    print(f"training images/s, worker over Python PyTorch: {spread(ratios)}", flush=True)
 
 
 def search(folder):
@@ -51,7 +51,8 @@ def search(folder):
     total = {key: sum(time[key] for time in times) for key in times[0]}
     useful = total["train_steps_ns"] + total["timed_inference_ns"]
     print(f"share of a search's wall time in training steps or timed inference: {useful / done['wall_ns']:.1%}")
-    print(f"  all of it: {', '.join(f'{key[:-3]} {value / done['wall_ns']:.1%}' for key, value in total.items())}")
+    shares = ", ".join(f"{key[:-3]} {value / done['wall_ns']:.1%}" for key, value in total.items())
+    print(f"  all of it: {shares}")
     print(f"teacher's share of a candidate's time, logits cached: {total['teacher_ns'] / sum(total.values()):.2%}")
 
 
