@@ -39,6 +39,11 @@ impl Agent {
         &self.hello
     }
 
+    /// The processors to pin to; empty leaves the choice to the scheduler.
+    pub fn cpus(&self) -> Vec<usize> {
+        self.device.cpus.on(&self.hello.platform)
+    }
+
     pub fn launch(&mut self, request: LaunchRequest) -> Result<LaunchReport, ChildError> {
         let deadline = Duration::from_nanos(request.limits.time_ns) + LINK;
         match self.request(AgentRequest::Launch(request), deadline)? {
@@ -109,6 +114,7 @@ pub fn fault(error: &ChildError) -> Fault {
         ChildError::Failed(failure) => match failure.kind {
             FailureKind::BadInput | FailureKind::Limit | FailureKind::Crashed => Kind::Input,
             FailureKind::BadRequest => Kind::Usage,
+            FailureKind::Busy | FailureKind::Device => Kind::Device,
             FailureKind::Internal => Kind::Bug,
         },
         _ => Kind::Device,

@@ -4,11 +4,13 @@
 //! before anything is measured, unknown keys included.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
 use fs_err as fs;
+use pearl_agent::agent::{Frequency, Platform};
 use serde::Deserialize;
 
 use crate::exit::{Classify, Fault, Kind};
@@ -17,10 +19,57 @@ use crate::exit::{Classify, Fault, Kind};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Device {
     pub name: String,
-    /// Processors to pin to; empty leaves the choice to the scheduler.
-    pub cpus: Vec<usize>,
+    pub transport: Transport,
+    pub cpus: Cpus,
+    /// Of the engine's matrix products.
+    pub threads: usize,
+    pub frequency: Frequency,
     /// Words put before the agent.
     pub wrapper: Vec<String>,
+    /// Where the agent lives on the device; absent where it finds a place itself.
+    pub folder: Option<String>,
+}
+
+/// How a device is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transport {
+    Local,
+}
+
+/// Which processors a device measures on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cpus {
+    /// Left to the scheduler.
+    All,
+    /// The most capable cluster.
+    Big,
+    /// The least capable cluster.
+    Little,
+    List(Vec<usize>),
+}
+
+impl Cpus {
+    /// As the agent is told: empty leaves the choice to the scheduler.
+    pub fn on(&self, platform: &Platform) -> Vec<usize> {
+        let cluster = match self {
+            Self::All => None,
+            Self::List(list) => return list.clone(),
+            Self::Big => platform.clusters.last(),
+            Self::Little => platform.clusters.first(),
+        };
+        cluster.map(|cluster| cluster.cpus.clone()).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Cpus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("all"),
+            Self::Big => f.write_str("big"),
+            Self::Little => f.write_str("little"),
+            Self::List(list) => write!(f, "{list:?}"),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -33,7 +82,7 @@ struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    transport: Transport,
+    transport: TransportName,
     #[serde(default)]
     cpus: Option<toml::Value>,
     #[serde(default)]
@@ -42,7 +91,7 @@ struct Entry {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Transport {
+enum TransportName {
     Local,
 }
 
@@ -61,7 +110,16 @@ impl Devices {
             Some(file) => Some(file.to_owned()),
             None => candidates().into_iter().find(|path| path.is_file()),
         };
-        let local = Device { name: "local".to_owned(), cpus: Vec::new(), wrapper: Vec::new() };
+        let local = Device {
+            name: "local".to_owned(),
+            transport: Transport::Local,
+            cpus: Cpus::All,
+            threads: 1,
+            frequency: Frequency::Keep,
+            wrapper: Vec::new(),
+            folder: None,
+        };
+        let blank = local.clone();
         let mut all = BTreeMap::from([(local.name.clone(), local)]);
         if let Some(path) = &source {
             let text = fs::read_to_string(path).or_fault(Kind::Usage)?;
@@ -70,11 +128,11 @@ impl Devices {
                 .or_fault(Kind::Usage)
                 .with_context(|| path.display().to_string())?;
             for (name, entry) in file.device {
-                let Entry { transport: Transport::Local, cpus, wrapper } = entry;
+                let Entry { transport: TransportName::Local, cpus, wrapper } = entry;
                 let cpus = parse_cpus(cpus.as_ref())
                     .or_fault(Kind::Usage)
                     .with_context(|| format!("{}: device '{name}'", path.display()))?;
-                all.insert(name.clone(), Device { name, cpus, wrapper });
+                all.insert(name.clone(), Device { name, cpus, wrapper, ..blank.clone() });
             }
         }
         Ok(Self { all, source })
@@ -142,15 +200,19 @@ fn candidates() -> Vec<PathBuf> {
     paths
 }
 
-fn parse_cpus(value: Option<&toml::Value>) -> Result<Vec<usize>, String> {
-    let expected = "cpus must be \"all\" or a list of processor numbers such as [2, 3]";
+fn parse_cpus(value: Option<&toml::Value>) -> Result<Cpus, String> {
+    let expected =
+        "cpus must be \"big\", \"little\", \"all\" or a list of processor numbers such as [2, 3]";
     match value {
-        None => Ok(Vec::new()),
-        Some(toml::Value::String(word)) if word == "all" => Ok(Vec::new()),
+        None => Ok(Cpus::All),
+        Some(toml::Value::String(word)) if word == "all" => Ok(Cpus::All),
+        Some(toml::Value::String(word)) if word == "big" => Ok(Cpus::Big),
+        Some(toml::Value::String(word)) if word == "little" => Ok(Cpus::Little),
         Some(toml::Value::Array(list)) if !list.is_empty() => list
             .iter()
             .map(|item| item.as_integer().and_then(|cpu| usize::try_from(cpu).ok()))
             .collect::<Option<Vec<_>>>()
+            .map(Cpus::List)
             .ok_or_else(|| expected.to_owned()),
         Some(other) => Err(format!("{expected}, not {other}")),
     }
@@ -179,9 +241,9 @@ mod tests {
             "[device.big]\ntransport = \"local\"\ncpus = [1]\nwrapper = [\"nice\", \"-n5\"]\n",
         )
         .unwrap();
-        assert_eq!(devices.get("local").unwrap().cpus, Vec::<usize>::new());
+        assert_eq!(devices.get("local").unwrap().cpus, Cpus::All);
         let big = devices.get("big").unwrap();
-        assert_eq!((big.cpus.clone(), big.wrapper.len()), (vec![1], 2));
+        assert_eq!((big.cpus.clone(), big.wrapper.len()), (Cpus::List(vec![1]), 2));
     }
 
     #[test]

@@ -49,7 +49,9 @@ pub fn launch(engine: &impl Engine, request: &LaunchRequest) -> Result<LaunchRep
         clock,
         sentinel_before_ns,
         sentinel_after_ns,
+        threads: 1,
         peak_memory_bytes: usage::peak_memory_bytes(),
+        energy_uj: None,
         state_before,
         state_after,
     })

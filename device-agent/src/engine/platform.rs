@@ -3,7 +3,7 @@
 //! **Invariant:** everything that a device may not tell is optional.
 
 use super::{pinning, procfs};
-use crate::agent::Platform;
+use crate::agent::{Cgroup, Platform};
 
 pub fn platform() -> Platform {
     let memory = procfs::text("/proc/meminfo");
@@ -13,6 +13,13 @@ pub fn platform() -> Platform {
         kernel: rustix::system::uname().release().to_str().ok().map(str::to_owned),
         cpu_model: cpu_model(),
         cpus: pinning::allowed(),
+        clusters: Vec::new(),
+        cgroup: Cgroup::default(),
+        android: None,
+        half_precision: false,
+        root: rustix::process::geteuid().is_root(),
+        boot_id: procfs::text("/proc/sys/kernel/random/boot_id"),
+        folder: String::new(),
         memory_bytes: memory.and_then(|text| procfs::kibibytes(procfs::value(&text, "MemTotal")?)),
     }
 }

@@ -41,6 +41,11 @@ pub fn service() -> Result<(), LineError> {
                 let message = "the first request must be hello";
                 Err(Failure::new(FailureKind::BadRequest, message))
             }
+            AgentRequest::Lease(_) => Ok(AgentDone::Leased),
+            AgentRequest::Release => Ok(AgentDone::Released),
+            AgentRequest::Put(_) | AgentRequest::Look(_) | AgentRequest::Profile(_) => {
+                Err(Failure::new(FailureKind::BadRequest, "not yet"))
+            }
             AgentRequest::Launch(request) => isolation.run(Work::Launch(request)),
             AgentRequest::Run(request) => isolation.run(Work::Run(request)),
         },

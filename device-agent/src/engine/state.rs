@@ -21,6 +21,8 @@ pub fn state(cpus: &[usize]) -> State {
         governor: in_use.first().and_then(|cpu| frequency("scaling_governor", cpu)),
         temperature_mc: (0..MOST_ZONES).map_while(zone).flatten().collect(),
         load_milli: procfs::text("/proc/loadavg").and_then(|text| load_milli(&text)),
+        memory_available_bytes: None,
+        battery: None,
     }
 }
 

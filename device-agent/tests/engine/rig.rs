@@ -7,8 +7,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use pearl_agent::agent::{
-    AgentDone, AgentRequest, LaunchRequest, Limits, ModelFile, NoProgress, RunReport, RunRequest,
-    Sampling, TensorData, WarmUp,
+    AgentDone, AgentRequest, LaunchRequest, Limits, ModelFile, NoProgress, Precision, RunReport,
+    RunRequest, Sampling, TensorData, WarmUp,
 };
 use pearl_agent::wire::{Failure, Outcome, PROTOCOL, Reply, Request};
 use sha2::{Digest, Sha256};
@@ -144,6 +144,8 @@ pub fn launch(model: ModelFile) -> LaunchRequest {
         model,
         input_seed: 1,
         cpus: Vec::new(),
+        threads: 1,
+        precision: Precision::F32,
         warm_up: WarmUp { min_ns: 1_000_000, max_ns: 20_000_000, tolerance_ppm: 50_000 },
         sampling: Sampling { slice_ns: 2_000_000, min_samples: 20, max_samples: 50 },
         limits: limits(),

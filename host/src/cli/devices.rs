@@ -31,17 +31,12 @@ pub fn run(DevicesVerb::List(args): DevicesVerb) -> anyhow::Result<()> {
     if args.json {
         let devices: Vec<_> = devices
             .iter()
-            .map(|device| json!({ "name": device.name, "transport": "local", "cpus": device.cpus }))
+            .map(|device| json!({ "name": device.name, "transport": "local", "cpus": device.cpus.to_string() }))
             .collect();
         return print_json(&json!({ "format": "pearl.devices/1", "devices": devices }));
     }
     for device in devices.iter() {
-        let cpus = if device.cpus.is_empty() {
-            "all processors".to_owned()
-        } else {
-            format!("processors {:?}", device.cpus)
-        };
-        print_line(&format!("{}  local, {cpus}", device.name))?;
+        print_line(&format!("{}  local, processors: {}", device.name, device.cpus))?;
     }
     Ok(())
 }

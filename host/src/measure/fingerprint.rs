@@ -30,7 +30,7 @@ impl Fingerprint {
             arch: hello.platform.arch.clone(),
             os: hello.platform.os.clone(),
             cpu_model: hello.platform.cpu_model.clone(),
-            cpus: device.cpus.clone(),
+            cpus: device.cpus.on(&hello.platform),
             governor,
             threads: 1,
             precision: "f32".to_owned(),

@@ -3,7 +3,7 @@
 //! **Invariant:** a model that fails fails alone; a lost agent costs one launch, and is replaced
 //! once a launch.
 
-use pearl_agent::agent::{LaunchReport, LaunchRequest, ModelFile};
+use pearl_agent::agent::{LaunchReport, LaunchRequest, ModelFile, Precision};
 use pearl_agent::wire::{Failure, FailureKind};
 use pearl_calibration::converged;
 use rand::seq::SliceRandom;
@@ -80,7 +80,9 @@ impl<'a> Session<'a> {
         LaunchRequest {
             model: model.clone(),
             input_seed,
-            cpus: self.agent.device().cpus.clone(),
+            cpus: self.agent.cpus(),
+            threads: self.agent.device().threads,
+            precision: Precision::F32,
             warm_up: self.settings.warm_up,
             sampling: self.settings.sampling,
             limits: self.settings.limits,

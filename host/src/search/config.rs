@@ -74,7 +74,7 @@ impl SearchConfig {
             ("weight decay", recipe.weight_decay.to_string()),
             ("flip", recipe.flip.to_string()),
             ("device", self.device.name.clone()),
-            ("cpus", format!("{:?}", self.device.cpus)),
+            ("cpus", self.device.cpus.to_string()),
             ("budget", self.budget.to_string()),
             ("window", self.window_ns.map_or("none".to_owned(), |window| format!("{window} ns"))),
             ("objective", self.objective.to_string()),

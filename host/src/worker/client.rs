@@ -102,7 +102,7 @@ pub fn fault(error: &ChildError) -> Fault {
         ChildError::Interrupted => Kind::Interrupted,
         ChildError::Failed(failure) => match failure.kind {
             FailureKind::BadInput | FailureKind::Limit => Kind::Input,
-            FailureKind::BadRequest => Kind::Usage,
+            FailureKind::BadRequest | FailureKind::Busy | FailureKind::Device => Kind::Usage,
             FailureKind::Crashed | FailureKind::Internal => Kind::Bug,
         },
         _ => Kind::Bug,
