@@ -5,13 +5,16 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::Terminal;
+use super::check::{self, CheckArgs};
 use super::terminal::{print_json, print_line};
 use crate::device::Devices;
 
-/// List the devices that can be measured on
+/// List and check the devices that can be measured on
 #[derive(Subcommand)]
 pub enum DevicesVerb {
     List(ListArgs),
+    Check(CheckArgs),
 }
 
 /// List the devices that are known
@@ -26,7 +29,14 @@ pub struct ListArgs {
     json: bool,
 }
 
-pub fn run(DevicesVerb::List(args): DevicesVerb) -> anyhow::Result<()> {
+pub fn run(verb: DevicesVerb, terminal: &Terminal) -> anyhow::Result<()> {
+    match verb {
+        DevicesVerb::List(args) => list(&args),
+        DevicesVerb::Check(args) => check::run(&args, terminal),
+    }
+}
+
+fn list(args: &ListArgs) -> anyhow::Result<()> {
     let devices = Devices::find(args.devices.as_deref())?;
     if args.json {
         let devices: Vec<_> = devices

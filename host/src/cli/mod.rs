@@ -5,9 +5,13 @@
 
 mod arch;
 mod bench;
+mod check;
+mod compare;
 mod completions;
 mod devices;
 mod export;
+mod history;
+mod measuring;
 mod network;
 mod report;
 mod terminal;
@@ -63,6 +67,9 @@ enum Verb {
     #[command(subcommand)]
     Teacher(teacher::TeacherVerb),
     Bench(bench::BenchArgs),
+    Compare(compare::CompareArgs),
+    #[command(subcommand)]
+    History(history::HistoryVerb),
     #[command(subcommand)]
     Arch(arch::ArchVerb),
     Export(export::ExportArgs),
@@ -91,9 +98,11 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         #[cfg(feature = "torch")]
         Verb::Teacher(verb) => teacher::run(verb, &terminal),
         Verb::Bench(args) => bench::run(args, &terminal),
+        Verb::Compare(args) => compare::run(args, &terminal),
+        Verb::History(verb) => history::run(verb),
         Verb::Arch(verb) => arch::run(verb),
         Verb::Export(args) => export::run(args, &terminal),
-        Verb::Devices(verb) => devices::run(verb),
+        Verb::Devices(verb) => devices::run(verb, &terminal),
         Verb::Report(args) => report::run(args, &terminal),
         Verb::Completions(args) => completions::run(args),
         #[cfg(feature = "torch")]
