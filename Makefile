@@ -15,23 +15,30 @@ APT := DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get
 # Teachers and their logits stay inside the checkout.
 export PEARL_HOME ?= $(CURDIR)/.pearl
 
-.PHONY: setup build search teacher test bench experiments clean help
+.PHONY: setup build board search teacher test bench experiments clean help
 
 help:
 	@echo "make setup    libtorch, Fashion-MNIST and a C++ compiler, where the machine lacks them"
 	@echo "make build    target/release/pearl and target/release/pearl-agent"
 	@echo "make search   a real search: OUT=$(OUT) DEVICE=$(DEVICE) CANDIDATES=$(CANDIDATES) BUDGET=$(BUDGET)"
 	@echo "make test     all tests"
+	@echo "make board    the ARM64 userland that the tests reach over ssh; as root"
 	@echo "make bench    what the README claims, measured here"
 	@echo "make experiments  what the README claims of distillation and of the policy"
 	@echo "make clean    remove what was built; set-up, teachers and runs stay"
 
-setup: .libtorch $(DATA)
+setup: .libtorch $(DATA) .setup/openssl
 
 # A compiler first: torch's bindings are C++.
 .setup/compiler:
 	@mkdir -p .setup
 	command -v c++ >/dev/null || { $(APT) update && $(APT) install -y g++; }
+	@touch $@
+
+# For the SSH library; `cargo build --features vendored-openssl` does without.
+.setup/openssl:
+	@mkdir -p .setup
+	pkg-config --exists openssl || { $(APT) update && $(APT) install -y libssl-dev pkg-config; }
 	@touch $@
 
 $(DATA):
@@ -64,7 +71,11 @@ search: teacher
 	$(PEARL) search --space mnas --data fashion-mnist --teacher resnet --device $(DEVICE) \
 	  --budget $(BUDGET) --candidates $(CANDIDATES) --out $(OUT)
 
-test: build
+# Registering the emulator lasts until the machine is started again, so it is looked at every time.
+board:
+	$(SUDO) bash tests/board/build.sh .setup/board
+
+test: build board
 	PYTHON=$(CURDIR)/$(PYTHON) cargo test --release --locked --workspace --no-fail-fast
 
 # The engine's own program, to compare the agent with.

@@ -26,6 +26,8 @@ pub mod search;
 pub mod seeds;
 pub mod store;
 pub mod stored_run;
+pub mod streams;
 pub mod teacher;
+pub mod transport;
 pub mod weights;
 pub mod worker;

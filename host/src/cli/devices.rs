@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use comfy_table::{Table, presets};
+use pearl_agent::agent::Frequency;
 use serde_json::json;
 
 use super::Terminal;
@@ -41,12 +43,46 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
     if args.json {
         let devices: Vec<_> = devices
             .iter()
-            .map(|device| json!({ "name": device.name, "transport": "local", "cpus": device.cpus.to_string() }))
+            .map(|device| {
+                json!({
+                    "name": device.name,
+                    "transport": device.transport.word(),
+                    "address": device.transport.address(),
+                    "cpus": device.cpus.to_string(),
+                    "threads": device.threads,
+                    "frequency": device.frequency,
+                    "wrapper": device.wrapper,
+                    "folder": device.folder,
+                })
+            })
             .collect();
         return print_json(&json!({ "format": "pearl.devices/1", "devices": devices }));
     }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header([
+        "device",
+        "transport",
+        "address",
+        "processors",
+        "threads",
+        "frequency",
+    ]);
     for device in devices.iter() {
-        print_line(&format!("{}  local, processors: {}", device.name, device.cpus))?;
+        let frequency = match device.frequency {
+            Frequency::Keep => "keep",
+            Frequency::Fix => "fix",
+        };
+        table.add_row([
+            device.name.as_str(),
+            device.transport.word(),
+            &device.transport.address(),
+            &device.cpus.to_string(),
+            &device.threads.to_string(),
+            frequency,
+        ]);
     }
-    Ok(())
+    if let Some(names) = table.column_mut(0) {
+        names.set_padding((0, 1));
+    }
+    print_line(&table.to_string())
 }

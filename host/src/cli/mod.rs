@@ -14,6 +14,7 @@ mod history;
 mod measuring;
 mod network;
 mod report;
+mod talk;
 mod terminal;
 
 #[cfg(feature = "torch")]
@@ -77,6 +78,8 @@ enum Verb {
     Devices(devices::DevicesVerb),
     Report(report::ReportArgs),
     Completions(completions::CompletionsArgs),
+    #[command(hide = true)]
+    Talk(talk::TalkArgs),
     /// The child process that trains; started by the other commands
     #[cfg(feature = "torch")]
     #[command(hide = true)]
@@ -105,6 +108,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Devices(verb) => devices::run(verb, &terminal),
         Verb::Report(args) => report::run(args, &terminal),
         Verb::Completions(args) => completions::run(args),
+        Verb::Talk(args) => talk::run(args, &terminal),
         #[cfg(feature = "torch")]
         Verb::Worker => crate::worker::run(),
     }
