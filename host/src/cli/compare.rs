@@ -215,6 +215,7 @@ fn document(compared: &Compared, args: &CompareArgs) -> Value {
         side
     });
     let differences = compared.sides[0].fingerprint.differences(&compared.sides[1].fingerprint);
+    let warnings = [&compared.doubts[..], &compared.remarks].concat();
     json!({
         "format": "pearl.compare/1",
         "comparison": comparison_json(&compared.comparison),
@@ -223,7 +224,7 @@ fn document(compared: &Compared, args: &CompareArgs) -> Value {
         "sides": sides.collect::<Vec<_>>(),
         "different_fingerprints": differences,
         "believed": compared.doubts.is_empty(),
-        "warnings": [&compared.doubts[..], &compared.remarks].concat(),
+        "warnings": warnings,
     })
 }
 

@@ -141,7 +141,7 @@ impl History {
         let rows = || {
             let mut statement = self.db.prepare(&sql)?;
             let most = i64::try_from(most).unwrap_or(i64::MAX);
-            statement.query_map(params![most, sha256], read)?.collect()
+            statement.query_map(params![most, sha256], read)?.collect::<rusqlite::Result<Vec<_>>>()
         };
         rows().map_err(|error| classify(&self.file, error))
     }
