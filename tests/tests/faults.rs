@@ -1,5 +1,10 @@
 //! What can go wrong between a host and a device: a clear error with the right exit code or a
 //! measurement that goes on, and nothing left behind on the device.
+//!
+//! A clock that jumps is not tried: no namespace has a wall clock of its own. Nothing hangs on it:
+//! the host's deadlines and the agent's samples are taken from monotonic clocks, a lease ends by the
+//! time since the device was started, and the wall clock decides alone which model files are a week
+//! old, which costs another upload at most.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 use std::fs;
@@ -325,6 +330,22 @@ fn an_upload_that_is_interrupted_leaves_nothing() {
     let interrupted = bench.finish(DEADLINE);
     assert_eq!(interrupted.code(), Some(130), "{interrupted:?}");
     lab.is_clean();
+}
+
+#[test]
+fn an_agents_upload_that_is_interrupted_leaves_nothing() {
+    let lab = Lab::new();
+    let mut talk = lab.start("--quiet talk board");
+    let half = || {
+        let files = lab.board.agent_files("/tmp", 0);
+        files.iter().any(|name| name.starts_with("part-")).then_some(())
+    };
+    talk.until(DEADLINE, half).expect("it sends a part before it ends");
+    talk.signal(Signal::INT);
+    let interrupted = talk.finish(DEADLINE);
+    assert_eq!(interrupted.code(), Some(130), "{interrupted:?}");
+    lab.is_clean();
+    assert_eq!(lab.board.agent_files("/tmp", 0), [""; 0]);
 }
 
 #[test]
