@@ -8,7 +8,8 @@ ADB_PTY      where set, the device knows shells with a terminal in between only
 """
 
 import os
-import shutil
+import pty
+import select
 import sys
 
 devices = [one.split(None, 1) for one in os.environ.get("ADB_DEVICES", "emulator-5554 device").split(",") if one.strip()]
@@ -37,6 +38,26 @@ def board(*words):
         "TMPDIR=/data/local/tmp",
         *words,
     ]
+
+
+def in_terminal(words):
+    """As old devices do it: the end of the input is not passed on, and the exit code is lost."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execvp(words[0], words)
+    ends = {0: terminal, terminal: 1}
+    while True:
+        for end in select.select(list(ends), [], [])[0]:
+            try:
+                data = os.read(end, 4096)
+            except OSError:
+                data = b""
+            if data:
+                os.write(ends[end], data)
+            elif end == terminal:
+                return
+            else:
+                del ends[end]
 
 
 words = sys.argv[1:]
@@ -83,9 +104,6 @@ match words:
         words = board("/bin/sh", "-c", line)
         if not pty:
             os.execvp("nsenter", words)
-        # An old device: a terminal, and the exit code is lost.
-        script = shutil.which("script") or fail("no script(1) here")
-        quoted = " ".join("'" + word.replace("'", "'\\''") + "'" for word in words)
-        os.spawnvp(os.P_WAIT, script, ["script", "-q", "-e", "-c", quoted, "/dev/null"])
+        in_terminal(words)
     case _:
         fail(f"unknown command {words}")

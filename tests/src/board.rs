@@ -16,7 +16,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::pearl::Pearl;
-use crate::processes::{Process, descendants};
+use crate::processes::{Process, descendants, neighbours};
 use crate::programs::{self, checkout};
 use crate::python;
 
@@ -192,7 +192,7 @@ impl Board {
 
     /// The agent's processes on the board, measured ones included.
     pub fn agents(&self) -> Vec<Process> {
-        let mut all = descendants(self.site.id());
+        let mut all = neighbours(self.first_process().id);
         all.retain(|one| one.words.iter().any(|word| word.contains("/agent-") || word == "launch"));
         all
     }

@@ -1,5 +1,10 @@
 //! What can go wrong between a host and a device: a clear error with the right exit code or a
 //! measurement that goes on, and nothing left behind on the device.
+//!
+//! A clock that jumps is not tried: no namespace has a wall clock of its own. Nothing hangs on it:
+//! the host's deadlines and the agent's samples are taken from monotonic clocks, a lease ends by the
+//! time since the device was started, and the wall clock decides alone which model files are a week
+//! old, which costs another upload at most.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 use std::fs;
@@ -151,7 +156,7 @@ fn a_full_disk_is_named_and_holds_no_half_file_afterwards() {
     // Large enough for the agent, too small for this model.
     let lab = Lab::new();
     let hello = lab.talk().hello();
-    let agent = lab.board.path(&format!("{}/agent-{}", hello.platform.folder, hello.build));
+    let agent = lab.board.path(&format!("/tmp/pearl-0/agent-{}", hello.build));
     let size = agent.metadata().unwrap().len() + (64 << 10);
     let tmp = Some(format!("mode=1777,size={size}"));
     let lab = Lab::with(Options { tmp, ..Options::default() }, "folder = \"/tmp\"");
@@ -180,7 +185,7 @@ fn a_folder_that_cannot_hold_programs_is_named_with_the_reason() {
     // Left to itself it finds another one.
     lab.pearl.write("devices.toml", lab.board.entry("board", ""));
     lab.reach().ok();
-    assert_eq!(lab.board.agent_files("/root", 0).len(), 1);
+    assert_eq!(lab.board.agent_files("/data/local/tmp", 0).len(), 1);
 }
 
 #[test]
@@ -252,7 +257,7 @@ fn a_host_that_is_not_known_or_has_changed_is_refused_with_how_to_accept_it() {
     lab.board.change_host_key();
     lab.board.reboot();
     let changed = lab.reach();
-    let words = ["10.77.0.2", "has changed", "sha256:", "ssh-keygen -r"];
+    let words = ["10.77.0.2", "has changed", "sha256:", "ssh-keygen -f"];
     assert_eq!(changed.faults_of_refusal(4, &words), [""; 0]);
     assert!(lab.board.agent_files("/tmp", 0).is_empty());
     accept(&changed);
@@ -325,6 +330,22 @@ fn an_upload_that_is_interrupted_leaves_nothing() {
     let interrupted = bench.finish(DEADLINE);
     assert_eq!(interrupted.code(), Some(130), "{interrupted:?}");
     lab.is_clean();
+}
+
+#[test]
+fn an_agents_upload_that_is_interrupted_leaves_nothing() {
+    let lab = Lab::new();
+    let mut talk = lab.start("--quiet talk board");
+    let half = || {
+        let files = lab.board.agent_files("/tmp", 0);
+        files.iter().any(|name| name.starts_with("part-")).then_some(())
+    };
+    talk.until(DEADLINE, half).expect("it sends a part before it ends");
+    talk.signal(Signal::INT);
+    let interrupted = talk.finish(DEADLINE);
+    assert_eq!(interrupted.code(), Some(130), "{interrupted:?}");
+    lab.is_clean();
+    assert_eq!(lab.board.agent_files("/tmp", 0), [""; 0]);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 //! **Invariant:** one device is meant, by its serial or because there is no other.
 
 use std::ffi::OsString;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::error::TransportError;
-use super::shell::{Said, Shell};
+use super::shell::{END, Said, Shell};
 use crate::device::Adb;
 use crate::interrupt;
 use crate::streams::Streams;
@@ -26,6 +26,11 @@ const LIST: Duration = Duration::from_secs(30);
 const LONGEST_UPLOAD: Duration = Duration::from_secs(30 * 60);
 /// Of what a command may say; ours say some lines.
 const MOST: u64 = 64 << 10;
+/// A terminal would echo what it is told, and cut long lines.
+const RAW: [&str; 4] = ["stty", "raw", "-echo", ";"];
+/// What is told before this line would be echoed.
+const READY: &str = "pearl:ready=0";
+const START: Duration = Duration::from_secs(20);
 const TICK: Duration = Duration::from_millis(20);
 
 /// A device that is attached and ready.
@@ -103,12 +108,16 @@ impl Shell for Phone {
         limit: Duration,
     ) -> Result<Said, TransportError> {
         let doing = "asking the device";
-        let said = call(&self.shell(words), input, doing, limit, !self.insists)?;
-        if !self.terminal && said.stderr.contains("PTY args") {
-            self.terminal = true;
-            return call(&self.shell(words), input, doing, limit, !self.insists);
+        if !self.terminal {
+            let said = call(&self.shell(words), input, doing, limit, !self.insists)?;
+            self.terminal = said.complaint().contains("PTY args");
+            if !self.terminal {
+                return Ok(said);
+            }
         }
-        Ok(said)
+        // By a pipe, or the shell would take the terminal for a person.
+        let words = [&RAW[..], &["cat", "|"], words].concat();
+        call(&self.shell(&words), input, doing, limit, !self.insists)
     }
 
     fn upload(&mut self, file: &Path, to: &str) -> Result<Said, TransportError> {
@@ -122,10 +131,16 @@ impl Shell for Phone {
     }
 
     fn start(self, words: &[&str]) -> Result<Streams, TransportError> {
-        // A terminal would echo what it is told, and cut long lines.
-        let raw = ["stty", "raw", "-echo", ";", "exec"];
-        let words = if self.terminal { [&raw[..], words].concat() } else { words.to_vec() };
-        Streams::spawn(Command::new(program()).args(self.shell(&words))).map_err(|e| missing(&e))
+        let start = |words: &[&str]| {
+            Streams::spawn(Command::new(program()).args(words)).map_err(|error| missing(&error))
+        };
+        if !self.terminal {
+            return start(&self.shell(words));
+        }
+        let words = [&RAW[..], &["echo", READY, ";", "exec"], words].concat();
+        let mut streams = start(&self.shell(&words))?;
+        streams.stdout = once_ready(streams.stdout)?;
+        Ok(streams)
     }
 }
 
@@ -184,12 +199,38 @@ fn call(
     said
 }
 
+/// What comes after the terminal is as it has to be.
+fn once_ready(mut stdout: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, TransportError> {
+    let (sender, ready) = mpsc::channel();
+    thread::spawn(move || {
+        let mut said = Vec::new();
+        // Byte by byte: what follows is the agent's.
+        let mut byte = [0];
+        while !said.ends_with(b"\n") || !said.trim_ascii_end().ends_with(READY.as_bytes()) {
+            match stdout.read(&mut byte) {
+                Ok(1) if (said.len() as u64) < MOST => said.push(byte[0]),
+                _ => return,
+            }
+        }
+        let _ = sender.send(stdout);
+    });
+    ready.recv_timeout(START).map_err(|_| {
+        TransportError::failed("starting the agent", "the device's terminal does not answer")
+    })
+}
+
 fn gather(stream: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, text) = mpsc::channel();
     thread::spawn(move || {
         let mut bytes = Vec::new();
-        // What a faulty device says beyond that is not kept, and adb ends of it.
-        let _ = stream.take(MOST).read_to_end(&mut bytes);
+        // What a faulty device says beyond that is not kept, and adb ends of it. Where the input's
+        // end does not get through, a script's last line is the end.
+        let mut stream = BufReader::new(stream.take(MOST));
+        while let Ok(1..) = stream.read_until(b'\n', &mut bytes) {
+            if bytes.trim_ascii_end().ends_with(END.as_bytes()) {
+                break;
+            }
+        }
         sender.send(String::from_utf8_lossy(&bytes).into_owned())
     });
     text

@@ -28,6 +28,9 @@ pub(super) trait Shell {
     fn start(self, words: &[&str]) -> Result<Streams, TransportError>;
 }
 
+/// The last line of every script.
+pub(super) const END: &str = "pearl:end=0";
+
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Said {
     pub stdout: String,

@@ -2,7 +2,7 @@
 umask 077
 say() { echo "pearl:$1=$2"; }
 cd "$1" || exit 1
-refuse() { rm -f "$2"; say refused "$1"; exit 0; }
+refuse() { rm -f "$2"; say refused "$1"; say end 0; exit 0; }
 [ -f "$2" ] || refuse "it did not arrive" "$2"
 bytes=$(wc -c <"$2" | tr -d ' ')
 [ "$bytes" = "$4" ] || refuse "$bytes of $4 bytes arrived" "$2"
@@ -16,4 +16,5 @@ done
 # Of uploads that were cut off. Who uploads right now is left alone.
 find . -name 'part-*' -mmin +60 -exec rm -f {} + 2>/dev/null
 say settled "agent-$3"
+say end 0
 exit 0

@@ -74,7 +74,7 @@ pub(super) fn check(wire: &Wire, settings: &Ssh) -> Result<(), TransportError> {
         CheckResult::Mismatch => refused(format!(
             "the host key of {name} has changed to {fingerprint}: another device answers there, or it \
              was installed anew; where the device itself shows the same, accept it with: \
-             ssh-keygen -R '{name}' && {accept}"
+             ssh-keygen -f ~/.ssh/known_hosts -R '{name}' && {accept}"
         )),
         CheckResult::Failure => refused(format!("known_hosts cannot be searched for {name}")),
     }
