@@ -1,10 +1,12 @@
 //! Many models on many devices, the devices side by side.
 //!
 //! **Invariant:** a device that fails takes no other with it; every model on every device ends as a
-//! measurement or as a failure that names both.
+//! measurement or as a failure that names both. Two entries that lead to one machine never measure at
+//! once.
 
+use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Sender};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use pearl_agent::agent::{ModelFile, ProfileReport};
@@ -75,10 +77,18 @@ pub enum What {
 pub fn measure_fleet(order: &Order, mut on_event: impl FnMut(FleetEvent)) -> Vec<usize> {
     let queue = Queue::new(if order.sharing == Sharing::Among { order.models.len() } else { 0 });
     let kin = Mutex::new(None);
+    let machines = Mutex::new(BTreeMap::new());
     thread::scope(|scope| {
         let (events, incoming) = mpsc::channel();
         for device in 0..order.devices.len() {
-            let worker = Worker { order, device, queue: &queue, kin: &kin, events: events.clone() };
+            let worker = Worker {
+                order,
+                device,
+                queue: &queue,
+                kin: &kin,
+                machines: &machines,
+                events: events.clone(),
+            };
             scope.spawn(move || worker.work());
         }
         drop(events);
@@ -94,8 +104,13 @@ struct Worker<'a> {
     queue: &'a Queue,
     /// The device whose fingerprint the others have to share.
     kin: &'a Mutex<Option<(String, Fingerprint)>>,
+    /// By what tells one running machine from another.
+    machines: &'a Mutex<BTreeMap<String, Machine>>,
     events: Sender<FleetEvent>,
 }
+
+/// Locked by the device that measures on it.
+type Machine = Arc<Mutex<()>>;
 
 impl Worker<'_> {
     fn work(&self) {
@@ -103,26 +118,39 @@ impl Worker<'_> {
             Ok(agent) => agent,
             Err(error) => return self.lost(&error),
         };
+        // The device's lease is this process's, so it does not keep two of its own threads apart.
+        let machine = self.machine(agent.hello().platform.boot_id.as_deref());
         let mut session = Session::new(&mut agent, &self.order.settings, self.order.seed);
         match self.order.sharing {
             Sharing::All => {
                 let all: Vec<_> = (0..self.order.models.len()).collect();
+                let _alone = machine.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Err(error) = self.measure(&mut session, &all) {
                     self.tell(What::Failed { at: None, error });
                 }
             }
-            Sharing::Among => self.share(&mut session),
+            Sharing::Among => self.share(&mut session, &machine),
         }
         let ledger = session.ledger();
         self.tell(What::Done { ledger, traffic: agent.traffic() });
     }
 
-    fn share(&self, session: &mut Session<'_>) {
+    /// A device that does not tell is a machine of its own.
+    fn machine(&self, boot_id: Option<&str>) -> Machine {
+        let Some(boot_id) = boot_id else { return Machine::default() };
+        let mut machines = self.machines.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(machines.entry(boot_id.to_owned()).or_default())
+    }
+
+    fn share(&self, session: &mut Session<'_>, machine: &Machine) {
         if let Err(error) = self.akin(session) {
             return self.tell(What::Failed { at: None, error });
         }
         while let Some(at) = self.queue.take() {
-            match self.measure(session, &[at]) {
+            let alone = machine.lock().unwrap_or_else(PoisonError::into_inner);
+            let measured = self.measure(session, &[at]);
+            drop(alone);
+            match measured {
                 Ok(()) => self.queue.finish(),
                 Err(error) => {
                     self.queue.give_back(at);

@@ -8,9 +8,7 @@ use serde_json::{Value, json};
 
 use crate::child::Traffic;
 use crate::exit::{Fault, Kind, kind};
-use crate::measure::{
-    FleetEvent, Ledger, Measurement, Order, Step, What, ops_json, result_json,
-};
+use crate::measure::{FleetEvent, Ledger, Measurement, Order, Step, What, ops_json, result_json};
 
 /// In the order of devices and models, whatever came first.
 pub struct Results<'a> {
