@@ -2,18 +2,22 @@
 //!
 //! A measurement that breaks several rules is named after the first: a contended one drifts and does
 //! not converge because it is contended, and that is what there is something to be done about.
+//! Contention spoils launches, not measurements: where enough clean launches are left, they alone are
+//! judged, and that others were spoilt is a remark.
 //!
 //! **Invariant:** a verdict depends on the launches and the thresholds alone, and never on which
 //! sample of a launch came first.
 
-use crate::measurement::pooled;
-use crate::{Judgement, LaunchView, Nanos, StatisticError, Thresholds, Verdict, measurement};
+use crate::clean::{contended, counted};
+use crate::measurement::{LEAST_LAUNCHES, pooled};
+use crate::{
+    Judgement, LaunchView, Nanos, Samples, StatisticError, Thresholds, Verdict, measurement,
+};
 
 type Rule = fn(&[LaunchView], &Thresholds) -> Option<String>;
 
-const RULES: [(Verdict, Rule); 5] = [
+const RULES: [(Verdict, Rule); 4] = [
     (Verdict::TooShort, too_short),
-    (Verdict::Contended, contended),
     (Verdict::Throttled, throttled),
     (Verdict::Drifting, drifting),
     (Verdict::Unconverged, unconverged),
@@ -26,12 +30,48 @@ pub fn judge(
     thresholds: &Thresholds,
 ) -> Result<Judgement, StatisticError> {
     pooled(launches)?;
-    let broken: Vec<(Verdict, String)> = RULES
+    let counted = counted(launches, thresholds);
+    let mut broken: Vec<(Verdict, String)> = RULES
         .iter()
-        .filter_map(|(verdict, rule)| Some((*verdict, rule(launches, thresholds)?)))
+        .filter_map(|(verdict, rule)| Some((*verdict, rule(&counted, thresholds)?)))
         .collect();
+    let mut remarks = Vec::new();
+    match contention(launches, thresholds) {
+        None => {}
+        Some(seen) if counted.len() < launches.len() => remarks.push(format!(
+            "{seen}; they are left out of the number, which is of the {} others",
+            counted.len()
+        )),
+        Some(seen) => {
+            // Only the clock's steps say more: they show on an idle device too.
+            let place = usize::from(broken.first().is_some_and(|(v, _)| *v == Verdict::TooShort));
+            let evidence = format!("{seen}; stop what else runs there, or pin to other cores");
+            broken.insert(place, (Verdict::Contended, evidence));
+        }
+    }
     let verdict = broken.first().map_or(Verdict::Stable, |(verdict, _)| *verdict);
-    Ok(Judgement { verdict, evidence: broken.into_iter().map(|(_, evidence)| evidence).collect() })
+    let evidence = broken.into_iter().map(|(_, evidence)| evidence).collect();
+    Ok(Judgement { verdict, evidence, remarks })
+}
+
+/// Somebody else had the processor: the thread did not get the time that passed.
+fn contention(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String> {
+    let labels = contended(launches, thresholds);
+    let spoilt: Vec<_> = launches
+        .iter()
+        .zip(labels)
+        .filter_map(|(launch, spoilt)| spoilt.then_some(launch))
+        .collect();
+    let worst = spoilt.iter().map(|launch| launch.cpu_share()).min_by(f64::total_cmp)?;
+    let switches: u64 =
+        spoilt.iter().fold(0, |sum, launch| sum.saturating_add(launch.involuntary_switches));
+    Some(format!(
+        "{} of {} launches had to share the processor: the worst had it for {:.1} % of the time (at least {:.1} % wanted), and they were made to yield it {switches} times",
+        spoilt.len(),
+        launches.len(),
+        100.0 * worst,
+        100.0 * thresholds.least_cpu_share
+    ))
 }
 
 /// The clock's own steps would show in the median.
@@ -49,39 +89,29 @@ fn too_short(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String>
     })
 }
 
-/// Somebody else had the processor: the thread did not get the time that passed.
-///
-/// The share is of all launches together, so that one interruption among seconds of samples, which
-/// the median does not see, spoils nothing.
-fn contended(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String> {
-    let sum = |of: fn(&LaunchView) -> Nanos| launches.iter().map(|l| of(l).0 as f64).sum::<f64>();
-    let share = sum(|launch| launch.cpu) / sum(|launch| launch.wall);
-    let switches: u64 = launches.iter().map(|launch| launch.involuntary_switches).sum();
-    (share < thresholds.least_cpu_share).then(|| {
-        format!(
-            "the model had the processor for {:.1} % of the time (at least {:.1} % wanted) and was made to yield it {switches} times; stop what else runs there, or pin to other cores",
-            100.0 * share,
-            100.0 * thresholds.least_cpu_share
-        )
-    })
-}
-
 /// The device itself became slower: the fixed workload together with the model, or its clock.
+///
+/// The ends of a measurement are thirds of its launches, so that no single reading decides.
 fn throttled(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String> {
-    let (first, last) = (launches.first()?, launches.last()?);
-    let sentinel = growth(first.sentinel_before, last.sentinel_after);
-    let model = growth(first.samples.median(), last.samples.median());
+    let third = launches.len().div_ceil(3);
+    let (first, last) = (&launches[..third], &launches[launches.len() - third..]);
+    let middle = |launches: &[LaunchView], of: fn(&LaunchView) -> Nanos| {
+        Samples::new(launches.iter().map(of).collect()).map(|all| all.median())
+    };
+    let grown = |of| Some(growth(middle(first, of).ok()?, middle(last, of).ok()?));
+    let (sentinel, model) = (grown(LaunchView::sentinel)?, grown(|l| l.samples.median())?);
     let limit = thresholds.most_sentinel_slowdown;
     let advice = "let the device cool down, or measure fewer models in a row";
     if sentinel > limit && model > limit / 2.0 {
         return Some(format!(
-            "from the first launch to the last the sentinel slowed by {:.1} % (at most {:.1} % wanted) and the model by {:.1} %; {advice}",
+            "from the first to the last third of the launches the sentinel slowed by {:.1} % (at most {:.1} % wanted) and the model by {:.1} %; {advice}",
             100.0 * sentinel,
             100.0 * limit,
             100.0 * model
         ));
     }
-    let drop = frequency_drop(&first.frequency_before_khz, &last.frequency_after_khz)?;
+    let (before, after) = (launches.first()?, launches.last()?);
+    let drop = frequency_drop(&before.frequency_before_khz, &after.frequency_after_khz)?;
     (drop > thresholds.most_frequency_drop && model > limit / 2.0).then(|| {
         format!(
             "the clock rate fell by {:.1} % (at most {:.1} % wanted) and the model slowed by {:.1} %; {advice}",
@@ -92,13 +122,15 @@ fn throttled(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String>
     })
 }
 
-/// The later launches do not tell of the same latency as the earlier ones. A single odd launch is no
-/// drift: the interval over launches has room for it, or is too wide.
+/// The later launches do not tell of the same latency as the earlier ones: their medians are further
+/// apart than wanted, and nearly every later launch lies on the same side of nearly every earlier
+/// one. Launches that merely differ are no drift: the interval has room for them, or is too wide.
 fn drifting(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String> {
     let (earlier, later) = launches.split_at(launches.len() / 2);
     let (from, to) = (pooled(earlier).ok()?.median(), pooled(later).ok()?.median());
     let drift = growth(from, to);
-    (drift.abs() > thresholds.most_drift).then(|| {
+    let apart = separation(earlier, later);
+    (drift.abs() > thresholds.most_drift && apart > thresholds.least_separation).then(|| {
         format!(
             "the latency went from {from} in the first half of the launches to {to} in the second, by {:+.1} % (at most {:.1} % wanted); repeat it, or pin to named cores",
             100.0 * drift,
@@ -107,11 +139,30 @@ fn drifting(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String> 
     })
 }
 
+/// The share of pairs of an earlier and a later launch that say which half is slower, or the other
+/// one where those are more: from 0.5 where the halves are mixed to 1 where they are apart.
+fn separation(earlier: &[LaunchView], later: &[LaunchView]) -> f64 {
+    let medians = |half: &[LaunchView]| -> Vec<Nanos> {
+        half.iter().map(|launch| launch.samples.median()).collect()
+    };
+    let (earlier, later) = (medians(earlier), medians(later));
+    let slower: usize =
+        later.iter().map(|later| earlier.iter().filter(|earlier| later > earlier).count()).sum();
+    let share = slower as f64 / (earlier.len() * later.len()).max(1) as f64;
+    share.max(1.0 - share)
+}
+
 /// The interval is still wider than asked for.
 fn unconverged(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String> {
     let advice = "allow more time or more launches";
-    if launches.len() < 2 {
-        return Some(format!("a single launch does not tell how launches differ; {advice}"));
+    if launches.len() < LEAST_LAUNCHES {
+        let launches = match launches.len() {
+            1 => "1 launch does".to_owned(),
+            count => format!("{count} launches do"),
+        };
+        return Some(format!(
+            "{launches} not tell how launches differ (at least {LEAST_LAUNCHES} wanted); {advice}"
+        ));
     }
     match measurement(launches, 0.95) {
         Err(error) => Some(format!("{error}; {advice}")),
@@ -141,163 +192,4 @@ fn frequency_drop(before: &[u64], after: &[u64]) -> Option<f64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::Samples;
-    use crate::simulation::Stream;
-
-    const MS: u64 = 1_000_000;
-
-    /// A launch of 300 samples around `level`, skewed as latencies are.
-    fn launch(stream: &mut Stream, level: u64) -> LaunchView {
-        let draw = |_| (level as f64 * (1.0 + 0.01 * stream.normal().abs())) as u64;
-        let samples: Vec<u64> = (0..300).map(draw).collect();
-        let wall = Nanos(samples.iter().sum::<u64>() + 1000);
-        LaunchView {
-            samples: Samples::from_ns(&samples).unwrap(),
-            cpu: Nanos(wall.0 - 900),
-            wall,
-            involuntary_switches: 1,
-            sentinel_before: Nanos(MS / 2),
-            sentinel_after: Nanos(MS / 2),
-            clock_resolution: Nanos(30),
-            clock_overhead: Nanos(25),
-            steady: true,
-            frequency_before_khz: vec![2_000_000],
-            frequency_after_khz: vec![2_000_000],
-        }
-    }
-
-    fn launches(levels: &[u64]) -> Vec<LaunchView> {
-        let mut stream = Stream::new(3);
-        levels.iter().map(|level| launch(&mut stream, *level)).collect()
-    }
-
-    fn quiet() -> Vec<LaunchView> {
-        launches(&[5 * MS; 5])
-    }
-
-    fn check(launches: &[LaunchView], verdict: Verdict, told: &str) {
-        let judgement = judge(launches, &Thresholds::default()).unwrap();
-        assert_eq!(judgement.verdict, verdict, "{:?}", judgement.evidence);
-        match judgement.evidence.first() {
-            None => assert_eq!(verdict, Verdict::Stable),
-            Some(evidence) => assert!(evidence.contains(told), "'{told}' is not in: {evidence}"),
-        }
-    }
-
-    #[test]
-    fn a_quiet_measurement_is_stable() {
-        check(&quiet(), Verdict::Stable, "");
-        assert!(judge(&[], &Thresholds::default()).is_err());
-    }
-
-    #[test]
-    fn a_median_of_few_clock_steps_is_too_short() {
-        check(&launches(&[5400; 5]), Verdict::TooShort, "under 100 steps of 55 ns");
-        check(&launches(&[5600; 5]), Verdict::Stable, "");
-    }
-
-    #[test]
-    fn a_processor_that_was_shared_is_contended() {
-        let mut shared = quiet();
-        for launch in &mut shared {
-            launch.cpu = Nanos(launch.wall.0 / 2);
-            launch.involuntary_switches = 40;
-        }
-        check(&shared, Verdict::Contended, "50.0 % of the time");
-        check(&shared, Verdict::Contended, "yield it 200 times");
-        // Once for a moment is what every system does.
-        let mut once = quiet();
-        once[2].cpu = Nanos(once[2].wall.0 * 9 / 10);
-        check(&once, Verdict::Stable, "");
-    }
-
-    #[test]
-    fn a_device_that_slows_as_a_whole_is_throttled() {
-        let mut hot = launches(&[5 * MS, 5 * MS, 6 * MS, 6 * MS, 7 * MS]);
-        check(&hot, Verdict::Drifting, "by +20");
-        hot[4].sentinel_after = Nanos(MS * 7 / 10);
-        check(&hot, Verdict::Throttled, "the sentinel slowed by 40.0 %");
-        hot[4].sentinel_after = Nanos(MS / 2);
-        hot[4].frequency_after_khz = vec![1_400_000];
-        check(&hot, Verdict::Throttled, "the clock rate fell by 30.0 %");
-    }
-
-    #[test]
-    fn a_sentinel_alone_slower_throttles_nothing() {
-        let mut odd = quiet();
-        odd[4].sentinel_after = Nanos(MS);
-        check(&odd, Verdict::Stable, "");
-    }
-
-    #[test]
-    fn launches_that_move_away_drift_and_a_single_odd_one_does_not() {
-        check(&launches(&[5 * MS, 5 * MS, 5 * MS, 6 * MS, 6 * MS, 6 * MS]), Verdict::Drifting, "+");
-        check(
-            &launches(&[6 * MS, 6 * MS, 6 * MS, 5 * MS, 5 * MS, 5 * MS]),
-            Verdict::Drifting,
-            "by -",
-        );
-        let odd = [5 * MS, 5 * MS, 6 * MS, 5 * MS, 5 * MS];
-        check(&launches(&odd), Verdict::Unconverged, "after 5 launches");
-    }
-
-    #[test]
-    fn an_interval_that_is_too_wide_is_not_converged() {
-        let spread = launches(&[500 * MS / 100, 515 * MS / 100, 500 * MS / 100]);
-        check(&spread, Verdict::Unconverged, "after 3 launches");
-        check(&quiet()[..1], Verdict::Unconverged, "a single launch");
-        let mut few = quiet();
-        few.truncate(2);
-        for launch in &mut few {
-            launch.samples = Samples::from_ns(&[5 * MS]).unwrap();
-        }
-        check(&few, Verdict::Unconverged, "needs at least 6 samples, there are 2");
-    }
-
-    #[test]
-    fn evidence_is_kept_for_every_rule_that_was_broken() {
-        let mut all = launches(&[5 * MS, 7 * MS]);
-        all[0].cpu = Nanos(0);
-        let judgement = judge(&all, &Thresholds::default()).unwrap();
-        assert_eq!((judgement.verdict, judgement.evidence.len()), (Verdict::Contended, 3));
-    }
-
-    proptest! {
-        #[test]
-        fn any_numbers_are_judged(
-            numbers in prop::collection::vec(
-                (prop::collection::vec(any::<u64>(), 1..20), any::<[u64; 7]>(), any::<Vec<u64>>()), 1..6),
-        ) {
-            let launches: Vec<LaunchView> = numbers.into_iter().map(|(samples, n, khz)| LaunchView {
-                samples: Samples::from_ns(&samples).unwrap(),
-                cpu: Nanos(n[0]), wall: Nanos(n[1]), involuntary_switches: n[2],
-                sentinel_before: Nanos(n[3]), sentinel_after: Nanos(n[4]),
-                clock_resolution: Nanos(n[5]), clock_overhead: Nanos(n[6]), steady: false,
-                frequency_before_khz: khz.clone(), frequency_after_khz: khz,
-            }).collect();
-            let judgement = judge(&launches, &Thresholds::default()).unwrap();
-            prop_assert_eq!(judgement.verdict == Verdict::Stable, judgement.evidence.is_empty());
-        }
-
-        #[test]
-        fn the_order_of_the_samples_within_a_launch_changes_nothing(seed: u64) {
-            let mut shuffled = launches(&[5 * MS, 6 * MS, 5 * MS]);
-            let expected = judge(&shuffled, &Thresholds::default());
-            let estimate = measurement(&shuffled, 0.95);
-            let mut stream = Stream::new(seed);
-            for launch in &mut shuffled {
-                let mut samples: Vec<Nanos> = launch.samples.clone().into();
-                for i in (1..samples.len()).rev() {
-                    samples.swap(i, (stream.next() % (i as u64 + 1)) as usize);
-                }
-                launch.samples = Samples::new(samples).unwrap();
-            }
-            prop_assert_eq!(judge(&shuffled, &Thresholds::default()), expected);
-            prop_assert_eq!(measurement(&shuffled, 0.95), estimate);
-        }
-    }
-}
+mod tests;

@@ -12,6 +12,8 @@ pub struct LaunchView {
     pub cpu: Nanos,
     /// Wall-clock time of the sampling loop.
     pub wall: Nanos,
+    /// Threads that computed.
+    pub threads: usize,
     pub involuntary_switches: u64,
     /// Median time of the fixed workload just before and just after the samples.
     pub sentinel_before: Nanos,

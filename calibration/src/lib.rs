@@ -2,13 +2,17 @@
 //!
 //! A measurement is several launches (fresh processes) of many samples each. [`measurement`] turns
 //! them into an interval of the median that also covers what differs from launch to launch,
-//! [`judge`] says whether to believe it, [`percentile`] and [`Summary`] describe the samples.
+//! [`judge`] says whether to believe it, [`Pace`] when it has enough launches, [`compare_pairs`] which
+//! of two is slower, [`sustained`] what is left of a device that got hot; [`percentile`], [`Summary`]
+//! and [`stability_score`] describe the samples.
 //!
 //! **Invariant:** pure functions, no clock and no files. A statistic that is claimed is never a bare
 //! number: it comes with its interval and count, or is refused. No sample is ever dropped, and no
 //! function reorders its input.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod clean;
+mod comparison;
 mod estimate;
 mod judge;
 mod launch;
@@ -16,24 +20,36 @@ mod measurement;
 mod median;
 mod nanos;
 mod outliers;
+mod pace;
 mod percentile;
 mod samples;
+mod signed_rank;
 #[cfg(test)]
 mod simulation;
+mod stability;
 mod summary;
+mod sustained;
 mod thresholds;
 mod verdict;
 
+pub use clean::{clean, contended, counted};
+pub use comparison::{
+    CONFIDENCE as COMPARISON_CONFIDENCE, Comparison, LOOKS, Outcome, Ratio, compare_apart,
+    compare_pairs, decided,
+};
 pub use estimate::Estimate;
 pub use judge::judge;
 pub use launch::LaunchView;
-pub use measurement::{converged, measurement};
+pub use measurement::{LEAST_LAUNCHES, converged, measurement};
 pub use median::{interval_ranks, median_estimate};
 pub use nanos::Nanos;
 pub use outliers::{Outliers, outliers};
+pub use pace::{Next, Pace};
 pub use percentile::{Percentile, percentile};
 pub use samples::Samples;
+pub use stability::stability_score;
 pub use summary::Summary;
+pub use sustained::{CurvePoint, Sustained, Window, sustained};
 pub use thresholds::Thresholds;
 pub use verdict::{Judgement, Verdict};
 

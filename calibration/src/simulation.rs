@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** the same seed gives the same samples on every machine.
 
-use crate::Nanos;
+use crate::{LaunchView, Nanos, Samples};
 
 /// SplitMix64 (Steele, Lea and Flood, *Fast splittable pseudorandom number generators*, 2014).
 pub struct Stream(u64);
@@ -61,5 +61,92 @@ impl Distribution {
                 Self::LogNormal => 1.0,
                 Self::Pareto => 2f64.powf(1.0 / 1.5),
             }
+    }
+}
+
+/// A launch of `count` samples around `level` ns, skewed as latencies are, on a machine that had
+/// nothing else to do.
+pub fn quiet_launch(stream: &mut Stream, level: f64, count: usize) -> LaunchView {
+    let draw = |_| Nanos::from_f64(level * (1.0 + 0.01 * stream.normal().abs()));
+    let samples: Vec<Nanos> = (0..count).map(draw).collect();
+    let wall = samples.iter().map(|sample| sample.0).sum::<u64>() + 1000;
+    // Interrupts take a little, now and then more.
+    let lost = wall as f64 * -0.004 * stream.uniform().ln();
+    LaunchView {
+        samples: Samples::new(samples).expect("a launch has samples"),
+        cpu: Nanos(wall - lost as u64),
+        wall: Nanos(wall),
+        threads: 1,
+        involuntary_switches: 1,
+        sentinel_before: Nanos(500_000),
+        sentinel_after: Nanos(500_000),
+        clock_resolution: Nanos(30),
+        clock_overhead: Nanos(25),
+        steady: true,
+        frequency_before_khz: vec![2_000_000],
+        frequency_after_khz: vec![2_000_000],
+    }
+}
+
+/// What launches one after another feel besides the model: their own luck, a drift of 5 % over
+/// minutes, and bursts of somebody else's work.
+pub struct Weather {
+    pub stream: Stream,
+    spread: f64,
+    bursts: f64,
+    launch: f64,
+    phase: f64,
+}
+
+impl Weather {
+    /// `spread` of launches and probability of a burst, as shares.
+    pub fn new(seed: u64, spread: f64, bursts: f64) -> Self {
+        let mut stream = Stream::new(seed);
+        let phase = std::f64::consts::TAU * stream.uniform();
+        Self { stream, spread, bursts, launch: 0.0, phase }
+    }
+
+    /// By what the level of the next launch is multiplied.
+    pub fn next(&mut self) -> f64 {
+        // 600 launches of half a second are five minutes.
+        self.launch += std::f64::consts::TAU / 600.0;
+        let drift = 1.0 + 0.025 * (self.launch + self.phase).sin();
+        let burst = self.stream.uniform() < self.bursts;
+        let burst = if burst { 1.05 + 0.45 * self.stream.uniform() } else { 1.0 };
+        drift * burst * (1.0 + self.spread * self.stream.normal())
+    }
+}
+
+/// Somebody else's busy loop on the same core, in seconds of a session.
+#[derive(Clone, Copy, Debug)]
+pub struct Busy {
+    pub from: f64,
+    pub length: f64,
+}
+
+impl Busy {
+    pub fn never() -> Self {
+        Self { from: f64::INFINITY, length: 0.0 }
+    }
+
+    /// For how long it goes on after `now`.
+    pub fn left(&self, now: f64) -> f64 {
+        if now < self.from { 0.0 } else { (self.from + self.length - now).max(0.0) }
+    }
+
+    /// A launch whose samples begin at `now` and take a quarter of a second on a quiet core.
+    pub fn launch(&self, stream: &mut Stream, now: f64, level: f64) -> LaunchView {
+        const TIMED: f64 = 0.25;
+        let mut launch = quiet_launch(stream, level, 50);
+        let shared = (now + TIMED).min(self.from + self.length) - now.max(self.from);
+        let share = (shared / TIMED).clamp(0.0, 1.0);
+        // Every sample that meets it waits for about as long as it runs.
+        let met = (share * 50.0) as usize;
+        let mut samples: Vec<Nanos> = launch.samples.clone().into();
+        samples.iter_mut().take(met).for_each(|sample| sample.0 *= 2);
+        launch.samples = Samples::new(samples).expect("a launch has samples");
+        launch.cpu = Nanos::from_f64(launch.cpu.0 as f64 * (1.0 - share / 2.0));
+        launch.involuntary_switches += (share * 60.0) as u64;
+        launch
     }
 }

@@ -8,15 +8,18 @@ pub struct Thresholds {
     /// Least median in steps of the clock (its resolution and the cost of reading it). At 100 the
     /// clock alone accounts for 1 % of a sample, the target of the interval.
     pub least_clock_steps: u64,
-    /// Least share of the wall-clock time that the thread was running, over all launches. A thread
-    /// alone on its core gets 0.97 and more; one other busy thread on the same core takes half.
+    /// Least share of the wall-clock time that the thread of a launch was running. A thread alone on
+    /// its core gets 0.97 and more; one other busy thread on the same core takes half.
     pub least_cpu_share: f64,
-    /// Most that the sentinel may slow down between two launches for the slowdown to count.
+    /// Most that the sentinel may slow down from the first third of the launches to the last.
     pub most_sentinel_slowdown: f64,
     /// Most that clock rates may drop from the first launch to the last.
     pub most_frequency_drop: f64,
     /// Most that the median of the later half of the launches may differ from the earlier half's.
     pub most_drift: f64,
+    /// Beyond this share of pairs of an earlier and a later launch that agree on which is slower, the
+    /// halves are apart; of halves alike, 0.5 agree.
+    pub least_separation: f64,
     /// Most that each half of the interval may be of the median.
     pub target: f64,
 }
@@ -29,6 +32,7 @@ impl Default for Thresholds {
             most_sentinel_slowdown: 0.10,
             most_frequency_drop: 0.10,
             most_drift: 0.08,
+            least_separation: 0.9,
             target: 0.01,
         }
     }

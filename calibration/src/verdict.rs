@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     Stable,
     Drifting,
@@ -25,7 +25,7 @@ impl fmt::Display for Verdict {
             Self::Drifting => "drifting",
             Self::Throttled => "throttled",
             Self::Contended => "contended",
-            Self::TooShort => "too short",
+            Self::TooShort => "too-short",
             Self::Unconverged => "unconverged",
         })
     }
@@ -37,4 +37,6 @@ impl fmt::Display for Verdict {
 pub struct Judgement {
     pub verdict: Verdict,
     pub evidence: Vec<String>,
+    /// What went wrong on the way and was put right, so that the verdict does not hang on it.
+    pub remarks: Vec<String>,
 }

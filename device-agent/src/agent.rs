@@ -16,7 +16,15 @@ pub enum AgentRequest {
     Hello {
         protocol: u32,
     },
+    /// Nothing is measured without a lease of the whole device.
+    Lease(LeaseRequest),
+    /// Gives the lease back and restores what was changed; without a lease it does nothing.
+    Release,
+    /// A piece of a model file.
+    Put(PutRequest),
+    Look(LookRequest),
     Launch(LaunchRequest),
+    Profile(ProfileRequest),
     Run(RunRequest),
 }
 
@@ -24,7 +32,12 @@ pub enum AgentRequest {
 #[serde(rename_all = "snake_case")]
 pub enum AgentDone {
     Hello(AgentHello),
+    Leased,
+    Released,
+    Put(PutReport),
+    Look(LookReport),
     Launch(LaunchReport),
+    Profile(ProfileReport),
     Run(RunReport),
 }
 
@@ -57,9 +70,118 @@ pub struct Platform {
     pub os: String,
     pub kernel: Option<String>,
     pub cpu_model: Option<String>,
-    /// The processors that the agent may run on.
+    /// The processors that the agent may run on, ascending.
     pub cpus: Vec<usize>,
+    /// Those processors by kind, from the least capable to the most; a single one where all are alike
+    /// or the device does not tell.
+    pub clusters: Vec<Cluster>,
     pub memory_bytes: Option<u64>,
+    /// The limits of the control group that the agent runs in.
+    pub cgroup: Cgroup,
+    pub android: Option<Android>,
+    /// Whether the processors compute in half precision themselves.
+    pub half_precision: bool,
+    /// Whether the agent may change clock rates.
+    pub root: bool,
+    /// Changes with every start of the device.
+    pub boot_id: Option<String>,
+    /// The agent's private folder, where model files are put; empty where it can have none, and what
+    /// is put is then refused with the reason.
+    pub folder: String,
+}
+
+/// Processors of one kind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cluster {
+    /// Ascending.
+    pub cpus: Vec<usize>,
+    /// The kernel's `cpu_capacity`: 1024 is the most capable core of the device.
+    pub capacity: Option<u32>,
+    pub max_khz: Option<u64>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cgroup {
+    pub memory_bytes: Option<u64>,
+    /// Processor time in thousandths of one processor.
+    pub cpu_milli: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Android {
+    pub manufacturer: Option<String>,
+    pub model: Option<String>,
+    pub soc: Option<String>,
+    pub release: Option<String>,
+    pub build: Option<String>,
+}
+
+/// A lease is the host's for as long as its agent lives and hears of it: every request renews it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseRequest {
+    /// Who measures, for whoever has to wait: such as `anna@desk`, 200 characters at most.
+    pub owner: String,
+    /// Random, of one host process. A host that lost its link takes over its own lease with it.
+    pub session: String,
+    /// How long the lease holds without any request beyond what the agent is doing; an hour at most.
+    /// An agent that hears nothing for so long gives the lease back and ends.
+    pub idle_ns: u64,
+    pub frequency: Frequency,
+    /// The processors whose clock rate is meant; empty means all.
+    pub cpus: Vec<usize>,
+}
+
+/// What to do with clock rates while the lease lasts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Frequency {
+    #[default]
+    Keep,
+    /// The governor `performance`, put back at the lease's end; refused without root.
+    Fix,
+}
+
+/// A piece of a model file, named by its content. The first piece begins the file anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutRequest {
+    /// Of the whole file, 64 lower-case hexadecimal digits.
+    pub sha256: String,
+    /// Of the whole file.
+    pub bytes: u64,
+    /// Where this piece begins; the end of the piece before.
+    pub offset: u64,
+    /// Base64 with padding, at most [`PUT_BYTES`] decoded. An empty piece at offset 0 only asks
+    /// whether the file is there.
+    pub data: String,
+}
+
+/// Longest decoded piece of a [`PutRequest`].
+pub const PUT_BYTES: usize = 4 << 20;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutReport {
+    /// The file, once it is whole and its hash is the one given.
+    pub model: Option<ModelFile>,
+}
+
+/// A look at the device without a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookRequest {
+    /// Processors to pin to; empty leaves the choice to the scheduler.
+    pub cpus: Vec<usize>,
+    /// Wall clock, from start to exit.
+    pub time_ns: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookReport {
+    pub state: State,
+    pub clock: Clock,
+    /// Several median times of the sentinel in a row.
+    pub sentinel_ns: Vec<u64>,
+    /// CPU time and wall-clock time of those repeats together.
+    pub cpu_ns: u64,
+    pub wall_ns: u64,
 }
 
 /// A model file on the device; refused where the content is not what the host meant.
@@ -76,9 +198,22 @@ pub struct LaunchRequest {
     pub input_seed: u64,
     /// Processors to pin to; empty leaves the choice to the scheduler.
     pub cpus: Vec<usize>,
+    /// Of tract's matrix products; at least 1. Refused where as many cannot run at once.
+    pub threads: usize,
+    pub precision: Precision,
     pub warm_up: WarmUp,
     pub sampling: Sampling,
     pub limits: Limits,
+}
+
+/// The arithmetic of a network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    #[default]
+    F32,
+    /// Refused where the processors do not have it.
+    F16,
 }
 
 /// Warm up until the median of the recent half of the warm-up's time lies within `tolerance_ppm` of
@@ -115,7 +250,10 @@ pub struct LaunchReport {
     /// Whether the warm-up ended by its own rule, not by its time limit.
     pub steady: bool,
     pub samples_ns: Vec<u64>,
-    /// CPU time that the sampling thread was given while it took the samples.
+    /// CPU time that the sampling thread was given while it took the samples. With one thread, less
+    /// than `wall_ns` is what others took of its processor. With several the sampling thread is one of
+    /// them and also sleeps while it waits for the others, so that the difference is contention only
+    /// beyond what it is on a quiet device.
     pub cpu_ns: u64,
     /// Wall-clock time of the whole sampling loop.
     pub wall_ns: u64,
@@ -125,7 +263,13 @@ pub struct LaunchReport {
     /// Median time of the fixed sentinel workload just before and just after the samples.
     pub sentinel_before_ns: u64,
     pub sentinel_after_ns: u64,
+    /// Threads of this process that computed while the samples were taken, by the processor time that
+    /// they were given: fewer than asked for where the network has nothing to share out.
+    pub threads: usize,
     pub peak_memory_bytes: Option<u64>,
+    /// Of the processor's packages, or of the battery where its counter is fine enough, while the
+    /// samples were taken, in microjoules.
+    pub energy_uj: Option<u64>,
     pub state_before: State,
     pub state_after: State,
 }
@@ -146,6 +290,44 @@ pub struct State {
     pub temperature_mc: Vec<(String, i64)>,
     /// Load average over a minute, in thousandths.
     pub load_milli: Option<u64>,
+    pub memory_available_bytes: Option<u64>,
+    pub battery: Option<Battery>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Battery {
+    pub percent: Option<u64>,
+    /// The kernel's word, such as `Charging`, `Discharging` or `Full`.
+    pub status: Option<String>,
+}
+
+/// The time of each operator within whole inferences of a network. Its sampling counts the inferences
+/// that are profiled; as many plain ones alternate with them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileRequest {
+    pub launch: LaunchRequest,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileReport {
+    /// In the order of execution, after the engine's optimisation.
+    pub ops: Vec<OpProfile>,
+    /// Inferences that were profiled.
+    pub inferences: usize,
+    /// Median of whole inferences while profiling.
+    pub profiled_ns: u64,
+    /// Median of whole inferences without, in the same process.
+    pub plain_ns: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpProfile {
+    /// The engine's name of the node, and of its operator.
+    pub name: String,
+    pub operator: String,
+    /// Of the first output, such as `1,16,112,112,f32`.
+    pub output: String,
+    pub median_ns: u64,
 }
 
 /// Run given inputs once, for parity.

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 /// Version of the protocol. A child and a host of different versions refuse each other.
 ///
-/// Changelog: 1, the first.
-pub const PROTOCOL: u32 = 1;
+/// Changelog: 1, the first. 2: leases, model files over the protocol, threads and precision,
+/// profiles, a look at the device; more of the platform's facts.
+pub const PROTOCOL: u32 = 2;
 
 /// Longest line that either side accepts, in bytes.
 pub const MAX_LINE: usize = 64 << 20;
@@ -62,6 +63,10 @@ pub enum FailureKind {
     Limit,
     /// The process that did the work crashed; the child that ran it did not.
     Crashed,
+    /// Somebody else measures on the device.
+    Busy,
+    /// The device cannot do it: no space, no right, not the arithmetic or the threads asked for.
+    Device,
     /// A bug of ours.
     Internal,
 }

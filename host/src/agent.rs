@@ -1,34 +1,64 @@
 //! The host's end of an agent: started on demand, replaced when it is lost.
 //!
-//! **Invariant:** an agent is spoken to only after a handshake in the same protocol version.
+//! **Invariant:** an agent is spoken to only after a handshake in the same protocol version; after a
+//! replacement the lease and the model files are again what they were, or the caller is told.
 
+mod identity;
+mod lease;
+mod place;
+mod replace;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::Context;
 use pearl_agent::agent::{
-    AgentDone, AgentHello, AgentRequest, LaunchReport, LaunchRequest, NoProgress, RunReport,
-    RunRequest,
+    AgentDone, AgentHello, AgentRequest, LaunchReport, LaunchRequest, LookReport, LookRequest,
+    ModelFile, NoProgress, ProfileReport, ProfileRequest, RunReport, RunRequest,
 };
 use pearl_agent::wire::{FailureKind, PROTOCOL};
 
-use crate::child::{Child, ChildError, Deadline};
-use crate::device::Device;
+use crate::child::{Child, ChildError, Deadline, Traffic};
+use crate::device::{Device, Transport};
 use crate::exit::{Fault, Kind};
+use crate::transport::{self, Opened};
 
-const HELLO: Deadline = Deadline::Total(Duration::from_secs(20));
-/// What the link may add to a launch's own time limit.
-const LINK: Duration = Duration::from_secs(20);
+pub use replace::Replaced;
+
+/// Hashing an executable of some megabytes on a slow board takes a while.
+const HELLO: Deadline = Deadline::Total(Duration::from_secs(30));
+/// What a request may take besides its own time limit.
+const ANSWER: Duration = Duration::from_secs(20);
+/// What a remote request may take longer because the link was cut and has come back.
+const CUT: Duration = Duration::from_secs(90);
+
+type Link = Child<AgentRequest, NoProgress, AgentDone>;
 
 pub struct Agent {
     device: Device,
-    child: Child<AgentRequest, NoProgress, AgentDone>,
+    child: Link,
     hello: AgentHello,
+    lease: Option<lease::Held>,
+    /// By the hash of the file.
+    placed: BTreeMap<String, place::Placed>,
+    /// Of the agents before this one.
+    earlier: Traffic,
 }
 
 impl Agent {
+    /// Reaches the device, puts the agent there where it is not, and greets it.
+    ///
+    /// # Errors
+    /// Where the device cannot be reached or refuses; classified.
     pub fn connect(device: &Device) -> anyhow::Result<Self> {
         let (child, hello) = start(device)?;
-        Ok(Self { device: device.clone(), child, hello })
+        Ok(Self {
+            device: device.clone(),
+            child,
+            hello,
+            lease: None,
+            placed: BTreeMap::new(),
+            earlier: Traffic::default(),
+        })
     }
 
     pub fn device(&self) -> &Device {
@@ -39,48 +69,85 @@ impl Agent {
         &self.hello
     }
 
-    pub fn launch(&mut self, request: LaunchRequest) -> Result<LaunchReport, ChildError> {
-        let deadline = Duration::from_nanos(request.limits.time_ns) + LINK;
-        match self.request(AgentRequest::Launch(request), deadline)? {
+    /// The processors to pin to; empty leaves the choice to the scheduler.
+    pub fn cpus(&self) -> Vec<usize> {
+        self.device.cpus.on(&self.hello.platform)
+    }
+
+    /// What went over the protocol since [`Agent::connect`], over all replacements.
+    pub fn traffic(&self) -> Traffic {
+        let mut all = self.earlier;
+        all += self.child.traffic();
+        all
+    }
+
+    /// # Errors
+    /// [`ChildError::lost`] asks for [`Agent::replace`].
+    pub fn look(&mut self, request: LookRequest) -> Result<LookReport, ChildError> {
+        let limit = Duration::from_nanos(request.time_ns);
+        match self.request(AgentRequest::Look(request), limit)? {
+            AgentDone::Look(report) => Ok(report),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// # Errors
+    /// [`ChildError::lost`] asks for [`Agent::replace`].
+    pub fn launch(&mut self, mut request: LaunchRequest) -> Result<LaunchReport, ChildError> {
+        self.still_there(&mut request.model)?;
+        let limit = Duration::from_nanos(request.limits.time_ns);
+        match self.request(AgentRequest::Launch(request), limit)? {
             AgentDone::Launch(report) => Ok(report),
             other => Err(self.unexpected(&other)),
         }
     }
 
-    pub fn run(&mut self, request: RunRequest) -> Result<RunReport, ChildError> {
-        let deadline = Duration::from_nanos(request.limits.time_ns) + LINK;
-        match self.request(AgentRequest::Run(request), deadline)? {
+    /// # Errors
+    /// [`ChildError::lost`] asks for [`Agent::replace`].
+    pub fn profile(&mut self, mut request: ProfileRequest) -> Result<ProfileReport, ChildError> {
+        self.still_there(&mut request.launch.model)?;
+        let limit = Duration::from_nanos(request.launch.limits.time_ns);
+        match self.request(AgentRequest::Profile(request), limit)? {
+            AgentDone::Profile(report) => Ok(report),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// # Errors
+    /// [`ChildError::lost`] asks for [`Agent::replace`].
+    pub fn run(&mut self, mut request: RunRequest) -> Result<RunReport, ChildError> {
+        self.still_there(&mut request.model)?;
+        let limit = Duration::from_nanos(request.limits.time_ns);
+        match self.request(AgentRequest::Run(request), limit)? {
             AgentDone::Run(report) => Ok(report),
             other => Err(self.unexpected(&other)),
         }
     }
 
-    /// Puts a fresh agent in the place of one that was lost.
-    pub fn replace(&mut self) -> anyhow::Result<()> {
-        let (child, hello) = start(&self.device)?;
-        if hello != self.hello {
-            return Err(Fault::new(
-                Kind::Device,
-                format_args!(
-                    "device '{}': another agent answered after a restart",
-                    self.device.name
-                ),
-            )
-            .into());
-        }
-        self.child = child;
-        Ok(())
-    }
-
-    fn request(&mut self, body: AgentRequest, deadline: Duration) -> Result<AgentDone, ChildError> {
-        self.child.request(body, Deadline::Total(deadline), |progress| match progress {})
+    fn request(&mut self, body: AgentRequest, limit: Duration) -> Result<AgentDone, ChildError> {
+        let link = match self.device.transport {
+            Transport::Local => ANSWER,
+            _ => ANSWER + CUT,
+        };
+        self.child.request(body, Deadline::Total(limit + link), |progress| match progress {})
     }
 
     fn unexpected(&self, done: &AgentDone) -> ChildError {
-        ChildError::Protocol {
-            name: name(&self.device),
-            what: format!("{done:?}").chars().take(80).collect(),
+        let what = format!("{done:?}").chars().take(80).collect();
+        ChildError::Protocol { name: name(&self.device), what }
+    }
+
+    /// Whether a path of this machine is one of the device too.
+    fn shares_files(&self) -> bool {
+        matches!(self.device.transport, Transport::Local)
+    }
+
+    fn still_there(&mut self, model: &mut ModelFile) -> Result<(), ChildError> {
+        let doubted = self.placed.get(&model.sha256).filter(|placed| placed.doubted);
+        if let Some(local) = doubted.map(|placed| placed.local.clone()) {
+            *model = self.place(&local, |_, _| {})?;
         }
+        Ok(())
     }
 }
 
@@ -88,17 +155,28 @@ fn name(device: &Device) -> String {
     format!("device '{}': pearl-agent", device.name)
 }
 
-fn start(
-    device: &Device,
-) -> anyhow::Result<(Child<AgentRequest, NoProgress, AgentDone>, AgentHello)> {
-    let mut child =
-        Child::start(name(device), &mut device.agent_command()?).map_err(|error| fault(&error))?;
+fn start(device: &Device) -> anyhow::Result<(Link, AgentHello)> {
+    let Opened { streams, build } = transport::open(device)?;
+    let mut child = Child::start(name(device), streams).map_err(|error| fault(&error))?;
     let hello = AgentRequest::Hello { protocol: PROTOCOL };
-    match child.request(hello, HELLO, |progress| match progress {}) {
-        Ok(AgentDone::Hello(hello)) if hello.protocol == PROTOCOL => Ok((child, hello)),
-        Ok(other) => Err(Fault::new(Kind::Device, format_args!("no handshake but {other:?}")))
-            .with_context(|| name(device)),
-        Err(error) => Err(fault(&error).into()),
+    let refused = |message: String| Fault::new(Kind::Device, message);
+    let hello = match child.request(hello, HELLO, |progress| match progress {}) {
+        Ok(AgentDone::Hello(hello)) if hello.protocol == PROTOCOL => hello,
+        Ok(other) => {
+            let other: String = format!("{other:?}").chars().take(80).collect();
+            return Err(refused(format!("{}: no handshake but {other}", name(device))).into());
+        }
+        Err(error) => return Err(fault(&error).into()),
+    };
+    match build {
+        Some(build) if build != hello.build => Err(refused(format!(
+            "{} is not the one that was put there (it is {}, not {build}); remove {}",
+            name(device),
+            hello.build,
+            hello.platform.folder
+        ))
+        .into()),
+        _ => Ok((child, hello)),
     }
 }
 
@@ -109,6 +187,7 @@ pub fn fault(error: &ChildError) -> Fault {
         ChildError::Failed(failure) => match failure.kind {
             FailureKind::BadInput | FailureKind::Limit | FailureKind::Crashed => Kind::Input,
             FailureKind::BadRequest => Kind::Usage,
+            FailureKind::Busy | FailureKind::Device => Kind::Device,
             FailureKind::Internal => Kind::Bug,
         },
         _ => Kind::Device,

@@ -6,8 +6,7 @@
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::marker::PhantomData;
-use std::os::unix::process::CommandExt;
-use std::process::{self, Command, Stdio};
+use std::ops::AddAssign;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -19,6 +18,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::interrupt;
+use crate::streams::{Handle, Streams};
 
 /// How often a wait looks up for Ctrl-C.
 const TICK: Duration = Duration::from_millis(50);
@@ -58,33 +58,41 @@ pub enum Deadline {
     Silence(Duration),
 }
 
+/// What went over the streams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    pub bytes_sent: u64,
+    pub bytes_received: u64,
+    /// Requests that were answered.
+    pub round_trips: u64,
+}
+
+impl AddAssign for Traffic {
+    fn add_assign(&mut self, other: Self) {
+        self.bytes_sent += other.bytes_sent;
+        self.bytes_received += other.bytes_received;
+        self.round_trips += other.round_trips;
+    }
+}
+
 /// `B`: bodies of requests, `P`: progress, `D`: results.
 pub struct Child<B, P, D> {
     name: String,
-    process: process::Child,
+    process: Box<dyn Handle>,
     requests: Option<Sender<Vec<u8>>>,
     replies: Receiver<Result<Option<Vec<u8>>, LineError>>,
     stderr: Arc<Mutex<VecDeque<String>>>,
     last_id: u64,
+    traffic: Traffic,
     shape: PhantomData<fn(B) -> (P, D)>,
 }
 
 impl<B: Serialize, P: DeserializeOwned, D: DeserializeOwned> Child<B, P, D> {
-    /// Starts `command` in a process group of its own. `name` is what errors call it.
-    pub fn start(name: impl Into<String>, command: &mut Command) -> Result<Self, ChildError> {
+    /// Takes over the streams of a process that was just started. `name` is what errors call it.
+    pub fn start(name: impl Into<String>, streams: Streams) -> Result<Self, ChildError> {
         let name = name.into();
-        let failed = |source| ChildError::Start { name: name.clone(), source };
-        interrupt::install().map_err(failed)?;
-        let mut process = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .map_err(failed)?;
-        let stdin = process.stdin.take().expect("stdin was piped");
-        let stdout = process.stdout.take().expect("stdout was piped");
-        let stderr = process.stderr.take().expect("stderr was piped");
+        let Streams { stdin, stdout, stderr, process } = streams;
+        interrupt::install().map_err(|source| ChildError::Start { name: name.clone(), source })?;
 
         let (requests, outgoing) = mpsc::channel();
         thread::spawn(move || write_all(stdin, &outgoing));
@@ -101,12 +109,13 @@ impl<B: Serialize, P: DeserializeOwned, D: DeserializeOwned> Child<B, P, D> {
             replies,
             stderr: tail,
             last_id: 0,
+            traffic: Traffic::default(),
             shape: PhantomData,
         })
     }
 
-    pub fn id(&self) -> u32 {
-        self.process.id()
+    pub fn traffic(&self) -> Traffic {
+        self.traffic
     }
 
     /// Sends a request and waits for its terminal line.
@@ -121,6 +130,7 @@ impl<B: Serialize, P: DeserializeOwned, D: DeserializeOwned> Child<B, P, D> {
         let mut line = serde_json::to_vec(&Request { id, body })
             .map_err(|error| self.protocol(format!("own request: {error}")))?;
         line.push(b'\n');
+        self.traffic.bytes_sent += line.len() as u64;
         let sent = self.requests.as_ref().is_some_and(|requests| requests.send(line).is_ok());
         if !sent {
             return Err(self.died());
@@ -128,6 +138,7 @@ impl<B: Serialize, P: DeserializeOwned, D: DeserializeOwned> Child<B, P, D> {
         let mut since = Instant::now();
         loop {
             let line = self.wait(since, deadline)?;
+            self.traffic.bytes_received += line.len() as u64 + 1;
             if let Deadline::Silence(_) = deadline {
                 since = Instant::now();
             }
@@ -139,6 +150,9 @@ impl<B: Serialize, P: DeserializeOwned, D: DeserializeOwned> Child<B, P, D> {
             // complaint about a line that it could not read.
             if reply.id != id && reply.id != 0 {
                 continue;
+            }
+            if !matches!(reply.outcome, Outcome::Progress(_)) {
+                self.traffic.round_trips += 1;
             }
             match reply.outcome {
                 Outcome::Progress(progress) => on_progress(progress),
@@ -178,7 +192,7 @@ impl<B: Serialize, P: DeserializeOwned, D: DeserializeOwned> Child<B, P, D> {
     fn died(&mut self) -> ChildError {
         // Its output has ended; give it a moment to end by itself, so that its status is its own.
         let status = match self.farewell() {
-            Some(status) => status.to_string(),
+            Some(status) => status,
             None => "its output was closed".to_owned(),
         };
         let lines = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
@@ -190,23 +204,27 @@ impl<B: Serialize, P: DeserializeOwned, D: DeserializeOwned> Child<B, P, D> {
 
 impl<B, P, D> Child<B, P, D> {
     fn kill(&mut self) {
-        // Fails only where the process has ended already.
-        let _ = self.process.kill();
+        self.process.kill();
     }
 
     /// Waits for the end of a process that has been told to end; kills it where it does not.
-    fn farewell(&mut self) -> Option<process::ExitStatus> {
+    fn farewell(&mut self) -> Option<String> {
         self.requests = None;
+        self.end_within(FAREWELL).or_else(|| {
+            self.kill();
+            self.end_within(FAREWELL)
+        })
+    }
+
+    fn end_within(&mut self, limit: Duration) -> Option<String> {
         let start = Instant::now();
-        while start.elapsed() < FAREWELL {
-            match self.process.try_wait() {
-                Ok(Some(status)) => return Some(status),
-                Ok(None) => thread::sleep(Duration::from_millis(5)),
-                Err(_) => break,
+        loop {
+            let ended = self.process.ended();
+            if ended.is_some() || start.elapsed() > limit {
+                return ended;
             }
+            thread::sleep(Duration::from_millis(5));
         }
-        self.kill();
-        self.process.wait().ok()
     }
 }
 
@@ -216,7 +234,7 @@ impl<B, P, D> Drop for Child<B, P, D> {
     }
 }
 
-fn write_all(mut stdin: process::ChildStdin, lines: &Receiver<Vec<u8>>) {
+fn write_all(mut stdin: impl Write, lines: &Receiver<Vec<u8>>) {
     while let Ok(line) = lines.recv() {
         if stdin.write_all(&line).and_then(|()| stdin.flush()).is_err() {
             return;

@@ -39,7 +39,19 @@ pub fn write_picture(run: &Path, path: &Path) -> anyhow::Result<()> {
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Space and data", &["space", "data", "data sha256", "training images", "held-out images"]),
     ("Teacher", &["teacher", "teacher sha256", "searching by"]),
-    ("Device", &["device", "cpus", "budget", "window", "latency interval"]),
+    (
+        "Device",
+        &[
+            "device",
+            "cpus",
+            "threads",
+            "precision",
+            "sustained",
+            "budget",
+            "window",
+            "latency interval",
+        ],
+    ),
     (
         "Training",
         &["epochs", "batch", "learning rate", "momentum", "weight decay", "flip", "torch device"],

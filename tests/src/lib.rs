@@ -6,6 +6,7 @@
 //! **Invariant:** no torch and no engine is linked; no wait is without a deadline; only processes
 //! that a rig started are ended; what a test needs and the machine lacks is a failure, never a skip.
 
+pub mod board;
 pub mod data;
 pub mod finished;
 pub mod link;
@@ -16,3 +17,4 @@ pub mod python;
 pub mod run_database;
 pub mod running;
 pub mod small_search;
+pub mod talk;

@@ -4,6 +4,7 @@ use std::io::{BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use pearl_agent::line::read_line;
 use pearl_agent::wire::{MAX_LINE, Outcome, Reply, Request};
@@ -15,7 +16,7 @@ use crate::pearl::DEADLINE;
 
 pub struct Link {
     child: Child,
-    stdin: ChildStdin,
+    stdin: Option<ChildStdin>,
     lines: Receiver<Vec<u8>>,
     last_id: u64,
 }
@@ -37,7 +38,7 @@ impl Link {
                 }
             }
         });
-        Link { child, stdin, lines, last_id: 0 }
+        Link { child, stdin: Some(stdin), lines, last_id: 0 }
     }
 
     /// What the child answers to `body`, or why it did not.
@@ -46,7 +47,8 @@ impl Link {
         let request = Request { id: self.last_id, body };
         let mut line = serde_json::to_vec(&request).map_err(|error| error.to_string())?;
         line.push(b'\n');
-        self.stdin.write_all(&line).map_err(|error| error.to_string())?;
+        let stdin = self.stdin.as_mut().expect("it is closed at the end alone");
+        stdin.write_all(&line).map_err(|error| error.to_string())?;
         loop {
             let line = self.lines.recv_timeout(DEADLINE).map_err(|error| error.to_string())?;
             let reply: Reply<Value, D> =
@@ -56,6 +58,26 @@ impl Link {
                 Outcome::Done(done) => return Ok(done),
                 Outcome::Failed(failure) => return Err(failure.to_string()),
             }
+        }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Closes its input and waits for its end; the exit code, where no signal ended it.
+    ///
+    /// # Panics
+    /// Where it goes on.
+    pub fn close(mut self) -> Option<i32> {
+        self.stdin = None;
+        let start = Instant::now();
+        loop {
+            match self.child.try_wait().expect("a child can be waited for") {
+                Some(status) => return status.code(),
+                None => assert!(start.elapsed() < DEADLINE, "it goes on without input"),
+            }
+            thread::sleep(Duration::from_millis(5));
         }
     }
 }

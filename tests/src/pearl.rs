@@ -62,6 +62,8 @@ impl Pearl {
             .env("PEARL_HOME", self.home())
             .env("XDG_CONFIG_HOME", self.folder.path().join("config"))
             .env("PEARL_AGENT", programs::agent())
+            // With it comes a lease of its own: tests do not wait for one another.
+            .env("PEARL_AGENT_FOLDER", self.folder.path().join("agent"))
             // Threads that spin at barriers make training on a busy machine many times slower.
             .env("OMP_WAIT_POLICY", "passive")
             .env("NO_COLOR", "1")

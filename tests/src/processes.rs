@@ -45,11 +45,22 @@ impl Process {
     }
 }
 
-/// All living processes below `root`, which is not among them.
-pub fn descendants(root: u32) -> Vec<Process> {
+fn all() -> Vec<Process> {
     let ids = fs::read_dir("/proc").expect("there is /proc").flatten();
     let ids = ids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let all: Vec<Process> = ids.filter_map(Process::read).collect();
+    ids.filter_map(Process::read).collect()
+}
+
+/// All living processes in the process namespace of `one`, whoever started them.
+pub fn neighbours(one: u32) -> Vec<Process> {
+    let namespace = |id: u32| fs::read_link(format!("/proc/{id}/ns/pid")).ok();
+    let of_one = namespace(one);
+    all().into_iter().filter(|other| of_one.is_some() && namespace(other.id) == of_one).collect()
+}
+
+/// All living processes below `root`, which is not among them.
+pub fn descendants(root: u32) -> Vec<Process> {
+    let all = all();
     let mut family = BTreeSet::from([root]);
     loop {
         let before = family.len();

@@ -13,17 +13,21 @@ use serde_json::Value;
 
 const SHORT: &str = "--images 200 --holdout 100 --epochs 1 --batch 32";
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 16] = [
     "search",
     "train",
     "teacher train",
     "teacher import",
     "teacher list",
     "bench",
+    "compare",
+    "history list",
+    "history show",
     "arch sample",
     "arch show",
     "export",
     "devices list",
+    "devices check",
     "report",
     "completions",
 ];

@@ -15,7 +15,8 @@ fn no_crate_depends_on_what_its_layer_forbids() {
     let torch = ["tch", "torch-sys"];
     let tract = ["tract-onnx", "tract-core", "tract-linalg"];
     let database = ["rusqlite", "libsqlite3-sys"];
-    let runtimes = [&torch[..], &tract, &database, &["tokio", "axum", "reqwest"]].concat();
+    let ssh = ["ssh2", "libssh2-sys"];
+    let runtimes = [&torch[..], &tract, &database, &ssh, &["tokio", "axum", "reqwest"]].concat();
     let own = |names: &[&'static str]| names.to_vec();
     for (package, features, forbidden) in [
         (
@@ -29,13 +30,13 @@ fn no_crate_depends_on_what_its_layer_forbids() {
             "pearl-agent",
             "--features=engine",
             [
-                [&torch[..], &database].concat(),
+                [&torch[..], &database, &ssh].concat(),
                 own(&["pearl", "pearl-models", "pearl-calibration"]),
             ],
         ),
         ("pearl", "--no-default-features", [[&torch[..], &tract].concat(), vec![]]),
         ("pearl", "--features=torch", [tract.to_vec(), vec![]]),
-        ("pearl-tests", "", [[&torch[..], &tract].concat(), vec![]]),
+        ("pearl-tests", "", [[&torch[..], &tract, &ssh].concat(), vec![]]),
     ] {
         let tree = dependencies(package, features);
         let found: Vec<_> =
@@ -70,6 +71,8 @@ fn every_outside_library_is_known_to_its_own_module_alone() {
         (&["tch::"][..], &["host/src/worker/torch", "host/src/controller"][..]),
         (&["rusqlite::"], &["host/src/store"]),
         (&["tract_onnx::"], &["device-agent/src/engine"]),
+        (&["ssh2::", "rpassword::"], &["host/src/transport/ssh"]),
+        (&["PEARL_ADB"], &["host/src/transport/adb.rs"]),
     ] {
         let users = files_with(&["host", "device-agent", "models", "calibration"], words);
         let strays: Vec<_> =

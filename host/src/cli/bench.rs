@@ -1,164 +1,136 @@
 //! `pearl bench`: the latency of models on devices.
 
-use std::path::PathBuf;
+mod progress;
+mod results;
+mod text;
 
-use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
-use pearl_calibration::Verdict;
-use serde_json::json;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
 
 use super::Terminal;
+use super::measuring::{MeasuringArgs, percent};
 use super::terminal::{print_json, print_line};
-use crate::agent::Agent;
 use crate::device::Devices;
-use crate::duration::ms;
-use crate::exit::{Fault, Kind};
-use crate::measure::{Measurement, Session, Settings, model_file, result_json};
+use crate::duration;
+use crate::exit::Fault;
+use crate::history;
+use crate::measure::{Ops, Order, Settings, Sharing, Step, What, measure_fleet, model_file};
 
-/// Measure the latency of ONNX models on a device
+use progress::Progress;
+use results::Results;
+
+/// Measure the latency of ONNX models on devices
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  pearl bench student.onnx\n  pearl bench *.onnx --device local --json > latencies.json"
+    after_help = "Examples:\n  pearl bench student.onnx\n  pearl bench *.onnx --device pixel6 --device board --json > latencies.json\n  pearl bench student.onnx --device pixel6 --sustained 10m\n  pearl bench student.onnx --ops"
 )]
 pub struct BenchArgs {
     #[arg(value_name = "MODEL.onnx", required = true)]
     models: Vec<PathBuf>,
-    /// Where to measure; repeat it for several
+    /// Where to measure; several devices work side by side
     #[arg(long, value_name = "DEV", default_value = "local")]
     device: Vec<String>,
-    /// File of devices; else ./devices.toml, else the one in the user's configuration directory
-    #[arg(long, value_name = "FILE")]
-    devices: Option<PathBuf>,
-    /// Seed of inputs and order
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    /// Share the models out among the devices, which have to be of one fingerprint
+    #[arg(long)]
+    share: bool,
+    /// Most launches of a model; fewer where the interval is narrow before
+    #[arg(long, value_name = "N", default_value_t = 40,
+          value_parser = clap::value_parser!(u16).range(6..=1000))]
+    launches: u16,
+    /// How narrow each half of the interval has to be
+    #[arg(long, value_name = "PERCENT", default_value = "1%", value_parser = percent)]
+    target: f64,
+    /// Run each model for so long without a pause and take the latency that it ends up at
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    sustained: Option<Duration>,
+    /// The time of each operator, too
+    #[arg(long)]
+    ops: bool,
     /// Exit with 0 though a verdict says not to believe a number
     #[arg(long)]
     accept_unstable: bool,
-    /// Print one JSON document
-    #[arg(long)]
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Print one JSON document, as --format json does
+    #[arg(long, conflicts_with = "format")]
     json: bool,
+    #[command(flatten)]
+    measuring: MeasuringArgs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Csv,
+    Markdown,
 }
 
 pub fn run(args: BenchArgs, terminal: &Terminal) -> anyhow::Result<()> {
-    let settings = Settings::bench();
-    let devices = Devices::find(args.devices.as_deref())?;
-    let chosen: Vec<_> =
-        args.device.iter().map(|name| devices.get(name)).collect::<anyhow::Result<_>>()?;
-    let models: Vec<_> = args
+    let order = order(&args)?;
+    let mut history = if args.measuring.no_history { None } else { Some(history::open()?) };
+    let mut results = Results::new(&order);
+    let mut progress = Progress::new(terminal, &order);
+    let mut unkept = None;
+    let left = measure_fleet(&order, |event| {
+        progress.show(&event);
+        if let What::Step(Step::Finished { result, .. }) = &event.what
+            && let (Ok(measurement), Some(history)) = (result.as_ref(), &mut history)
+        {
+            match history::keep(history, measurement) {
+                Ok(id) => results.number(measurement, id),
+                Err(error) => unkept = Some(error),
+            }
+        }
+        results.take(event);
+    });
+    progress.close();
+    results.leave(&left);
+    match if args.json { Format::Json } else { args.format } {
+        Format::Json => print_json(&results.json())?,
+        Format::Csv => print_line(text::csv(&results).trim_end())?,
+        Format::Markdown => print_line(text::markdown(&results).trim_end())?,
+        Format::Table => {
+            if let Some(table) = text::table(&results) {
+                print_line(&table)?;
+            }
+            results.notes().iter().for_each(|note| terminal.note(note));
+        }
+    }
+    // The numbers are on the screen before it is said that they were not kept.
+    if let Some(error) = unkept {
+        return Err(error);
+    }
+    results.conclude(args.accept_unstable)
+}
+
+fn order(args: &BenchArgs) -> anyhow::Result<Order> {
+    let mut settings = args.measuring.settings(Settings::bench());
+    settings.pace.target = args.target;
+    settings.pace.max_launches = args.launches.into();
+    settings.sustained = args.sustained;
+    let devices = Devices::find(args.measuring.devices.as_deref())?;
+    let mut chosen = Vec::new();
+    for name in &args.device {
+        let device = devices.get(name)?.clone();
+        if chosen.contains(&device) {
+            return Err(Fault::usage(format_args!("device '{name}' is named twice")).into());
+        }
+        chosen.push(device);
+    }
+    let models = args
         .models
         .iter()
         .map(|path| model_file(path, settings.limits.model_bytes))
         .collect::<anyhow::Result<_>>()?;
-
-    let mut measured = Vec::new();
-    let mut failures = Vec::new();
-    for device in chosen {
-        let mut agent = Agent::connect(device)?;
-        let bar = terminal.spinner();
-        let mut launches = vec![0; models.len()];
-        let results = Session::new(&mut agent, &settings, args.seed).measure(
-            models.clone(),
-            |at, count| {
-                launches[at] = count;
-                let path = args.models[at].display();
-                let total: usize = launches.iter().sum();
-                bar.set_message(format!("{}: launch {total}, {path}", device.name));
-            },
-        )?;
-        bar.finish_and_clear();
-        for result in results {
-            match result {
-                Ok(measurement) => measured.push(measurement),
-                Err(error) => failures.push(error),
-            }
-        }
-    }
-
-    if args.json {
-        let errors: Vec<_> = failures.iter().map(|error| format!("{error:#}")).collect();
-        let results: Vec<_> = measured.iter().map(result_json).collect();
-        print_json(&json!({ "format": "pearl.bench/1", "results": results, "errors": errors }))?;
-    } else {
-        print_table(&measured)?;
-        for measurement in &measured {
-            for evidence in &measurement.judgement.evidence {
-                terminal.note(format!(
-                    "{}: {}: {evidence}",
-                    measurement.model.path, measurement.judgement.verdict
-                ));
-            }
-        }
-    }
-    verdict(failures, &measured, args.accept_unstable)
-}
-
-/// One failure is the error; of several the first, after the others were told.
-fn verdict(
-    failures: Vec<anyhow::Error>,
-    measured: &[Measurement],
-    accept_unstable: bool,
-) -> anyhow::Result<()> {
-    let count = failures.len();
-    if let Some(first) = failures.into_iter().next() {
-        let others = if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
-        let kind = crate::exit::kind(&first);
-        return Err(Fault::new(kind, format_args!("{first:#}{others}")).into());
-    }
-    let doubted: Vec<_> = measured
-        .iter()
-        .filter(|measurement| measurement.judgement.verdict != Verdict::Stable)
-        .map(|measurement| {
-            format!("{} is {}", measurement.model.path, measurement.judgement.verdict)
-        })
-        .collect();
-    if doubted.is_empty() || accept_unstable {
-        return Ok(());
-    }
-    Err(Fault::new(
-        Kind::Unstable,
-        format_args!(
-            "not to be believed: {}; repeat it on a quiet device, or accept it with \
-             --accept-unstable",
-            doubted.join(", ")
-        ),
-    )
-    .into())
-}
-
-fn print_table(measured: &[Measurement]) -> anyhow::Result<()> {
-    if measured.is_empty() {
-        return Ok(());
-    }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header([
-        "model",
-        "device",
-        "engine",
-        "median",
-        "95 % interval",
-        "samples",
-        "launches",
-        "verdict",
-    ]);
-    for measurement in measured {
-        let latency = measurement.latency;
-        let engine = &measurement.fingerprint.engine;
-        table.add_row([
-            measurement.model.path.clone(),
-            measurement.device.clone(),
-            format!("{} {}", engine.name, engine.version),
-            ms(latency.point.0),
-            format!("{} – {}", ms(latency.lo.0), ms(latency.hi.0)),
-            latency.n.to_string(),
-            measurement.launches.len().to_string(),
-            measurement.judgement.verdict.to_string(),
-        ]);
-    }
-    for column in 3..7 {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    print_line(&table.to_string())
+    Ok(Order {
+        devices: chosen,
+        models,
+        settings,
+        sharing: if args.share { Sharing::Among } else { Sharing::All },
+        ops: if args.ops { Ops::With } else { Ops::Without },
+        seed: args.measuring.seed,
+    })
 }

@@ -3,15 +3,20 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use comfy_table::{Table, presets};
+use pearl_agent::agent::Frequency;
 use serde_json::json;
 
+use super::Terminal;
+use super::check::{self, CheckArgs};
 use super::terminal::{print_json, print_line};
 use crate::device::Devices;
 
-/// List the devices that can be measured on
+/// List and check the devices that can be measured on
 #[derive(Subcommand)]
 pub enum DevicesVerb {
     List(ListArgs),
+    Check(CheckArgs),
 }
 
 /// List the devices that are known
@@ -26,22 +31,58 @@ pub struct ListArgs {
     json: bool,
 }
 
-pub fn run(DevicesVerb::List(args): DevicesVerb) -> anyhow::Result<()> {
+pub fn run(verb: DevicesVerb, terminal: &Terminal) -> anyhow::Result<()> {
+    match verb {
+        DevicesVerb::List(args) => list(&args),
+        DevicesVerb::Check(args) => check::run(&args, terminal),
+    }
+}
+
+fn list(args: &ListArgs) -> anyhow::Result<()> {
     let devices = Devices::find(args.devices.as_deref())?;
     if args.json {
         let devices: Vec<_> = devices
             .iter()
-            .map(|device| json!({ "name": device.name, "transport": "local", "cpus": device.cpus }))
+            .map(|device| {
+                json!({
+                    "name": device.name,
+                    "transport": device.transport.word(),
+                    "address": device.transport.address(),
+                    "cpus": device.cpus.to_string(),
+                    "threads": device.threads,
+                    "frequency": device.frequency,
+                    "wrapper": device.wrapper,
+                    "folder": device.folder,
+                })
+            })
             .collect();
         return print_json(&json!({ "format": "pearl.devices/1", "devices": devices }));
     }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header([
+        "device",
+        "transport",
+        "address",
+        "processors",
+        "threads",
+        "frequency",
+    ]);
     for device in devices.iter() {
-        let cpus = if device.cpus.is_empty() {
-            "all processors".to_owned()
-        } else {
-            format!("processors {:?}", device.cpus)
+        let frequency = match device.frequency {
+            Frequency::Keep => "keep",
+            Frequency::Fix => "fix",
         };
-        print_line(&format!("{}  local, {cpus}", device.name))?;
+        table.add_row([
+            device.name.as_str(),
+            device.transport.word(),
+            &device.transport.address(),
+            &device.cpus.to_string(),
+            &device.threads.to_string(),
+            frequency,
+        ]);
     }
-    Ok(())
+    if let Some(names) = table.column_mut(0) {
+        names.set_padding((0, 1));
+    }
+    print_line(&table.to_string())
 }

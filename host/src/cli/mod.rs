@@ -5,11 +5,16 @@
 
 mod arch;
 mod bench;
+mod check;
+mod compare;
 mod completions;
 mod devices;
 mod export;
+mod history;
+mod measuring;
 mod network;
 mod report;
+mod talk;
 mod terminal;
 
 #[cfg(feature = "torch")]
@@ -63,6 +68,9 @@ enum Verb {
     #[command(subcommand)]
     Teacher(teacher::TeacherVerb),
     Bench(bench::BenchArgs),
+    Compare(compare::CompareArgs),
+    #[command(subcommand)]
+    History(history::HistoryVerb),
     #[command(subcommand)]
     Arch(arch::ArchVerb),
     Export(export::ExportArgs),
@@ -70,6 +78,8 @@ enum Verb {
     Devices(devices::DevicesVerb),
     Report(report::ReportArgs),
     Completions(completions::CompletionsArgs),
+    #[command(hide = true)]
+    Talk(talk::TalkArgs),
     /// The child process that trains; started by the other commands
     #[cfg(feature = "torch")]
     #[command(hide = true)]
@@ -91,11 +101,14 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         #[cfg(feature = "torch")]
         Verb::Teacher(verb) => teacher::run(verb, &terminal),
         Verb::Bench(args) => bench::run(args, &terminal),
+        Verb::Compare(args) => compare::run(args, &terminal),
+        Verb::History(verb) => history::run(verb),
         Verb::Arch(verb) => arch::run(verb),
         Verb::Export(args) => export::run(args, &terminal),
-        Verb::Devices(verb) => devices::run(verb),
+        Verb::Devices(verb) => devices::run(verb, &terminal),
         Verb::Report(args) => report::run(args, &terminal),
         Verb::Completions(args) => completions::run(args),
+        Verb::Talk(args) => talk::run(args, &terminal),
         #[cfg(feature = "torch")]
         Verb::Worker => crate::worker::run(),
     }

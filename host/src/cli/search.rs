@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Terminal;
+use super::measuring::PrecisionName;
 use super::recipe::{DistillationArgs, Learning, RecipeArgs};
 use super::search_progress::SearchProgress;
 use super::terminal::{print_json, print_line};
@@ -48,6 +49,15 @@ pub struct SearchArgs {
     /// File of devices; else ./devices.toml, else the one in the user's configuration directory
     #[arg(long, value_name = "FILE")]
     devices: Option<PathBuf>,
+    /// Threads of the engine's matrix products; else what the device's entry says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: Option<u16>,
+    /// Arithmetic of the networks on the device
+    #[arg(long, value_enum, default_value_t = PrecisionName::F32)]
+    precision: PrecisionName,
+    /// Reward the latency that a network ends up at after so long without a pause
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    sustained: Option<std::time::Duration>,
     /// Latency target such as 15ms, or p50: what half of random students keep on this device
     #[arg(long)]
     budget: Budget,
@@ -147,7 +157,12 @@ fn config(args: &SearchArgs) -> anyhow::Result<SearchConfig> {
         recipe: args.recipe.recipe(),
         loss,
         device,
-        measuring: Settings::search(),
+        measuring: Settings {
+            threads: args.threads.map(usize::from),
+            precision: args.precision.into(),
+            sustained: args.sustained,
+            ..Settings::search()
+        },
         budget: args.budget,
         window_ns: args.window.map(|window| window.as_nanos() as u64),
         objective: args.objective,

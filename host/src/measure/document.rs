@@ -1,11 +1,14 @@
-//! The JSON of a measurement that scripts rely on.
+//! The JSON of measurements that scripts rely on.
 
-use pearl_calibration::{Percentile, Summary, Verdict, percentile};
+use pearl_agent::agent::ProfileReport;
+use pearl_calibration::{
+    COMPARISON_CONFIDENCE, Comparison, Percentile, Summary, Verdict, percentile,
+};
 use serde_json::{Value, json};
 
 use super::Measurement;
 
-/// One element of `results[]`; `p99` is there only with enough samples.
+/// One element of `results[]`; what is not known is absent, such as `p99` of too few samples.
 pub fn result_json(measurement: &Measurement) -> Value {
     let samples = measurement.samples();
     let summary = Summary::of(&samples);
@@ -23,11 +26,14 @@ pub fn result_json(measurement: &Measurement) -> Value {
             latency_ns[name] = json!(value);
         }
     }
-    let mut warnings = measurement.judgement.evidence.clone();
+    let judgement = &measurement.judgement;
+    let mut warnings = [&judgement.evidence[..], &judgement.remarks].concat();
     if measurement.launches.iter().any(|launch| !launch.steady) {
         warnings.push("the warm-up of a launch reached its time limit before it was steady".into());
     }
-    json!({
+    let launches = measurement.launches.len();
+    let contended = measurement.contended_count();
+    let mut document = json!({
         "model": measurement.model,
         "device": {
             "name": measurement.device,
@@ -35,16 +41,72 @@ pub fn result_json(measurement: &Measurement) -> Value {
             "detail": measurement.fingerprint,
         },
         "engine": measurement.fingerprint.engine,
+        "threads": measurement.fingerprint.threads,
+        "precision": measurement.fingerprint.precision,
         "latency_ns": latency_ns,
         "n_samples": latency.n,
-        "n_launches": measurement.launches.len(),
-        "verdict": measurement.judgement.verdict,
-        "stable": measurement.judgement.verdict == Verdict::Stable,
+        "n_launches": launches,
+        "n_clean_launches": launches - contended,
+        "n_contended_launches": contended,
+        "verdict": judgement.verdict,
+        "stable": judgement.verdict == Verdict::Stable,
+        "contended": contended > 0,
         "warnings": warnings,
+        "stability_score": measurement.stability_score(),
         "load_ns": median(measurement.launches.iter().map(|launch| launch.load_ns)),
         "optimise_ns": median(measurement.launches.iter().map(|launch| launch.optimise_ns)),
-        "peak_memory_bytes":
-            measurement.launches.iter().filter_map(|launch| launch.peak_memory_bytes).max(),
+    });
+    let peak = measurement.launches.iter().filter_map(|launch| launch.peak_memory_bytes).max();
+    let known = [
+        ("peak_memory_bytes", peak.map(Value::from)),
+        ("energy_per_inference_uj", measurement.energy_per_inference_uj().map(Value::from)),
+        ("sustained", measurement.sustained.as_ref().map(|sustained| json!(sustained))),
+    ];
+    for (field, value) in known {
+        if let Some(value) = value {
+            document[field] = value;
+        }
+    }
+    document
+}
+
+/// The operators of one model in the order of execution, with their share of the sum of all.
+pub fn ops_json(report: &ProfileReport) -> Value {
+    let sum: u64 = report.ops.iter().map(|op| op.median_ns).sum();
+    let ops: Vec<_> = report
+        .ops
+        .iter()
+        .map(|op| {
+            json!({
+                "name": op.name,
+                "operator": op.operator,
+                "output": op.output,
+                "median_ns": op.median_ns,
+                "share": op.median_ns as f64 / sum.max(1) as f64,
+            })
+        })
+        .collect();
+    json!({
+        "inferences": report.inferences,
+        "profiled_ns": report.profiled_ns,
+        "plain_ns": report.plain_ns,
+        "caveat": OPS_CAVEAT,
+        "ops": ops,
+    })
+}
+
+pub const OPS_CAVEAT: &str = "operators' times hold within this graph alone: the engine fuses \
+    differently in another one, weights stay in or leave the caches with their neighbours, and \
+    taking the times has a cost of its own, which profiled_ns and plain_ns show";
+
+pub fn comparison_json(comparison: &Comparison) -> Value {
+    let ratio = comparison.ratio;
+    json!({
+        "outcome": comparison.outcome,
+        "text": comparison.to_string(),
+        "ratio": { "point": ratio.point, "lo": ratio.lo, "hi": ratio.hi, "n": ratio.n },
+        "confidence": COMPARISON_CONFIDENCE,
+        "above": comparison.above,
     })
 }
 

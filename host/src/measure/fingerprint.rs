@@ -1,7 +1,8 @@
 //! What a number depends on besides the model.
 
-use pearl_agent::agent::{AgentHello, Engine};
+use pearl_agent::agent::{AgentHello, Engine, Precision};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::model::hex;
@@ -13,6 +14,7 @@ pub struct Fingerprint {
     pub arch: String,
     pub os: String,
     pub cpu_model: Option<String>,
+    pub soc: Option<String>,
     /// Processors pinned to; empty where the scheduler chose.
     pub cpus: Vec<usize>,
     pub governor: Option<String>,
@@ -25,15 +27,23 @@ pub struct Fingerprint {
 }
 
 impl Fingerprint {
-    pub fn new(device: &Device, hello: &AgentHello, governor: Option<String>) -> Self {
+    pub fn new(
+        device: &Device,
+        hello: &AgentHello,
+        governor: Option<String>,
+        threads: usize,
+        precision: Precision,
+    ) -> Self {
+        let platform = &hello.platform;
         Self {
-            arch: hello.platform.arch.clone(),
-            os: hello.platform.os.clone(),
-            cpu_model: hello.platform.cpu_model.clone(),
-            cpus: device.cpus.clone(),
+            arch: platform.arch.clone(),
+            os: platform.os.clone(),
+            cpu_model: platform.cpu_model.clone(),
+            soc: platform.android.as_ref().and_then(|android| android.soc.clone()),
+            cpus: device.cpus.on(platform),
             governor,
-            threads: 1,
-            precision: "f32".to_owned(),
+            threads,
+            precision: name(precision).to_owned(),
             engine: hello.engine.clone(),
             agent_version: hello.version.clone(),
             agent_build: hello.build.clone(),
@@ -44,5 +54,76 @@ impl Fingerprint {
     pub fn id(&self) -> String {
         let text = serde_json::to_vec(self).expect("a fingerprint is plain data");
         hex(&Sha256::digest(&text))[..16].to_owned()
+    }
+
+    /// The fields in which two differ, each as `field: this, other`.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let fields = |of: &Self| serde_json::to_value(of).expect("a fingerprint is plain data");
+        let (Value::Object(one), Value::Object(two)) = (fields(self), fields(other)) else {
+            return Vec::new();
+        };
+        let differing = one.iter().filter(|(field, value)| two.get(*field) != Some(*value));
+        differing
+            .map(|(field, value)| {
+                let now = two.get(field).map(plain).unwrap_or_default();
+                format!("{}: {}, {now}", field.replace('_', " "), plain(value))
+            })
+            .collect()
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => "unknown".to_owned(),
+        Value::String(text) => text.chars().take(16).collect(),
+        Value::Object(fields) => fields.values().map(plain).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    }
+}
+
+pub fn name(precision: Precision) -> &'static str {
+    match precision {
+        Precision::F32 => "f32",
+        Precision::F16 => "f16",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fingerprint() -> Fingerprint {
+        Fingerprint {
+            arch: "aarch64".into(),
+            os: "linux".into(),
+            cpu_model: None,
+            soc: None,
+            cpus: vec![4, 5],
+            governor: None,
+            threads: 1,
+            precision: "f32".into(),
+            engine: Engine { name: "tract".into(), version: "0.23.9".into() },
+            agent_version: "0.1.0".into(),
+            agent_build: "ab".repeat(32),
+        }
+    }
+
+    #[test]
+    fn what_differs_is_named_field_by_field() {
+        let one = fingerprint();
+        assert_eq!(one.differences(&one), [""; 0]);
+        let mut two = fingerprint();
+        two.governor = Some("powersave".into());
+        two.cpus = vec![0];
+        two.engine.version = "0.24.0".into();
+        assert_eq!(
+            one.differences(&two),
+            [
+                "cpus: [4,5], [0]",
+                "engine: tract 0.23.9, tract 0.24.0",
+                "governor: unknown, powersave"
+            ]
+        );
+        assert_ne!(one.id(), two.id());
     }
 }

@@ -2,25 +2,30 @@
 
 use pearl_agent::agent::{LaunchReport, ModelFile};
 use pearl_calibration::{
-    Estimate, Judgement, LaunchView, Nanos, Samples, StatisticError, Thresholds, judge, measurement,
+    Estimate, Judgement, LaunchView, Nanos, Samples, StatisticError, Sustained, Thresholds, Window,
+    contended, counted, judge, measurement, stability_score, sustained,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Fingerprint;
 
 pub const CONFIDENCE: f64 = 0.95;
 
 /// Samples, what they say, and whether to believe it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Measurement {
     pub model: ModelFile,
     pub device: String,
     pub fingerprint: Fingerprint,
-    /// The median and its 95 % interval.
+    /// The median and its 95 % interval, of the launches that count.
     pub latency: Estimate,
     pub judgement: Judgement,
-    /// In time order.
+    /// All, in time order.
     pub launches: Vec<LaunchReport>,
+    /// Which of them had to share the processor.
+    pub contended: Vec<bool>,
+    /// Where the model ran without a pause; the latency is then that of its last third.
+    pub sustained: Option<Sustained>,
 }
 
 impl Measurement {
@@ -31,22 +36,99 @@ impl Measurement {
         launches: Vec<LaunchReport>,
         target: f64,
     ) -> Result<Self, StatisticError> {
+        let thresholds = Thresholds { target, ..Thresholds::default() };
         let views = views(&launches)?;
-        let latency = measurement(&views, CONFIDENCE)?;
-        let judgement = judge(&views, &Thresholds { target, ..Thresholds::default() })?;
-        Ok(Self { model, device, fingerprint, latency, judgement, launches })
+        Ok(Self {
+            model,
+            device,
+            fingerprint,
+            latency: measurement(&counted(&views, &thresholds), CONFIDENCE)?,
+            judgement: judge(&views, &thresholds)?,
+            contended: contended(&views, &thresholds),
+            launches,
+            sustained: None,
+        })
     }
 
-    /// All samples, launch by launch.
+    /// Of launches back to back, with the time of each since the first. The verdict is on the last
+    /// third alone: that a device throttled before is what such a run is there to tell.
+    pub(super) fn of_sustained(
+        model: ModelFile,
+        device: String,
+        fingerprint: Fingerprint,
+        launches: Vec<(u64, LaunchReport)>,
+        target: f64,
+    ) -> Result<Self, StatisticError> {
+        let windows = launches
+            .iter()
+            .map(|(at, launch)| Ok(Window { at: Nanos(*at), launch: view(launch)? }))
+            .collect::<Result<Vec<_>, StatisticError>>()?;
+        let found = sustained(&windows)?;
+        let last = launches.len() - launches.len().div_ceil(3);
+        let launches: Vec<_> = launches.into_iter().map(|(_, launch)| launch).collect();
+        let thresholds = Thresholds { target, ..Thresholds::default() };
+        Ok(Self {
+            model,
+            device,
+            fingerprint,
+            latency: found.steady,
+            judgement: judge(&views(&launches[last..])?, &thresholds)?,
+            contended: contended(&views(&launches)?, &thresholds),
+            launches,
+            sustained: Some(found),
+        })
+    }
+
+    /// The launches that the latency comes from.
+    pub fn counted(&self) -> Vec<&LaunchReport> {
+        if self.sustained.is_some() {
+            let last = self.launches.len() - self.launches.len().div_ceil(3);
+            return self.launches[last..].iter().collect();
+        }
+        let clean = self.launches.iter().zip(&self.contended).filter(|(_, spoilt)| !**spoilt);
+        let clean: Vec<_> = clean.map(|(launch, _)| launch).collect();
+        if clean.len() < pearl_calibration::LEAST_LAUNCHES {
+            self.launches.iter().collect()
+        } else {
+            clean
+        }
+    }
+
+    pub fn contended_count(&self) -> usize {
+        self.contended.iter().filter(|spoilt| **spoilt).count()
+    }
+
+    /// The samples that the latency comes from, launch by launch.
     pub fn samples(&self) -> Samples {
-        let all = self.launches.iter().flat_map(|launch| &launch.samples_ns);
+        let counted = self.counted();
+        let all = counted.iter().flat_map(|launch| &launch.samples_ns);
         Samples::from_ns(&all.copied().collect::<Vec<_>>())
             .expect("a measurement has samples, or its interval would have been refused")
+    }
+
+    /// ExecuTorch's.
+    pub fn stability_score(&self) -> f64 {
+        stability_score(&self.samples())
+    }
+
+    /// Of the package, in microjoules, where the device tells.
+    pub fn energy_per_inference_uj(&self) -> Option<f64> {
+        let known = self
+            .counted()
+            .into_iter()
+            .filter_map(|launch| Some((launch.energy_uj? as f64, launch.samples_ns.len() as f64)));
+        let (energy, inferences) = known.fold((0.0, 0.0), |(e, n), (de, dn)| (e + de, n + dn));
+        (inferences > 0.0).then(|| energy / inferences)
     }
 
     /// Time spent in timed inferences.
     pub fn timed_ns(&self) -> u64 {
         self.launches.iter().flat_map(|launch| &launch.samples_ns).sum()
+    }
+
+    /// The launches that count, as statistics see them.
+    pub fn views(&self) -> Result<Vec<LaunchView>, StatisticError> {
+        self.counted().into_iter().map(view).collect()
     }
 }
 
@@ -59,6 +141,7 @@ fn view(launch: &LaunchReport) -> Result<LaunchView, StatisticError> {
         samples: Samples::from_ns(&launch.samples_ns)?,
         cpu: Nanos(launch.cpu_ns),
         wall: Nanos(launch.wall_ns),
+        threads: launch.threads,
         involuntary_switches: launch.involuntary_switches,
         sentinel_before: Nanos(launch.sentinel_before_ns),
         sentinel_after: Nanos(launch.sentinel_after_ns),

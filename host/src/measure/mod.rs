@@ -1,21 +1,35 @@
 //! Measuring latency: launches until the interval of the median is narrow, then a verdict.
 //!
 //! The agent does one launch at a time; this side pools them, decides when there are enough and
-//! judges. Several models on one device are interleaved in random order.
+//! judges. Several models on one device are interleaved in random order, several devices work side by
+//! side.
 //!
 //! **Invariant:** samples are kept raw and in time order; a number never goes without its engine,
-//! its fingerprint and its verdict.
+//! its fingerprint and its verdict; nothing is measured on a device that is not leased.
 
 mod document;
 mod fingerprint;
+mod fleet;
+mod launching;
+mod ledger;
 mod measurement;
 mod model;
+mod ops;
+mod pairing;
+mod queue;
+mod rest;
 mod session;
 mod settings;
+mod step;
+mod sustained;
 
-pub use document::result_json;
-pub use fingerprint::Fingerprint;
+pub use document::{OPS_CAVEAT, comparison_json, ops_json, result_json};
+pub use fingerprint::{Fingerprint, name as precision_name};
+pub use fleet::{FleetEvent, Ops, Order, Sharing, What, measure_fleet};
+pub use ledger::Ledger;
 pub use measurement::Measurement;
 pub use model::model_file;
+pub use pairing::Paired;
 pub use session::Session;
 pub use settings::Settings;
+pub use step::{Observer, Step};

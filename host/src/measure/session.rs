@@ -1,132 +1,201 @@
-//! The loop over launches.
+//! Measuring models on one device, which is leased while that lasts.
 //!
 //! **Invariant:** a model that fails fails alone; a lost agent costs one launch, and is replaced
-//! once a launch.
+//! once a launch; the lease is given back however a session ends.
 
-use pearl_agent::agent::{LaunchReport, LaunchRequest, ModelFile};
+use std::time::Instant;
+
+use pearl_agent::agent::{LaunchReport, ModelFile};
 use pearl_agent::wire::{Failure, FailureKind};
-use pearl_calibration::converged;
+use pearl_calibration::{LaunchView, Next, Thresholds};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
+use super::launching::Placed;
 use super::measurement::views;
-use super::{Fingerprint, Measurement, Settings};
+use super::rest::Calm;
+use super::step::{Observer, Step};
+use super::{Fingerprint, Ledger, Measurement, Settings};
 use crate::agent::{Agent, fault};
 use crate::child::ChildError;
 use crate::exit::{Classify, Kind};
 
-/// Measures models on one device.
 pub struct Session<'a> {
-    agent: &'a mut Agent,
-    settings: &'a Settings,
+    pub(super) agent: &'a mut Agent,
+    pub(super) settings: &'a Settings,
     /// Decides the order and the inputs.
-    rng: Pcg64,
+    pub(super) rng: Pcg64,
+    pub(super) input_seed: u64,
+    pub(super) ledger: Ledger,
+    pub(super) calm: Calm,
 }
 
 /// A model on its way to a measurement.
 struct Pending {
     model: ModelFile,
+    placed: Option<Placed>,
     launches: Vec<LaunchReport>,
-    error: Option<ChildError>,
+    done: bool,
 }
 
 impl<'a> Session<'a> {
     pub fn new(agent: &'a mut Agent, settings: &'a Settings, seed: u64) -> Self {
-        Self { agent, settings, rng: Pcg64::seed_from_u64(seed) }
+        let mut rng = Pcg64::seed_from_u64(seed);
+        let input_seed = rng.random();
+        let calm = Calm::new(settings.most_rest);
+        Self { agent, settings, rng, input_seed, ledger: Ledger::default(), calm }
     }
 
-    /// Measures all models, interleaved in random order; `on_launch` hears of every launch, by the
-    /// model's index and its number of launches so far.
+    /// Where the leased time went.
+    pub fn ledger(&self) -> Ledger {
+        self.ledger
+    }
+
+    /// Measures all models, interleaved in random order, or one after another without a pause where
+    /// the settings say sustained. Each result goes to the observer as soon as there is one.
     ///
     /// # Errors
-    /// Of all: an interrupt, a device that is lost for good. Of one model alone: what is wrong with
-    /// that model.
+    /// Of all: an interrupt, a device that is lost for good. Models without a result then have none.
+    pub fn measure_each(
+        &mut self,
+        models: Vec<ModelFile>,
+        observer: &mut Observer<'_>,
+    ) -> anyhow::Result<()> {
+        self.hold(observer, |session, observer| match session.settings.sustained {
+            None => session.take_turns(models, observer),
+            Some(length) => models.into_iter().enumerate().try_for_each(|(at, model)| {
+                let result = session.sustain(at, model, length, observer)?;
+                observer(Step::Finished { at, result: Box::new(result) });
+                Ok(())
+            }),
+        })
+    }
+
+    /// Measures all models and returns when the last is done; `on_launch` hears of every launch, by
+    /// the model's index and its number of launches so far.
+    ///
+    /// # Errors
+    /// As [`Session::measure_each`]; of one model alone: what is wrong with that model.
     pub fn measure(
         &mut self,
         models: Vec<ModelFile>,
         mut on_launch: impl FnMut(usize, usize),
     ) -> anyhow::Result<Vec<anyhow::Result<Measurement>>> {
-        let pending = |model| Pending { model, launches: Vec::new(), error: None };
+        let mut results: Vec<_> = models.iter().map(|_| None).collect();
+        self.measure_each(models, &mut |step| match step {
+            Step::Launched { at, launches, .. } => on_launch(at, launches),
+            Step::Finished { at, result } => results[at] = Some(*result),
+            _ => {}
+        })?;
+        Ok(results.into_iter().map(|result| result.expect("every model got a result")).collect())
+    }
+
+    /// Does `work` while the device is leased.
+    pub(super) fn hold<T>(
+        &mut self,
+        observer: &mut Observer<'_>,
+        work: impl FnOnce(&mut Self, &mut Observer<'_>) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        let patience = self.settings.patience;
+        self.attempt(|agent| {
+            agent.lease(patience, |who| observer(Step::Waiting { who: who.to_owned() }))
+        })?
+        .map_err(|error| fault(&error))?;
+        let since = Instant::now();
+        let result = work(self, observer);
+        self.ledger.close(since.elapsed());
+        // A lease that cannot be given back is one whose agent is gone, and ends with it.
+        let _ = self.agent.release();
+        result
+    }
+
+    fn take_turns(
+        &mut self,
+        models: Vec<ModelFile>,
+        observer: &mut Observer<'_>,
+    ) -> anyhow::Result<()> {
+        let pending = |model| Pending { model, placed: None, launches: Vec::new(), done: false };
         let mut all: Vec<_> = models.into_iter().map(pending).collect();
-        let input_seed: u64 = self.rng.random();
         loop {
-            let mut open: Vec<_> = (0..all.len()).filter(|&at| self.open(&all[at])).collect();
+            let mut open: Vec<_> = (0..all.len()).filter(|&at| !all[at].done).collect();
             if open.is_empty() {
-                break;
+                return Ok(());
             }
             open.shuffle(&mut self.rng);
             for at in open {
-                let request = self.request(&all[at].model, input_seed);
-                match self.launch(request)? {
-                    Ok(report) => all[at].launches.push(report),
-                    Err(error) => all[at].error = Some(error),
+                if let Some(result) = self.turn(at, &mut all[at], observer)? {
+                    all[at].done = true;
+                    observer(Step::Finished { at, result: Box::new(result) });
                 }
-                on_launch(at, all[at].launches.len());
             }
         }
-        Ok(all.into_iter().map(|pending| self.close(pending)).collect())
     }
 
-    fn open(&self, pending: &Pending) -> bool {
-        let Settings { min_launches, max_launches, target, .. } = *self.settings;
-        pending.error.is_none()
-            && pending.launches.len() < max_launches
-            && !views(&pending.launches)
-                .is_ok_and(|launches| converged(&launches, min_launches, target))
-    }
-
-    fn request(&self, model: &ModelFile, input_seed: u64) -> LaunchRequest {
-        LaunchRequest {
-            model: model.clone(),
-            input_seed,
-            cpus: self.agent.device().cpus.clone(),
-            warm_up: self.settings.warm_up,
-            sampling: self.settings.sampling,
-            limits: self.settings.limits,
-        }
-    }
-
-    /// The outer error ends everything, the inner one this model.
-    fn launch(
+    /// One launch of one model; a result where it was the last.
+    fn turn(
         &mut self,
-        request: LaunchRequest,
-    ) -> anyhow::Result<Result<LaunchReport, ChildError>> {
-        match self.agent.launch(request.clone()) {
-            Err(ChildError::Interrupted) => Err(fault(&ChildError::Interrupted).into()),
-            Err(lost) if lost.lost() => {
-                self.agent.replace()?;
-                match self.agent.launch(request) {
-                    Err(again) if again.lost() => Err(fault(&again).into()),
-                    result => Ok(result),
-                }
+        at: usize,
+        pending: &mut Pending,
+        observer: &mut Observer<'_>,
+    ) -> anyhow::Result<Option<anyhow::Result<Measurement>>> {
+        if pending.placed.is_none() {
+            match self.place(at, &pending.model, observer)? {
+                Ok(placed) => pending.placed = Some(placed),
+                Err(error) => return Ok(Some(Err(fault(&error).into()))),
             }
-            Err(ChildError::Failed(failure)) if failure.kind == FailureKind::Internal => {
-                Err(fault(&ChildError::Failed(failure)).into())
-            }
-            result => Ok(result),
         }
+        let placed = pending.placed.as_mut().expect("it was placed just now");
+        let report = match self.launch(placed)? {
+            Ok(report) => report,
+            Err(error) => return Ok(Some(Err(fault(&error).into()))),
+        };
+        self.calm.note(&report);
+        pending.launches.push(report);
+        let Ok(views) = views(&pending.launches) else {
+            return Ok(Some(Err(no_samples(&pending.model))));
+        };
+        let launches = views.len();
+        observer(Step::Launched { at, launches, expected: self.settings.pace.expected(&views) });
+        match self.next(&views) {
+            Next::Done => {
+                let launches = std::mem::take(&mut pending.launches);
+                return Ok(Some(self.close(pending.model.clone(), launches)));
+            }
+            Next::Rest => self.rest_until_quiet(observer)?,
+            Next::Launch => self.cool_down(observer)?,
+        }
+        Ok(None)
     }
 
-    fn close(&self, pending: Pending) -> anyhow::Result<Measurement> {
-        if let Some(error) = pending.error {
-            return Err(fault(&error).into());
-        }
-        if pending.launches.iter().all(|launch| launch.samples_ns.is_empty()) {
-            let message = format!("{}: the agent sent no samples", pending.model.path);
-            let failure = Failure::new(FailureKind::Internal, message);
-            return Err(fault(&ChildError::Failed(failure)).into());
-        }
-        let governor =
-            pending.launches.first().and_then(|launch| launch.state_before.governor.clone());
-        let device = self.agent.device();
-        Measurement::new(
-            pending.model,
-            device.name.clone(),
-            Fingerprint::new(device, self.agent.hello(), governor),
-            pending.launches,
-            self.settings.target,
-        )
-        .or_fault(Kind::Unstable)
+    fn next(&self, views: &[LaunchView]) -> Next {
+        self.settings.pace.next(views, &Thresholds::default())
     }
+
+    pub(super) fn close(
+        &self,
+        model: ModelFile,
+        launches: Vec<LaunchReport>,
+    ) -> anyhow::Result<Measurement> {
+        let fingerprint = self.fingerprint(launches.first());
+        let device = self.agent.device().name.clone();
+        let target = self.settings.pace.target;
+        Measurement::new(model, device, fingerprint, launches, target).or_fault(Kind::Unstable)
+    }
+
+    /// Of what this session measures; the clock rates' policy is known from the first launch on.
+    pub fn fingerprint(&self, launch: Option<&LaunchReport>) -> Fingerprint {
+        let governor = launch.and_then(|launch| launch.state_before.governor.clone());
+        let (device, hello) = (self.agent.device(), self.agent.hello());
+        Fingerprint::new(device, hello, governor, self.threads(), self.settings.precision)
+    }
+
+    pub(super) fn threads(&self) -> usize {
+        self.settings.threads.unwrap_or(self.agent.device().threads)
+    }
+}
+
+pub(super) fn no_samples(model: &ModelFile) -> anyhow::Error {
+    let message = format!("{}: the agent sent no samples", model.path);
+    fault(&ChildError::Failed(Failure::new(FailureKind::Internal, message))).into()
 }

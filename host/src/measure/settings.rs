@@ -1,52 +1,73 @@
-//! How long and how often to measure.
+//! How long and how often to measure, and with what.
 
 use std::time::Duration;
 
-use pearl_agent::agent::{Limits, Sampling, WarmUp};
+use pearl_agent::agent::{Limits, Precision, Sampling, WarmUp};
+use pearl_calibration::Pace;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    pub min_launches: usize,
-    pub max_launches: usize,
-    /// Stop where each half of the median's 95 % interval is at most this share of the median.
-    pub target: f64,
+    pub pace: Pace,
+    /// Of the engine's matrix products; where absent, what the device's entry says.
+    pub threads: Option<usize>,
+    pub precision: Precision,
     pub warm_up: WarmUp,
+    /// Its slice is the shortest; a model that takes long to load is sampled for longer.
     pub sampling: Sampling,
+    pub longest_slice: Duration,
+    /// The share of a launch's time that should go into timed inference.
+    pub timed_share: f64,
     pub limits: Limits,
+    /// Most time that a session gives the device to get cool or quiet.
+    pub most_rest: Duration,
+    /// How long to wait for somebody else who measures on the device.
+    pub patience: Duration,
+    /// Run each model for so long without a pause, and take the latency that it ends up at.
+    pub sustained: Option<Duration>,
 }
 
 impl Settings {
     /// For a number that people will quote: ±1 %.
     pub fn bench() -> Self {
-        Self { min_launches: 5, max_launches: 30, target: 0.01, ..Self::search() }
+        Self {
+            pace: Pace { min_launches: 6, max_launches: 40, target: 0.01 },
+            longest_slice: Duration::from_secs(4),
+            timed_share: 0.86,
+            ..Self::search()
+        }
     }
 
     /// For a reward: ±3 %. With `w = -0.07` an error of 3 % in the latency moves the reward by 0.2 %,
     /// less than what two trainings of one network differ by.
     pub fn search() -> Self {
         Self {
-            min_launches: 3,
-            max_launches: 15,
-            target: 0.03,
+            pace: Pace { min_launches: 6, max_launches: 20, target: 0.03 },
+            threads: None,
+            precision: Precision::F32,
             warm_up: WarmUp {
                 min_ns: nanos(Duration::from_millis(50)),
                 max_ns: nanos(Duration::from_secs(3)),
                 tolerance_ppm: 50_000,
             },
             sampling: Sampling {
-                slice_ns: nanos(Duration::from_millis(250)),
+                slice_ns: nanos(Duration::from_millis(200)),
                 min_samples: 11,
                 max_samples: 20_000,
             },
+            longest_slice: Duration::from_millis(200),
+            timed_share: 0.5,
             limits: Limits {
                 model_bytes: 1 << 30,
                 memory_bytes: 4 << 30,
                 time_ns: nanos(Duration::from_secs(120)),
             },
+            most_rest: Duration::from_secs(30),
+            patience: Duration::from_secs(600),
+            sustained: None,
         }
     }
 }
 
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).expect("settings are minutes at most")
+pub(super) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).expect("settings are days at most")
 }

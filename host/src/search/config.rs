@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Budget;
 use crate::controller::ControllerConfig;
 use crate::device::Device;
-use crate::measure::Settings;
+use crate::measure::{Settings, precision_name};
 use crate::objective::Objective;
 use crate::seeds::Seeds;
 use crate::teacher::Teacher;
@@ -74,11 +74,19 @@ impl SearchConfig {
             ("weight decay", recipe.weight_decay.to_string()),
             ("flip", recipe.flip.to_string()),
             ("device", self.device.name.clone()),
-            ("cpus", format!("{:?}", self.device.cpus)),
+            ("cpus", self.device.cpus.to_string()),
+            ("threads", self.measuring.threads.unwrap_or(self.device.threads).to_string()),
+            ("precision", precision_name(self.measuring.precision).to_owned()),
+            (
+                "sustained",
+                self.measuring
+                    .sustained
+                    .map_or("none".to_owned(), |length| format!("{} ns", length.as_nanos())),
+            ),
             ("budget", self.budget.to_string()),
             ("window", self.window_ns.map_or("none".to_owned(), |window| format!("{window} ns"))),
             ("objective", self.objective.to_string()),
-            ("latency interval", format!("±{} %", 100.0 * self.measuring.target)),
+            ("latency interval", format!("±{} %", 100.0 * self.measuring.pace.target)),
             ("controller", controller),
             ("seed of weights", self.seeds.weights.to_string()),
             ("seed of order", self.seeds.order.to_string()),

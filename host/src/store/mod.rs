@@ -1,6 +1,7 @@
-//! The run database: everything that a search has done and needs to go on.
+//! What is kept in SQLite: the run database, which is everything that a search has done and needs to go
+//! on, and the history of all other measurements.
 //!
-//! One SQLite file a run. The policy's state is written in the transaction of the candidate that it
+//! One file a run. The policy's state is written in the transaction of the candidate that it
 //! follows from, so that a run that was killed goes on exactly where it was.
 //!
 //! **Invariant:** rusqlite appears here alone; a candidate's index is written once and its reward
@@ -8,11 +9,13 @@
 
 mod best;
 mod candidate;
+mod history;
 mod lock;
 mod schema;
 
 pub use best::Best;
 pub use candidate::{Candidate, CandidateTime, Latency, Status};
+pub use history::{Entry, HISTORY_FORMAT, History, HistoryError, Kept};
 pub use lock::RunLock;
 
 use std::path::{Path, PathBuf};
@@ -65,7 +68,7 @@ impl Store {
         let file = path.display().to_string();
         let db = Connection::open(path).map_err(|error| classify(&file, error))?;
         let mut store = Self { db, file };
-        schema::prepare(&mut store.db).map_err(|error| match error {
+        schema::prepare(&mut store.db, &schema::RUN).map_err(|error| match error {
             schema::SchemaError::Newer(found) => {
                 StoreError::Newer { file: store.file.clone(), found }
             }
@@ -80,7 +83,7 @@ impl Store {
         let file = path.display().to_string();
         let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
             .map_err(|error| classify(&file, error))?;
-        schema::check(&db).map_err(|error| match error {
+        schema::check(&db, &schema::RUN).map_err(|error| match error {
             schema::SchemaError::Newer(found) => StoreError::Newer { file: file.clone(), found },
             schema::SchemaError::Foreign => StoreError::Foreign { file: file.clone() },
             schema::SchemaError::Sql(error) => classify(&file, error),

@@ -1,11 +1,19 @@
 //! The tables, and the check that a file is ours.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, TransactionBehavior};
 
 use super::FORMAT;
 
-/// Marks the file as ours: `Prl1` in ASCII.
-const APPLICATION: i64 = 0x5072_6c31;
+/// A kind of file that is ours.
+pub struct Schema {
+    /// Marks the file.
+    pub application: i64,
+    pub format: i64,
+    pub tables: &'static str,
+}
+
+/// Of a run, marked `Prl1` in ASCII.
+pub const RUN: Schema = Schema { application: 0x5072_6c31, format: FORMAT, tables: TABLES };
 
 pub enum SchemaError {
     Newer(i64),
@@ -19,32 +27,44 @@ impl From<rusqlite::Error> for SchemaError {
     }
 }
 
+const IS_EMPTY: &str = "SELECT count(*) = 0 FROM sqlite_schema";
+
 /// Checks a file that exists, fills a new one.
-pub fn prepare(db: &mut Connection) -> Result<(), SchemaError> {
-    let empty: bool =
-        db.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?;
+pub fn prepare(db: &mut Connection, schema: &Schema) -> Result<(), SchemaError> {
+    let empty: bool = db.query_row(IS_EMPTY, [], |row| row.get(0))?;
     if !empty {
-        check(db)?;
+        check(db, schema)?;
     }
     db.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
     )?;
     if empty {
-        let transaction = db.transaction()?;
-        transaction.pragma_update(None, "application_id", APPLICATION)?;
-        transaction.pragma_update(None, "user_version", FORMAT)?;
-        transaction.execute_batch(TABLES)?;
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if transaction.query_row(IS_EMPTY, [], |row| row.get::<_, bool>(0))? {
+            fill(&transaction, schema)?;
+        }
         transaction.commit()?;
+        check(db, schema)?;
     }
     Ok(())
 }
 
-pub fn check(db: &Connection) -> Result<(), SchemaError> {
+/// Another process may have been faster; then nothing is left to fill.
+fn fill(db: &Connection, schema: &Schema) -> rusqlite::Result<()> {
+    db.pragma_update(None, "application_id", schema.application)?;
+    db.pragma_update(None, "user_version", schema.format)?;
+    db.execute_batch(schema.tables)
+}
+
+pub fn check(db: &Connection, schema: &Schema) -> Result<(), SchemaError> {
     let application: i64 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let format: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match (application, format) {
-        (APPLICATION, FORMAT) => Ok(()),
-        (APPLICATION, newer) if newer > FORMAT => Err(SchemaError::Newer(newer)),
+    if application != schema.application {
+        return Err(SchemaError::Foreign);
+    }
+    match format {
+        format if format == schema.format => Ok(()),
+        newer if newer > schema.format => Err(SchemaError::Newer(newer)),
         _ => Err(SchemaError::Foreign),
     }
 }

@@ -16,6 +16,7 @@ use super::protocol::{
 };
 use crate::child::{Child, ChildError, Deadline};
 use crate::exit::{Fault, Kind};
+use crate::streams::Streams;
 
 /// Loading libtorch from a cold disk takes a while.
 const HELLO: Deadline = Deadline::Total(Duration::from_secs(120));
@@ -102,7 +103,7 @@ pub fn fault(error: &ChildError) -> Fault {
         ChildError::Interrupted => Kind::Interrupted,
         ChildError::Failed(failure) => match failure.kind {
             FailureKind::BadInput | FailureKind::Limit => Kind::Input,
-            FailureKind::BadRequest => Kind::Usage,
+            FailureKind::BadRequest | FailureKind::Busy | FailureKind::Device => Kind::Usage,
             FailureKind::Crashed | FailureKind::Internal => Kind::Bug,
         },
         _ => Kind::Bug,
@@ -131,7 +132,9 @@ fn start(torch_device: &str) -> Result<Started, ChildError> {
         name: "worker".to_owned(),
         source: std::io::Error::other(format!("{error:#}")),
     })?;
-    let mut child = Child::start("worker", prepare(Command::new(program).arg("worker")))?;
+    let streams = Streams::spawn(prepare(Command::new(program).arg("worker")))
+        .map_err(|source| ChildError::Start { name: "worker".to_owned(), source })?;
+    let mut child = Child::start("worker", streams)?;
     let hello = WorkerRequest::Hello { protocol: PROTOCOL, torch_device: torch_device.to_owned() };
     match child.request(hello, HELLO, |_| {})? {
         WorkerDone::Hello(hello) => Ok((child, hello)),

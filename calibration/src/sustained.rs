@@ -1,0 +1,124 @@
+//! What a model's latency becomes when it runs on and on.
+//!
+//! **Invariant:** a device that never throttles has no time to throttle, not a long one.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Estimate;
+use crate::signed_rank::signed_rank;
+use crate::{LaunchView, Nanos, Samples, StatisticError};
+
+/// Slower than at the start by more than this is throttled.
+const SLOWDOWN: f64 = 1.10;
+/// Windows that the start's level is the median of: one may be odd.
+const START: usize = 3;
+
+/// One launch among launches back to back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Window {
+    /// Since the first window's.
+    pub at: Nanos,
+    pub launch: LaunchView,
+}
+
+/// A point of the curve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CurvePoint {
+    #[serde(rename = "at_ns")]
+    pub at: Nanos,
+    #[serde(rename = "median_ns")]
+    pub median: Nanos,
+    #[serde(rename = "sentinel_ns")]
+    pub sentinel: Nanos,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sustained {
+    pub curve: Vec<CurvePoint>,
+    /// Of the last third of the windows, with its 95 % interval.
+    pub steady: Estimate,
+    /// When latency and sentinel became more than a tenth slower than at the start and stayed so.
+    #[serde(rename = "time_to_throttle_ns")]
+    pub time_to_throttle: Option<Nanos>,
+}
+
+/// # Errors
+/// Where the last third holds too few windows for an interval: under 16 windows in all.
+pub fn sustained(windows: &[Window]) -> Result<Sustained, StatisticError> {
+    let point = |window: &Window| CurvePoint {
+        at: window.at,
+        median: window.launch.samples.median(),
+        sentinel: window.launch.sentinel(),
+    };
+    let curve: Vec<CurvePoint> = windows.iter().map(point).collect();
+    let last = &windows[windows.len() - windows.len().div_ceil(3)..];
+    let medians: Vec<f64> =
+        last.iter().map(|window| window.launch.samples.median().0 as f64).collect();
+    let centre = signed_rank(&medians, 0.95)?;
+    let n = last.iter().map(|window| window.launch.samples.n()).sum();
+    let [point, lo, hi] = [centre.point, centre.lo, centre.hi].map(Nanos::from_f64);
+    let steady = Estimate { point, lo, hi, n };
+    let time_to_throttle = time_to_throttle(&curve)?;
+    Ok(Sustained { curve, steady, time_to_throttle })
+}
+
+fn time_to_throttle(curve: &[CurvePoint]) -> Result<Option<Nanos>, StatisticError> {
+    let start = &curve[..curve.len().min(START)];
+    let level = |of: fn(&CurvePoint) -> Nanos| Samples::new(start.iter().map(of).collect());
+    let slow = |now: Nanos, then: Nanos| now.0 as f64 > SLOWDOWN * then.0 as f64;
+    let (median, sentinel) = (level(|p| p.median)?.median(), level(|p| p.sentinel)?.median());
+    let throttled = |p: &&CurvePoint| slow(p.median, median) && slow(p.sentinel, sentinel);
+    // From the end: the windows that stay slow.
+    Ok(curve.iter().rev().take_while(throttled).last().map(|point| point.at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulation::{Stream, quiet_launch};
+
+    /// Windows of half a second whose level and sentinel are each `level(at)` times the usual.
+    fn windows(
+        count: usize,
+        model: impl Fn(usize) -> f64,
+        sentinel: impl Fn(usize) -> f64,
+    ) -> Vec<Window> {
+        let mut stream = Stream::new(4);
+        (0..count)
+            .map(|at| {
+                let mut launch = quiet_launch(&mut stream, 5e6 * model(at), 40);
+                launch.sentinel_before = Nanos::from_f64(5e5 * sentinel(at));
+                launch.sentinel_after = launch.sentinel_before;
+                Window { at: Nanos(at as u64 * 500_000_000), launch }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_device_that_throttles_tells_when_and_what_is_left() {
+        let hot = |at: usize| if at < 40 { 1.0 } else { 1.5 };
+        let found = sustained(&windows(120, hot, hot)).unwrap();
+        assert_eq!(found.time_to_throttle, Some(Nanos(20_000_000_000)));
+        assert!((found.steady.point.as_ms() - 7.5).abs() < 0.1, "{}", found.steady);
+        assert_eq!(found.curve.len(), 120);
+    }
+
+    #[test]
+    fn a_device_that_stays_cool_has_no_time_to_throttle() {
+        let never = |_| 1.0;
+        assert_eq!(sustained(&windows(60, never, never)).unwrap().time_to_throttle, None);
+        // A burst passes, a slower model with a steady sentinel is not the device's heat.
+        let burst = |at: usize| if (20..25).contains(&at) { 2.0 } else { 1.0 };
+        assert_eq!(sustained(&windows(60, burst, burst)).unwrap().time_to_throttle, None);
+        let slow = |at: usize| 1.0 + at as f64 / 100.0;
+        assert_eq!(sustained(&windows(60, slow, never)).unwrap().time_to_throttle, None);
+    }
+
+    #[test]
+    fn too_short_a_run_has_no_steady_state() {
+        let never = |_| 1.0;
+        assert!(sustained(&windows(15, never, never)).is_err());
+        assert!(sustained(&windows(16, never, never)).is_ok());
+        assert!(sustained(&[]).is_err());
+    }
+}

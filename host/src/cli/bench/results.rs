@@ -1,0 +1,186 @@
+//! What a bench has come to.
+
+use std::collections::BTreeMap;
+
+use pearl_agent::agent::ProfileReport;
+use pearl_calibration::Verdict;
+use serde_json::{Value, json};
+
+use crate::child::Traffic;
+use crate::exit::{Fault, Kind, kind};
+use crate::measure::{FleetEvent, Ledger, Measurement, Order, Step, What, ops_json, result_json};
+
+/// In the order of devices and models, whatever came first.
+pub struct Results<'a> {
+    order: &'a Order,
+    /// By device and model.
+    measured: BTreeMap<(usize, usize), Measurement>,
+    profiles: BTreeMap<(usize, usize), ProfileReport>,
+    /// Numbers in the history, likewise.
+    numbers: BTreeMap<(String, String), i64>,
+    failures: Vec<anyhow::Error>,
+    devices: BTreeMap<usize, (Ledger, Traffic)>,
+}
+
+impl<'a> Results<'a> {
+    pub fn new(order: &'a Order) -> Self {
+        Self {
+            order,
+            measured: BTreeMap::new(),
+            profiles: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+            failures: Vec::new(),
+            devices: BTreeMap::new(),
+        }
+    }
+
+    pub fn take(&mut self, event: FleetEvent) {
+        let device = event.device;
+        match event.what {
+            What::Step(Step::Finished { at, result }) => match *result {
+                Ok(measurement) => {
+                    self.measured.insert((device, at), measurement);
+                }
+                Err(error) => self.failures.push(error),
+            },
+            What::Step(_) => {}
+            What::Profiled { at, report } => {
+                self.profiles.insert((device, at), *report);
+            }
+            What::Failed { at, error } => self.failures.push(self.named(device, at, error)),
+            What::Done { ledger, traffic } => {
+                self.devices.insert(device, (ledger, traffic));
+            }
+        }
+    }
+
+    /// Says of which model and device a failure is, where it does not say so itself.
+    fn named(&self, device: usize, at: Option<usize>, error: anyhow::Error) -> anyhow::Error {
+        let text = format!("{error:#}");
+        let model = at.map(|at| self.order.models[at].path.as_str()).unwrap_or_default();
+        let name = &self.order.devices[device].name;
+        let several = self.order.devices.len() > 1 && !text.contains(&format!("'{name}'"));
+        if text.contains(model) && !several {
+            return error;
+        }
+        let prefix = match (text.contains(model), several) {
+            (false, true) => format!("device '{name}': {model}"),
+            (false, false) => model.to_owned(),
+            (true, _) => format!("device '{name}'"),
+        };
+        Fault::new(kind(&error), format_args!("{prefix}: {text}")).into()
+    }
+
+    pub fn number(&mut self, measurement: &Measurement, id: i64) {
+        self.numbers.insert(key(measurement), id);
+    }
+
+    /// Models that no device was left for.
+    pub fn leave(&mut self, models: &[usize]) {
+        for at in models {
+            let message =
+                format!("{}: no device is left to measure it on", self.order.models[*at].path);
+            self.failures.push(Fault::new(Kind::Device, message).into());
+        }
+    }
+
+    pub fn measured(&self) -> impl Iterator<Item = (&Measurement, Option<&ProfileReport>)> {
+        self.measured.iter().map(|(at, measurement)| (measurement, self.profiles.get(at)))
+    }
+
+    pub fn number_of(&self, measurement: &Measurement) -> Option<i64> {
+        self.numbers.get(&key(measurement)).copied()
+    }
+
+    pub fn json(&self) -> Value {
+        let results: Vec<_> = self
+            .measured()
+            .map(|(measurement, profile)| {
+                let mut result = result_json(measurement);
+                if let Some(id) = self.number_of(measurement) {
+                    result["history"] = json!(id);
+                }
+                if let Some(profile) = profile {
+                    result["ops"] = ops_json(profile);
+                }
+                result
+            })
+            .collect();
+        let errors: Vec<_> = self.failures.iter().map(|error| format!("{error:#}")).collect();
+        let devices: Vec<_> = self
+            .devices
+            .iter()
+            .map(|(device, (ledger, traffic))| {
+                json!({
+                    "name": self.order.devices[*device].name,
+                    "time": ledger,
+                    "utilisation": ledger.utilisation(),
+                    "traffic": {
+                        "bytes_sent": traffic.bytes_sent,
+                        "bytes_received": traffic.bytes_received,
+                        "round_trips": traffic.round_trips,
+                    },
+                })
+            })
+            .collect();
+        json!({
+            "format": "pearl.bench/1",
+            "results": results,
+            "errors": errors,
+            "devices": devices,
+        })
+    }
+
+    /// What people should know of the numbers.
+    pub fn notes(&self) -> Vec<String> {
+        self.measured()
+            .flat_map(|(measurement, _)| {
+                let path = &measurement.model.path;
+                let judgement = &measurement.judgement;
+                let doubts = judgement
+                    .evidence
+                    .iter()
+                    .map(move |evidence| format!("{path}: {}: {evidence}", judgement.verdict));
+                doubts
+                    .chain(judgement.remarks.iter().map(move |remark| format!("{path}: {remark}")))
+            })
+            .collect()
+    }
+
+    /// One failure is the error; of several one of a device, or else the first.
+    pub fn conclude(mut self, accept_unstable: bool) -> anyhow::Result<()> {
+        let count = self.failures.len();
+        if count > 0 {
+            let worst = |of: Kind| self.failures.iter().position(|error| kind(error) == of);
+            let at = worst(Kind::Interrupted).or_else(|| worst(Kind::Device)).unwrap_or(0);
+            let told = self.failures.swap_remove(at);
+            let others =
+                if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
+            return Err(Fault::new(kind(&told), format_args!("{told:#}{others}")).into());
+        }
+        let doubted: Vec<_> = self
+            .measured()
+            .filter(|(measurement, _)| measurement.judgement.verdict != Verdict::Stable)
+            .map(|(measurement, _)| {
+                format!("{} is {}", measurement.model.path, measurement.judgement.verdict)
+            })
+            .collect();
+        if doubted.is_empty() || accept_unstable {
+            return Ok(());
+        }
+        Err(Fault::new(
+            Kind::Unstable,
+            format_args!(
+                "not to be believed: {}; repeat it on a quiet device, or accept it with \
+                 --accept-unstable",
+                doubted.join(", ")
+            ),
+        )
+        .into())
+    }
+}
+
+/// A device measures a file once; the same file twice in one command is the same measurement twice.
+fn key(measurement: &Measurement) -> (String, String) {
+    (measurement.device.clone(), measurement.model.path.clone())
+}

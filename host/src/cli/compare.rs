@@ -1,0 +1,259 @@
+//! `pearl compare`: which of two is slower, and by how much.
+
+use std::path::Path;
+
+use clap::Args;
+use pearl_calibration::{Comparison, Verdict, compare_apart};
+use serde_json::{Value, json};
+
+use super::Terminal;
+use super::measuring::{MeasuringArgs, percent};
+use super::terminal::{print_json, print_line};
+use crate::agent::Agent;
+use crate::device::Devices;
+use crate::duration::ms;
+use crate::exit::{Classify, Fault, Kind};
+use crate::history;
+use crate::measure::{
+    Measurement, Session, Settings, Step, comparison_json, model_file, result_json,
+};
+
+/// Compare two models on one device, or measurements that were kept
+///
+/// Two files are measured by turns, so that what the device feels alike cancels. A kept measurement is
+/// named by its number in `pearl history list`.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  pearl compare old.onnx new.onnx --device pixel6\n  pearl compare 12 15\n  pearl compare 12 new.onnx --threshold 1%"
+)]
+pub struct CompareArgs {
+    /// Model file, or number of a kept measurement
+    #[arg(value_name = "A")]
+    first: String,
+    /// What is compared with it, likewise
+    #[arg(value_name = "B")]
+    second: String,
+    /// Where to measure
+    #[arg(long, value_name = "DEV", default_value = "local")]
+    device: String,
+    /// Differences below it are of no interest
+    #[arg(long, value_name = "PERCENT", default_value = "2%", value_parser = percent)]
+    threshold: f64,
+    /// Compare although what the numbers depend on differs
+    #[arg(long)]
+    across: bool,
+    /// Exit with 0 though a verdict says not to believe it
+    #[arg(long)]
+    accept_unstable: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    measuring: MeasuringArgs,
+}
+
+/// Two sides with what is said of the second against the first.
+struct Compared {
+    comparison: Comparison,
+    sides: [Measurement; 2],
+    /// Numbers in the history, where they have some.
+    numbers: [Option<i64>; 2],
+    doubts: Vec<String>,
+    remarks: Vec<String>,
+    how: &'static str,
+}
+
+pub fn run(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<()> {
+    let compared = match [&args.first, &args.second].map(|side| history::number(side)) {
+        [None, None] => by_turns(&args, terminal)?,
+        numbers => apart(&args, numbers, terminal)?,
+    };
+    if args.json {
+        print_json(&document(&compared, &args))?;
+    } else {
+        print(&compared)?;
+        let told = compared.doubts.iter().chain(&compared.remarks);
+        told.for_each(|doubt| terminal.note(doubt));
+    }
+    if compared.doubts.is_empty() || args.accept_unstable {
+        return Ok(());
+    }
+    let doubts = compared.doubts.join("; ");
+    let message = format!(
+        "not to be believed: {doubts}; repeat it on a quiet device, or accept it with --accept-unstable"
+    );
+    Err(Fault::new(Kind::Unstable, message).into())
+}
+
+fn by_turns(args: &CompareArgs, terminal: &Terminal) -> anyhow::Result<Compared> {
+    let settings = settings(args);
+    let files = [&args.first, &args.second]
+        .map(|path| model_file(Path::new(path), settings.limits.model_bytes));
+    let [first, second] = files;
+    let files = [first?, second?];
+    let devices = Devices::find(args.measuring.devices.as_deref())?;
+    let mut history = if args.measuring.no_history { None } else { Some(history::open()?) };
+    let mut agent = Agent::connect(devices.get(&args.device)?)?;
+    let bar = terminal.bar(1, "{bar:24} {pos}/{len} pairs, {elapsed} so far, {eta} left  {msg}");
+    let mut session = Session::new(&mut agent, &settings, args.measuring.seed);
+    let paired = session.compare(files, args.threshold, &mut |step| match step {
+        Step::Launched { launches, expected, .. } => {
+            bar.set_length(expected as u64);
+            bar.set_position(launches as u64);
+            bar.set_message("");
+        }
+        Step::Waiting { who } => bar.set_message(format!("waiting: {who}")),
+        Step::Resting { why } => bar.set_message(format!("the device is {why}: giving it a rest")),
+        _ => {}
+    });
+    bar.finish_and_clear();
+    let paired = paired?;
+    let doubts = paired.doubts();
+    let remarks = (paired.left_out > 0).then(|| {
+        format!("{} pairs were left out: somebody else had the processor", paired.left_out)
+    });
+    let sides = [paired.first, paired.second];
+    let mut numbers = [None; 2];
+    if let Some(history) = &mut history {
+        for (number, side) in numbers.iter_mut().zip(&sides) {
+            *number = Some(history::keep(history, side)?);
+        }
+    }
+    let remarks = remarks.into_iter().collect();
+    let comparison = paired.comparison;
+    Ok(Compared { comparison, sides, numbers, doubts, remarks, how: "by turns" })
+}
+
+fn apart(
+    args: &CompareArgs,
+    numbers: [Option<i64>; 2],
+    terminal: &Terminal,
+) -> anyhow::Result<Compared> {
+    let mut all = Vec::new();
+    let mut kept = numbers;
+    for ((number, kept), path) in numbers.iter().zip(&mut kept).zip([&args.first, &args.second]) {
+        match number {
+            Some(number) => all.push(history::load(&history::open()?, *number)?.1),
+            None => {
+                let (measurement, number) = measure(args, path, terminal)?;
+                *kept = number;
+                all.push(measurement);
+            }
+        }
+    }
+    let second = all.pop().expect("there are two");
+    let first = all.pop().expect("there are two");
+    let differences = first.fingerprint.differences(&second.fingerprint);
+    if !differences.is_empty() && !args.across {
+        return Err(Fault::usage(format_args!(
+            "{} and {} are not comparable: they differ in {}; compare them all the same with --across",
+            args.first,
+            args.second,
+            differences.join("; ")
+        ))
+        .into());
+    }
+    let (a, b) = (first.views().or_fault(Kind::Input)?, second.views().or_fault(Kind::Input)?);
+    let comparison = compare_apart(&a, &b, args.threshold).or_fault(Kind::Unstable)?;
+    let doubted = |side: &Measurement, name: &str| {
+        let judgement = &side.judgement;
+        let evidence = judgement.evidence.first().map_or("", String::as_str);
+        (judgement.verdict != Verdict::Stable)
+            .then(|| format!("{name} is {}: {evidence}", judgement.verdict))
+    };
+    let doubts = [doubted(&first, &args.first), doubted(&second, &args.second)];
+    let mut remarks = vec![
+        "they were measured at different times: what changed on the device in between is part of \
+         the difference"
+            .to_owned(),
+    ];
+    remarks.extend(differences.iter().map(|difference| format!("they differ in {difference}")));
+    Ok(Compared {
+        comparison,
+        sides: [first, second],
+        numbers: kept,
+        doubts: doubts.into_iter().flatten().collect(),
+        remarks,
+        how: "apart",
+    })
+}
+
+fn measure(
+    args: &CompareArgs,
+    path: &str,
+    terminal: &Terminal,
+) -> anyhow::Result<(Measurement, Option<i64>)> {
+    let settings = settings(args);
+    let model = model_file(Path::new(path), settings.limits.model_bytes)?;
+    let devices = Devices::find(args.measuring.devices.as_deref())?;
+    let mut agent = Agent::connect(devices.get(&args.device)?)?;
+    let spinner = terminal.spinner();
+    let mut session = Session::new(&mut agent, &settings, args.measuring.seed);
+    let measured = session.measure(vec![model], |_, launches| {
+        spinner.set_message(format!("launch {launches} of {path}"));
+    });
+    spinner.finish_and_clear();
+    let measurement = measured?.pop().expect("one model gives one result")?;
+    let number = if args.measuring.no_history {
+        None
+    } else {
+        Some(history::keep(&mut history::open()?, &measurement)?)
+    };
+    Ok((measurement, number))
+}
+
+fn settings(args: &CompareArgs) -> Settings {
+    args.measuring.settings(Settings::bench())
+}
+
+fn document(compared: &Compared, args: &CompareArgs) -> Value {
+    let sides = compared.sides.iter().zip(compared.numbers).map(|(side, number)| {
+        let mut side = result_json(side);
+        if let Some(number) = number {
+            side["history"] = json!(number);
+        }
+        side
+    });
+    let differences = compared.sides[0].fingerprint.differences(&compared.sides[1].fingerprint);
+    let warnings = [&compared.doubts[..], &compared.remarks].concat();
+    json!({
+        "format": "pearl.compare/1",
+        "comparison": comparison_json(&compared.comparison),
+        "threshold": args.threshold,
+        "measured": compared.how,
+        "sides": sides.collect::<Vec<_>>(),
+        "different_fingerprints": differences,
+        "believed": compared.doubts.is_empty(),
+        "warnings": warnings,
+    })
+}
+
+fn print(compared: &Compared) -> anyhow::Result<()> {
+    let [first, second] = &compared.sides;
+    for (name, side) in ["A", "B"].into_iter().zip([first, second]) {
+        let latency = side.latency;
+        print_line(&format!(
+            "{name}  {}  {} ({} – {}) on {}",
+            side.model.path,
+            ms(latency.point.0),
+            ms(latency.lo.0),
+            ms(latency.hi.0),
+            side.device
+        ))?;
+    }
+    let ratio = compared.comparison.ratio;
+    print_line(&format!("B is {}", spoken(&compared.comparison)))?;
+    print_line(&format!(
+        "B/A = {:.4} (99 %: {:.4} – {:.4}), of {} {}",
+        ratio.point,
+        ratio.lo,
+        ratio.hi,
+        ratio.n,
+        if compared.how == "apart" { "launches" } else { "pairs of launches" }
+    ))
+}
+
+fn spoken(comparison: &Comparison) -> String {
+    let text = comparison.to_string();
+    if text.starts_with("no ") { format!("as fast as A: {text}") } else { format!("{text} than A") }
+}

@@ -1,0 +1,235 @@
+//! `devices.toml`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use fs_err as fs;
+use pearl_agent::agent::Frequency;
+use serde::Deserialize;
+
+use super::{Adb, Cpus, Device, Ssh, Transport};
+use crate::exit::{Classify, Kind};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    device: BTreeMap<String, Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    transport: Word,
+    host: Option<String>,
+    port: Option<u16>,
+    user: Option<String>,
+    identity: Option<PathBuf>,
+    serial: Option<String>,
+    cpus: Option<toml::Value>,
+    threads: Option<usize>,
+    #[serde(default)]
+    frequency: Frequency,
+    #[serde(default)]
+    wrapper: Vec<String>,
+    folder: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Word {
+    Local,
+    Ssh,
+    Adb,
+}
+
+/// # Errors
+/// Of usage, in one line, with the file and the device.
+pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Device>> {
+    let text = fs::read_to_string(path).or_fault(Kind::Usage)?;
+    let file: File = toml::from_str(&text)
+        .map_err(|error| one_line(&error, &text))
+        .or_fault(Kind::Usage)
+        .with_context(|| path.display().to_string())?;
+    let device = |(name, entry): (String, Entry)| {
+        let context = format!("{}: device '{name}'", path.display());
+        entry.device(name).or_fault(Kind::Usage).context(context)
+    };
+    file.device.into_iter().map(device).collect()
+}
+
+impl Entry {
+    fn device(self, name: String) -> Result<Device, String> {
+        self.has_no_foreign_key()?;
+        let cpus = parse_cpus(self.cpus.as_ref())?;
+        if self.threads == Some(0) {
+            return Err("threads must be at least 1".to_owned());
+        }
+        if self.transport != Word::Local {
+            for word in self.wrapper.iter().chain(&self.folder) {
+                plain(word)?;
+            }
+        }
+        if self.folder.as_ref().is_some_and(|folder| !folder.starts_with('/')) {
+            return Err("folder must begin with /".to_owned());
+        }
+        let transport = match self.transport {
+            Word::Local => Transport::Local,
+            Word::Ssh => {
+                let host = self.host.ok_or("ssh needs a host, such as host = \"10.0.0.12\"")?;
+                if host.is_empty() || !host.chars().all(is_of_address) || host.starts_with('-') {
+                    return Err(format!("host must be a name or an address, not {host:?}"));
+                }
+                let (port, user) = (self.port.unwrap_or(22), self.user);
+                Transport::Ssh(Ssh { host, port, user, identity: self.identity.map(from_home) })
+            }
+            Word::Adb => Transport::Adb(Adb { serial: self.serial }),
+        };
+        Ok(Device {
+            name,
+            transport,
+            cpus,
+            threads: self.threads.unwrap_or(1),
+            frequency: self.frequency,
+            wrapper: self.wrapper,
+            folder: self.folder,
+        })
+    }
+
+    fn has_no_foreign_key(&self) -> Result<(), String> {
+        for (key, given, of) in [
+            ("host", self.host.is_some(), Word::Ssh),
+            ("port", self.port.is_some(), Word::Ssh),
+            ("user", self.user.is_some(), Word::Ssh),
+            ("identity", self.identity.is_some(), Word::Ssh),
+            ("serial", self.serial.is_some(), Word::Adb),
+        ] {
+            if given && self.transport != of {
+                let of = if of == Word::Ssh { "ssh" } else { "adb" };
+                return Err(format!("{key} belongs to transport = \"{of}\""));
+            }
+        }
+        if self.folder.is_some() && self.transport == Word::Local {
+            return Err("folder belongs to transport = \"ssh\" or \"adb\"".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Of a remote device's command line: nothing that its shell, whichever it is, would interpret.
+fn plain(word: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return Ok(());
+    }
+    Err(format!(
+        "{word:?} goes through the device's shell, so it may hold A-Z, a-z, 0-9 and _ . / - only"
+    ))
+}
+
+fn is_of_address(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "_.:%-".contains(c)
+}
+
+fn from_home(path: PathBuf) -> PathBuf {
+    match (path.strip_prefix("~"), std::env::var_os("HOME")) {
+        (Ok(rest), Some(home)) => PathBuf::from(home).join(rest),
+        _ => path,
+    }
+}
+
+fn parse_cpus(value: Option<&toml::Value>) -> Result<Cpus, String> {
+    let expected =
+        "cpus must be \"big\", \"little\", \"all\" or a list of processor numbers such as [2, 3]";
+    match value {
+        None => Ok(Cpus::All),
+        Some(toml::Value::String(word)) if word == "all" => Ok(Cpus::All),
+        Some(toml::Value::String(word)) if word == "big" => Ok(Cpus::Big),
+        Some(toml::Value::String(word)) if word == "little" => Ok(Cpus::Little),
+        Some(toml::Value::Array(list)) if !list.is_empty() => list
+            .iter()
+            .map(|item| item.as_integer().and_then(|cpu| usize::try_from(cpu).ok()))
+            .collect::<Option<Vec<_>>>()
+            .map(Cpus::List)
+            .ok_or_else(|| expected.to_owned()),
+        Some(other) => Err(format!("{expected}, not {other}")),
+    }
+}
+
+fn one_line(error: &toml::de::Error, text: &str) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
+    let line = 1 + before.matches('\n').count();
+    format!("line {line}: {}", error.message().replace('\n', "; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Devices;
+    use super::*;
+
+    fn load(text: &str) -> Result<Devices, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("devices.toml");
+        fs::write(&path, text).unwrap();
+        Devices::find(Some(&path)).map_err(|error| format!("{error:#}"))
+    }
+
+    #[test]
+    fn a_file_of_devices_is_read_and_local_is_always_there() {
+        let devices = load(
+            "[device.big]\ntransport = \"local\"\ncpus = [1]\nwrapper = [\"nice\", \"-n5\"]\n\
+             [device.board]\ntransport = \"ssh\"\nhost = \"10.0.0.12\"\nuser = \"lab\"\n\
+             threads = 2\nfrequency = \"fix\"\nfolder = \"/opt/pearl\"\n\
+             [device.phone]\ntransport = \"adb\"\nserial = \"emulator-5554\"\n",
+        )
+        .unwrap();
+        assert_eq!(devices.get("local").unwrap().cpus, Cpus::All);
+        let big = devices.get("big").unwrap();
+        assert_eq!((big.cpus.clone(), big.wrapper.len()), (Cpus::List(vec![1]), 2));
+        let board = devices.get("board").unwrap();
+        assert_eq!(board.transport.address(), "lab@10.0.0.12:22");
+        assert_eq!((board.threads, board.frequency), (2, Frequency::Fix));
+        assert_eq!(board.folder.as_deref(), Some("/opt/pearl"));
+        let phone = devices.get("phone").unwrap();
+        assert_eq!(
+            (phone.transport.word(), phone.transport.address().as_str()),
+            ("adb", "emulator-5554")
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_file_is_named_in_one_line() {
+        let ssh = "[device.a]\ntransport = \"ssh\"\nhost = \"h\"\n";
+        for (text, expect) in [
+            ("[device.a]\ntransport = \"local\"\ncolour = 1\n", "line 3: unknown field `colour`"),
+            ("[device.a]\ntransport = \"pigeon\"\n", "pigeon"),
+            ("[device.a]\ntransport = \"local\"\ncpus = \"fast\"\n", "fast"),
+            ("[device.a]\ntransport = \"local\"\ncpus = [-1]\n", "processor numbers"),
+            ("[device.a\n", "line 1"),
+            ("devices = 3\n", "devices"),
+            ("[device.a]\ntransport = \"ssh\"\n", "device 'a': ssh needs a host"),
+            ("[device.a]\ntransport = \"ssh\"\nhost = \"a b\"\n", "a b"),
+            ("[device.a]\ntransport = \"adb\"\nport = 22\n", "port belongs to transport = \"ssh\""),
+            ("[device.a]\ntransport = \"local\"\nserial = \"x\"\n", "serial belongs to"),
+            (&format!("{ssh}port = 70000\n"), "line 4"),
+            (&format!("{ssh}threads = 0\n"), "threads"),
+            (&format!("{ssh}frequency = \"turbo\"\n"), "turbo"),
+            (&format!("{ssh}folder = \"tmp\"\n"), "folder must begin with /"),
+            (&format!("{ssh}folder = \"/tmp/$(id)\"\n"), "$(id)"),
+            (&format!("{ssh}wrapper = [\"nice; id\"]\n"), "nice; id"),
+            (&format!("{ssh}wrapper = [\"\"]\n"), "shell"),
+            (&format!("{ssh}password = \"x\"\n"), "unknown field `password`"),
+        ] {
+            let error = load(text).unwrap_err();
+            assert!(error.contains(expect), "{text:?} gave {error:?}");
+            assert!(!error.contains('\n'), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_device_is_refused_with_the_known_ones() {
+        let error = load("").unwrap().get("pixel").unwrap_err().to_string();
+        assert!(error.contains("'pixel'") && error.contains("local"), "{error}");
+    }
+}

@@ -1,0 +1,303 @@
+//! The rules, each on its own.
+
+use pearl_agent::agent::{AgentHello, Cluster, Frequency};
+
+use super::Level::{Note, Obstacle, Warning};
+use super::{Finding, Seen};
+
+const MIB: u64 = 1 << 20;
+/// Beyond it, most phones lower their clock rates.
+const WARM_MC: i64 = 60_000;
+/// A thread alone on its core gets 0.97 and more of the time.
+const ALONE: f64 = 0.97;
+/// Of the slowest repeat of the sentinel over the fastest.
+const EVEN: f64 = 1.05;
+/// Of the clock rate in use over the highest.
+const FULL_RATE: f64 = 0.85;
+const IDLE_LOAD_MILLI: u64 = 500;
+const LEAST_MEMORY: u64 = 512 * MIB;
+const LEAST_DISK: u64 = 256 * MIB;
+const LEAST_BATTERY: u64 = 20;
+const COARSE_CLOCK_NS: u64 = 1_000;
+
+pub(super) fn of_agent(hello: &AgentHello) -> Vec<Finding> {
+    let own = env!("CARGO_PKG_VERSION");
+    let engine = &hello.engine;
+    let evidence = format!("version {}, {} {}", hello.version, engine.name, engine.version);
+    vec![if hello.version == own {
+        Finding::fine("agent", evidence)
+    } else {
+        let advice = format!("install the agent {own}, which belongs to this program");
+        Finding::new(Warning, "agent", evidence, advice)
+    }]
+}
+
+pub(super) fn of_look(seen: &Seen<'_>) -> Vec<Finding> {
+    [
+        cores,
+        frequency,
+        throttling,
+        temperature,
+        battery,
+        load,
+        isolation,
+        sentinel,
+        clock,
+        memory,
+        limits,
+        disk,
+    ]
+    .map(|rule| rule(seen))
+    .to_vec()
+}
+
+fn cores(seen: &Seen<'_>) -> Finding {
+    let platform = &seen.hello.platform;
+    let about = "cores";
+    let absent: Vec<_> = seen.cpus.iter().filter(|cpu| !platform.cpus.contains(cpu)).collect();
+    if !absent.is_empty() {
+        return Finding::new(
+            Obstacle,
+            about,
+            format!("processors {absent:?} are not among {:?}", platform.cpus),
+            "correct `cpus` in the device's entry",
+        );
+    }
+    let kinds = platform.clusters.len();
+    if seen.cpus.is_empty() && kinds > 1 {
+        return Finding::new(
+            Warning,
+            about,
+            format!("the scheduler chooses among {kinds} kinds of processors"),
+            "set `cpus = \"big\"` in the device's entry",
+        );
+    }
+    let threads = seen.device.threads;
+    let usable = if seen.cpus.is_empty() { platform.cpus.len() } else { seen.cpus.len() };
+    if threads > usable {
+        return Finding::new(
+            Warning,
+            about,
+            format!("{threads} threads on {usable} processors"),
+            "set fewer `threads`, or more `cpus`, in the device's entry",
+        );
+    }
+    Finding::fine(
+        about,
+        match seen.cpus {
+            [] => format!("all {usable}, alike; the scheduler chooses"),
+            cpus => format!("pinned to {cpus:?}"),
+        },
+    )
+}
+
+fn frequency(seen: &Seen<'_>) -> Finding {
+    let about = "clock rates";
+    let advice = match (seen.device.frequency, seen.hello.platform.root) {
+        (Frequency::Fix, _) => "see why the device did not take the governor `performance`",
+        (Frequency::Keep, true) => "set `frequency = \"fix\"` in the device's entry",
+        (Frequency::Keep, false) => {
+            "fix the governor where you have the right to; the sentinel tells slow moments"
+        }
+    };
+    match seen.look.state.governor.as_deref() {
+        None => Finding::new(
+            Note,
+            about,
+            "the device tells no governor",
+            "nothing; the sentinel tells slow moments",
+        ),
+        Some(fixed @ ("performance" | "userspace")) => {
+            Finding::fine(about, format!("governor {fixed}"))
+        }
+        // It is put in place while a device is leased.
+        Some(scaled) => {
+            Finding::new(Warning, about, format!("governor {scaled} follows the load"), advice)
+        }
+    }
+}
+
+fn throttling(seen: &Seen<'_>) -> Finding {
+    let about = "throttling";
+    let state = &seen.look.state;
+    let clusters = &seen.hello.platform.clusters;
+    let used = |cluster: &&Cluster| {
+        seen.cpus.is_empty() || cluster.cpus.iter().any(|cpu| seen.cpus.contains(cpu))
+    };
+    let highest = clusters.iter().filter(used).filter_map(|cluster| cluster.max_khz).min();
+    let (Some(now), Some(highest)) = (state.frequency_khz.iter().copied().max(), highest) else {
+        return Finding::new(
+            Note,
+            about,
+            "the device tells no clock rates",
+            "nothing; the sentinel tells slow moments",
+        );
+    };
+    let share = now as f64 / highest.max(1) as f64;
+    let evidence =
+        format!("{} MHz after the look, the highest is {} MHz", now / 1000, highest / 1000);
+    if share >= FULL_RATE {
+        Finding::fine(about, evidence)
+    } else {
+        let advice = "let it cool down, take off its cover, leave its power-saving mode";
+        Finding::new(Warning, about, evidence, advice)
+    }
+}
+
+fn temperature(seen: &Seen<'_>) -> Finding {
+    let about = "temperature";
+    let hottest = seen.look.state.temperature_mc.iter().max_by_key(|(_, mc)| *mc);
+    let Some((zone, mc)) = hottest else {
+        return Finding::new(
+            Note,
+            about,
+            "the device tells no temperatures",
+            "nothing; the sentinel tells when it slows down",
+        );
+    };
+    let evidence = format!("{zone} has {:.1} °C", *mc as f64 / 1000.0);
+    if *mc < WARM_MC {
+        Finding::fine(about, evidence)
+    } else {
+        Finding::new(Warning, about, evidence, "let it cool down before you measure")
+    }
+}
+
+fn battery(seen: &Seen<'_>) -> Finding {
+    let about = "battery";
+    let Some(battery) = &seen.look.state.battery else {
+        return Finding::fine(about, "none");
+    };
+    let status = battery.status.as_deref().unwrap_or("unknown");
+    let percent = battery.percent.map_or("unknown".to_owned(), |percent| format!("{percent} %"));
+    let evidence = format!("{percent}, {status}");
+    if battery.percent.is_some_and(|percent| percent < LEAST_BATTERY) {
+        let advice = "charge it first: many devices slow down on a low battery";
+        return Finding::new(Warning, about, evidence, advice);
+    }
+    if status == "Charging" {
+        let advice = "let it charge to the end first: charging heats the device";
+        return Finding::new(Warning, about, evidence, advice);
+    }
+    Finding::fine(about, evidence)
+}
+
+fn load(seen: &Seen<'_>) -> Finding {
+    let about = "load";
+    let Some(load) = seen.look.state.load_milli else {
+        return Finding::new(Note, about, "the device tells no load", "see what else runs there");
+    };
+    let evidence = format!("{:.2} over the last minute", load as f64 / 1000.0);
+    if load <= IDLE_LOAD_MILLI {
+        Finding::fine(about, evidence)
+    } else {
+        Finding::new(Warning, about, evidence, "stop what else runs there, then check again")
+    }
+}
+
+fn isolation(seen: &Seen<'_>) -> Finding {
+    let about = "isolation";
+    let look = seen.look;
+    let share = if look.wall_ns == 0 { 1.0 } else { look.cpu_ns as f64 / look.wall_ns as f64 };
+    let evidence = format!("the sentinel had the processor for {:.1} % of the time", 100.0 * share);
+    if share >= ALONE {
+        Finding::fine(about, evidence)
+    } else {
+        let advice = "stop what else runs on these cores, or name others in `cpus`";
+        Finding::new(Warning, about, evidence, advice)
+    }
+}
+
+fn sentinel(seen: &Seen<'_>) -> Finding {
+    let about = "sentinel";
+    let times = &seen.look.sentinel_ns;
+    let (Some(least), Some(most)) = (times.iter().min(), times.iter().max()) else {
+        return Finding::new(Note, about, "there were no repeats", "measure a model instead");
+    };
+    let spread = *most as f64 / (*least).max(1) as f64;
+    let evidence = format!(
+        "{} repeats of {:.3} ms and up, the slowest {:+.1} %",
+        times.len(),
+        *least as f64 / 1e6,
+        100.0 * (spread - 1.0)
+    );
+    if spread <= EVEN {
+        Finding::fine(about, evidence)
+    } else {
+        let advice = "see the other findings; more launches make up for it";
+        Finding::new(Warning, about, evidence, advice)
+    }
+}
+
+fn clock(seen: &Seen<'_>) -> Finding {
+    let about = "clock";
+    let clock = seen.look.clock;
+    let step = clock.resolution_ns.saturating_add(clock.overhead_ns);
+    let evidence = format!(
+        "steps of {} ns, {} ns to read it: models from {:.3} ms on can be measured",
+        clock.resolution_ns,
+        clock.overhead_ns,
+        step as f64 * 100.0 / 1e6
+    );
+    if step <= COARSE_CLOCK_NS {
+        Finding::fine(about, evidence)
+    } else {
+        Finding::new(Warning, about, evidence, "measure no faster models there")
+    }
+}
+
+fn memory(seen: &Seen<'_>) -> Finding {
+    let about = "memory";
+    let Some(available) = seen.look.state.memory_available_bytes else {
+        return Finding::new(Note, about, "the device tells none", "start with small models");
+    };
+    let evidence = format!("{} MiB available", available / MIB);
+    if available >= LEAST_MEMORY {
+        Finding::fine(about, evidence)
+    } else {
+        Finding::new(Warning, about, evidence, "end what takes the memory: large models will fail")
+    }
+}
+
+fn limits(seen: &Seen<'_>) -> Finding {
+    let about = "limits";
+    let cgroup = &seen.hello.platform.cgroup;
+    let wanted = 1000 * seen.device.threads as u64;
+    if let Some(cpu) = cgroup.cpu_milli.filter(|cpu| *cpu < wanted) {
+        return Finding::new(
+            Warning,
+            about,
+            format!("the control group gives {:.2} processors", cpu as f64 / 1000.0),
+            "lift its limit: a thread that has used its share up stands still",
+        );
+    }
+    match cgroup.memory_bytes {
+        Some(memory) if memory < LEAST_MEMORY => Finding::new(
+            Warning,
+            about,
+            format!("the control group gives {} MiB of memory", memory / MIB),
+            "lift its limit: large models will fail",
+        ),
+        Some(memory) => Finding::fine(about, format!("{} MiB of memory", memory / MIB)),
+        None => Finding::fine(about, "none"),
+    }
+}
+
+fn disk(seen: &Seen<'_>) -> Finding {
+    let about = "disk";
+    let folder = &seen.hello.platform.folder;
+    let Some(free) = seen.disk_free_bytes else {
+        return Finding::new(
+            Note,
+            about,
+            format!("how much is free at {folder} is not known"),
+            "nothing; a full disk is told when a model is sent",
+        );
+    };
+    let evidence = format!("{} MiB free at {folder}", free / MIB);
+    if free >= LEAST_DISK {
+        Finding::fine(about, evidence)
+    } else {
+        Finding::new(Warning, about, evidence, "free some space: models are kept there")
+    }
+}

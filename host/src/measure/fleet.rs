@@ -1,0 +1,264 @@
+//! Many models on many devices, the devices side by side.
+//!
+//! **Invariant:** a device that fails takes no other with it; every model on every device ends as a
+//! measurement or as a failure that names both. Two entries that lead to one machine never measure at
+//! once.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use pearl_agent::agent::{ModelFile, ProfileReport};
+
+use super::queue::Queue;
+use super::step::Step;
+use super::{Fingerprint, Ledger, Measurement, Session, Settings};
+use crate::agent::Agent;
+use crate::child::Traffic;
+use crate::device::Device;
+use crate::exit::{Fault, Kind, kind};
+
+/// What each device does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// All models on every device.
+    All,
+    /// Each model on whichever device is free; the devices have to be of one fingerprint.
+    Among,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ops {
+    Without,
+    With,
+}
+
+/// What is to be measured where.
+#[derive(Clone, Debug)]
+pub struct Order {
+    pub devices: Vec<Device>,
+    pub models: Vec<ModelFile>,
+    pub settings: Settings,
+    pub sharing: Sharing,
+    pub ops: Ops,
+    pub seed: u64,
+}
+
+/// By the device's index in the order.
+#[derive(Debug)]
+pub struct FleetEvent {
+    pub device: usize,
+    pub what: What,
+}
+
+#[derive(Debug)]
+pub enum What {
+    /// Indices of models are those of the order.
+    Step(Step),
+    Profiled {
+        at: usize,
+        report: Box<ProfileReport>,
+    },
+    /// Of one model, or of the device.
+    Failed {
+        at: Option<usize>,
+        error: anyhow::Error,
+    },
+    /// The device has nothing more to do.
+    Done {
+        ledger: Ledger,
+        traffic: Traffic,
+    },
+}
+
+/// Works the order off; `on_event` runs on the calling thread. Returns the models that no device was
+/// left for.
+pub fn measure_fleet(order: &Order, mut on_event: impl FnMut(FleetEvent)) -> Vec<usize> {
+    let queue = Queue::new(if order.sharing == Sharing::Among { order.models.len() } else { 0 });
+    let kin = Mutex::new(None);
+    let machines = Mutex::new(BTreeMap::new());
+    thread::scope(|scope| {
+        let (events, incoming) = mpsc::channel();
+        for device in 0..order.devices.len() {
+            let worker = Worker {
+                order,
+                device,
+                queue: &queue,
+                kin: &kin,
+                machines: &machines,
+                events: events.clone(),
+            };
+            scope.spawn(move || worker.work());
+        }
+        drop(events);
+        incoming.into_iter().for_each(&mut on_event);
+    });
+    queue.left()
+}
+
+/// One device's part, on its own thread.
+struct Worker<'a> {
+    order: &'a Order,
+    device: usize,
+    queue: &'a Queue,
+    /// The device whose fingerprint the others have to share.
+    kin: &'a Mutex<Option<(String, Fingerprint)>>,
+    /// By what tells one running machine from another.
+    machines: &'a Mutex<BTreeMap<String, Machine>>,
+    events: Sender<FleetEvent>,
+}
+
+/// Locked by the device that measures on it.
+type Machine = Arc<Mutex<()>>;
+
+impl Worker<'_> {
+    fn work(&self) {
+        let mut agent = match Agent::connect(&self.order.devices[self.device]) {
+            Ok(agent) => agent,
+            Err(error) => return self.lost(&error),
+        };
+        // The device's lease is this process's, so it does not keep two of its own threads apart.
+        let machine = self.machine(agent.hello().platform.boot_id.as_deref());
+        let mut session = Session::new(&mut agent, &self.order.settings, self.order.seed);
+        match self.order.sharing {
+            Sharing::All => {
+                let all: Vec<_> = (0..self.order.models.len()).collect();
+                let _alone = machine.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Err(error) = self.measure(&mut session, &all) {
+                    self.tell(What::Failed { at: None, error });
+                }
+            }
+            Sharing::Among => self.share(&mut session, &machine),
+        }
+        let ledger = session.ledger();
+        self.tell(What::Done { ledger, traffic: agent.traffic() });
+    }
+
+    /// A device that does not tell is a machine of its own.
+    fn machine(&self, boot_id: Option<&str>) -> Machine {
+        let Some(boot_id) = boot_id else { return Machine::default() };
+        let mut machines = self.machines.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(machines.entry(boot_id.to_owned()).or_default())
+    }
+
+    fn share(&self, session: &mut Session<'_>, machine: &Machine) {
+        if let Err(error) = self.akin(session) {
+            return self.tell(What::Failed { at: None, error });
+        }
+        while let Some(at) = self.queue.take() {
+            let alone = machine.lock().unwrap_or_else(PoisonError::into_inner);
+            let measured = self.measure(session, &[at]);
+            drop(alone);
+            match measured {
+                Ok(()) => self.queue.finish(),
+                Err(error) => {
+                    self.queue.give_back(at);
+                    return self.tell(What::Failed { at: None, error });
+                }
+            }
+        }
+    }
+
+    /// A device that could not be reached fails every model that was meant for it alone.
+    fn lost(&self, error: &anyhow::Error) {
+        self.fail_all(&(0..self.order.models.len()).collect::<Vec<_>>(), error);
+    }
+
+    fn fail_all(&self, models: &[usize], error: &anyhow::Error) {
+        let fault = || Fault::new(kind(error), format_args!("{error:#}")).into();
+        match self.order.sharing {
+            Sharing::All => models
+                .iter()
+                .for_each(|at| self.tell(What::Failed { at: Some(*at), error: fault() })),
+            Sharing::Among => self.tell(What::Failed { at: None, error: fault() }),
+        }
+    }
+
+    /// # Errors
+    /// What ended the work of the device, where that is no model's own failure: in a shared order
+    /// only, else every model without a result was told to have failed.
+    fn measure(&self, session: &mut Session<'_>, models: &[usize]) -> anyhow::Result<()> {
+        let files: Vec<_> = models.iter().map(|at| self.order.models[*at].clone()).collect();
+        let mut open = models.to_vec();
+        let mut measured = Vec::new();
+        let result = session.measure_each(files, &mut |step| {
+            self.tell(match renumber(step, models) {
+                Step::Finished { at, result } => {
+                    open.retain(|model| *model != at);
+                    match *result {
+                        Ok(measurement) => {
+                            measured.push(at);
+                            let result = Box::new(Ok::<Measurement, anyhow::Error>(measurement));
+                            What::Step(Step::Finished { at, result })
+                        }
+                        Err(error) => What::Failed { at: Some(at), error },
+                    }
+                }
+                step => What::Step(step),
+            });
+        });
+        let result = result.and_then(|()| self.profile(session, &measured));
+        match (result, self.order.sharing) {
+            (Err(error), Sharing::All) if kind(&error) != Kind::Interrupted && !open.is_empty() => {
+                self.fail_all(&open, &error);
+                Ok(())
+            }
+            (result, _) => result,
+        }
+    }
+
+    fn profile(&self, session: &mut Session<'_>, models: &[usize]) -> anyhow::Result<()> {
+        if self.order.ops == Ops::Without {
+            return Ok(());
+        }
+        for &at in models {
+            let model = &self.order.models[at];
+            match session.profile(at, model, &mut |step| self.tell(What::Step(step))) {
+                Ok(report) => self.tell(What::Profiled { at, report: Box::new(report) }),
+                Err(error) if kind(&error) == Kind::Interrupted => return Err(error),
+                Err(error) => self.tell(What::Failed { at: Some(at), error }),
+            }
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// Where another device of the order has another fingerprint.
+    fn akin(&self, session: &Session<'_>) -> anyhow::Result<()> {
+        let own = session.fingerprint(None);
+        let name = &self.order.devices[self.device].name;
+        let mut kin = self.kin.lock().unwrap_or_else(PoisonError::into_inner);
+        let (first, theirs) = kin.get_or_insert_with(|| (name.clone(), own.clone()));
+        let differences = theirs.differences(&own);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        Err(Fault::usage(format_args!(
+            "device '{name}' is not like '{first}' ({}); share models among devices of one \
+             fingerprint alone",
+            differences.join("; ")
+        ))
+        .into())
+    }
+
+    fn tell(&self, what: What) {
+        // Nobody listens any more only where the caller is gone as well.
+        let _ = self.events.send(FleetEvent { device: self.device, what });
+    }
+}
+
+/// From indices of one session's models to those of the order.
+fn renumber(step: Step, models: &[usize]) -> Step {
+    match step {
+        Step::Uploading { at, sent, of } => Step::Uploading { at: models[at], sent, of },
+        Step::Launched { at, launches, expected } => {
+            Step::Launched { at: models[at], launches, expected }
+        }
+        Step::Sustaining { at, elapsed_ns, of_ns } => {
+            Step::Sustaining { at: models[at], elapsed_ns, of_ns }
+        }
+        Step::Finished { at, result } => Step::Finished { at: models[at], result },
+        step @ (Step::Waiting { .. } | Step::Resting { .. }) => step,
+    }
+}

@@ -1,0 +1,100 @@
+//! One request to the device, and what is done where the device is lost over it.
+
+use std::time::Instant;
+
+use pearl_agent::agent::{LaunchReport, LaunchRequest, ModelFile, Sampling};
+use pearl_agent::wire::FailureKind;
+
+use super::Session;
+use super::settings::nanos;
+use super::step::{Observer, Step};
+use crate::agent::{Agent, fault};
+use crate::child::ChildError;
+
+/// A model on the device.
+pub(super) struct Placed {
+    pub there: ModelFile,
+    /// The least that a launch took besides timed inference, so far.
+    overhead_ns: Option<u64>,
+}
+
+impl Session<'_> {
+    /// The outer error ends everything, the inner one what was asked for.
+    pub(super) fn attempt<T>(
+        &mut self,
+        mut ask: impl FnMut(&mut Agent) -> Result<T, ChildError>,
+    ) -> anyhow::Result<Result<T, ChildError>> {
+        let mut result = ask(self.agent);
+        if result.as_ref().is_err_and(ChildError::lost) {
+            self.agent.replace()?;
+            result = ask(self.agent);
+        }
+        match result {
+            Err(error) if ends_everything(&error) => Err(fault(&error).into()),
+            result => Ok(result),
+        }
+    }
+
+    pub(super) fn place(
+        &mut self,
+        at: usize,
+        model: &ModelFile,
+        observer: &mut Observer<'_>,
+    ) -> anyhow::Result<Result<Placed, ChildError>> {
+        let since = Instant::now();
+        let placed = self.attempt(|agent| {
+            agent.place(model, |sent, of| observer(Step::Uploading { at, sent, of }))
+        })?;
+        self.ledger.upload_ns += nanos(since.elapsed());
+        Ok(placed.map(|there| Placed { there, overhead_ns: None }))
+    }
+
+    pub(super) fn launch(
+        &mut self,
+        placed: &mut Placed,
+    ) -> anyhow::Result<Result<LaunchReport, ChildError>> {
+        let request = self.request(placed.there.clone(), self.slice_ns(placed.overhead_ns));
+        let since = Instant::now();
+        let launched = self.attempt(|agent| agent.launch(request.clone()))?;
+        if let Ok(report) = &launched {
+            self.ledger.launched(report);
+            let useful = report.wall_ns + report.warm_up_ns.iter().sum::<u64>();
+            let overhead = nanos(since.elapsed()).saturating_sub(useful);
+            let least = placed.overhead_ns.unwrap_or(u64::MAX);
+            placed.overhead_ns = Some(least.min(overhead));
+        }
+        Ok(launched)
+    }
+
+    pub(super) fn request(&self, model: ModelFile, slice_ns: u64) -> LaunchRequest {
+        LaunchRequest {
+            model,
+            input_seed: self.input_seed,
+            cpus: self.agent.cpus(),
+            threads: self.threads(),
+            precision: self.settings.precision,
+            warm_up: self.settings.warm_up,
+            sampling: Sampling { slice_ns, ..self.settings.sampling },
+            limits: self.settings.limits,
+        }
+    }
+
+    /// So long that timed inference has its share of a launch that takes `overhead_ns` besides.
+    fn slice_ns(&self, overhead_ns: Option<u64>) -> u64 {
+        let share = self.settings.timed_share;
+        let wanted = overhead_ns.map_or(0.0, |overhead| overhead as f64 * share / (1.0 - share));
+        let least = self.settings.sampling.slice_ns;
+        (wanted as u64).clamp(least, nanos(self.settings.longest_slice).max(least))
+    }
+}
+
+/// Nothing that is asked next could go better.
+fn ends_everything(error: &ChildError) -> bool {
+    match error {
+        ChildError::Interrupted => true,
+        ChildError::Failed(failure) => {
+            matches!(failure.kind, FailureKind::Internal | FailureKind::Busy)
+        }
+        error => error.lost(),
+    }
+}

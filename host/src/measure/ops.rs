@@ -1,0 +1,28 @@
+//! The time of a model's operators.
+
+use pearl_agent::agent::{ModelFile, ProfileReport, ProfileRequest};
+
+use super::Session;
+use super::step::Observer;
+use crate::agent::fault;
+
+impl Session<'_> {
+    /// Profiles one model; as good or bad as a single launch.
+    ///
+    /// # Errors
+    /// What is wrong with the model or the device.
+    pub fn profile(
+        &mut self,
+        at: usize,
+        model: &ModelFile,
+        observer: &mut Observer<'_>,
+    ) -> anyhow::Result<ProfileReport> {
+        self.hold(observer, |session, observer| {
+            let placed = session.place(at, model, observer)?.map_err(|error| fault(&error))?;
+            let slice = session.settings.sampling.slice_ns;
+            let request = ProfileRequest { launch: session.request(placed.there, slice) };
+            let profiled = session.attempt(|agent| agent.profile(request.clone()))?;
+            Ok(profiled.map_err(|error| fault(&error))?)
+        })
+    }
+}

@@ -1,0 +1,148 @@
+//! Giving a device time to get cool or quiet.
+//!
+//! **Invariant:** all rests of a session together are bounded; a device that never gets quiet is
+//! measured all the same, and the verdict says so.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use pearl_agent::agent::{LaunchReport, LookReport, LookRequest, State};
+
+use super::Session;
+use super::settings::nanos;
+use super::step::{Observer, Step};
+use crate::interrupt;
+
+/// Between two looks.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Of one look.
+const LOOK: Duration = Duration::from_secs(2);
+/// At a time.
+const LONGEST: Duration = Duration::from_secs(10);
+const LONGEST_FOR_QUIET: Duration = Duration::from_secs(2);
+/// Slower than the session's best by more than the first asks for a rest, by the second ends it.
+const HOT: f64 = 1.10;
+const COOL: f64 = 1.03;
+/// The same in thousandths of a degree above the session's start, where the device tells.
+const HOT_MC: i64 = 8_000;
+const COOL_MC: i64 = 4_000;
+/// Of the time that passed, for a look at an idle core.
+const QUIET: f64 = 0.95;
+
+/// What a session knows of the device's mood.
+pub(super) struct Calm {
+    best_sentinel_ns: u64,
+    start_mc: Option<i64>,
+    hot: bool,
+    left: Duration,
+}
+
+impl Calm {
+    pub fn new(left: Duration) -> Self {
+        Self { best_sentinel_ns: u64::MAX, start_mc: None, hot: false, left }
+    }
+
+    pub fn note(&mut self, report: &LaunchReport) {
+        let sentinels = [report.sentinel_before_ns, report.sentinel_after_ns];
+        self.best_sentinel_ns = sentinels.into_iter().fold(self.best_sentinel_ns, u64::min);
+        self.start_mc = self.start_mc.or(hottest(&report.state_before));
+        self.hot = match (hottest(&report.state_after), self.start_mc) {
+            (Some(now), Some(start)) => now > start + HOT_MC,
+            // Both, so that one odd reading costs no time.
+            _ => sentinels.iter().all(|sentinel| self.slower(*sentinel, HOT)),
+        };
+    }
+
+    fn slower(&self, sentinel_ns: u64, than: f64) -> bool {
+        sentinel_ns as f64 > self.best_sentinel_ns as f64 * than
+    }
+
+    fn is_cool(&self, look: &LookReport) -> bool {
+        if let (Some(now), Some(start)) = (hottest(&look.state), self.start_mc) {
+            return now <= start + COOL_MC;
+        }
+        let mut sentinels = look.sentinel_ns.clone();
+        sentinels.sort_unstable();
+        sentinels.get(sentinels.len() / 2).is_none_or(|median| !self.slower(*median, COOL))
+    }
+}
+
+impl Session<'_> {
+    /// Rests where the last launch found the device hot.
+    pub(super) fn cool_down(&mut self, observer: &mut Observer<'_>) -> anyhow::Result<()> {
+        if !self.calm.hot {
+            return Ok(());
+        }
+        self.calm.hot = false;
+        self.rest("hot", LONGEST, observer, Calm::is_cool)
+    }
+
+    /// Rests until nobody else runs where this session measures.
+    pub(super) fn rest_until_quiet(&mut self, observer: &mut Observer<'_>) -> anyhow::Result<()> {
+        self.rest("busy", LONGEST_FOR_QUIET, observer, |_, look| {
+            look.cpu_ns as f64 >= QUIET * look.wall_ns as f64
+        })
+    }
+
+    fn rest(
+        &mut self,
+        why: &'static str,
+        longest: Duration,
+        observer: &mut Observer<'_>,
+        enough: fn(&Calm, &LookReport) -> bool,
+    ) -> anyhow::Result<()> {
+        let since = Instant::now();
+        let longest = longest.min(self.calm.left);
+        while since.elapsed() + PAUSE <= longest {
+            observer(Step::Resting { why });
+            interrupt::check()?;
+            thread::sleep(PAUSE);
+            let cpus = self.agent.cpus();
+            let request = LookRequest { cpus, time_ns: nanos(LOOK) };
+            // An agent that cannot look leaves the pause at that.
+            match self.attempt(|agent| agent.look(request.clone()))? {
+                Ok(look) if !enough(&self.calm, &look) => {}
+                _ => break,
+            }
+        }
+        let spent = since.elapsed();
+        self.calm.left = self.calm.left.saturating_sub(spent);
+        self.ledger.rest_ns += nanos(spent);
+        Ok(())
+    }
+}
+
+fn hottest(state: &State) -> Option<i64> {
+    state.temperature_mc.iter().map(|(_, temperature)| *temperature).max()
+}
+
+#[cfg(test)]
+mod tests {
+    use pearl_agent::agent::Clock;
+
+    use super::*;
+
+    fn look(sentinel_ns: u64, temperature: Option<i64>) -> LookReport {
+        let zones = temperature.map(|mc| ("cpu".to_owned(), mc));
+        LookReport {
+            state: State { temperature_mc: zones.into_iter().collect(), ..State::default() },
+            clock: Clock { resolution_ns: 1, overhead_ns: 20 },
+            sentinel_ns: vec![sentinel_ns; 3],
+            cpu_ns: 1,
+            wall_ns: 1,
+        }
+    }
+
+    #[test]
+    fn a_device_without_a_thermometer_is_cool_once_the_sentinel_is_back() {
+        let calm = Calm { best_sentinel_ns: 1000, ..Calm::new(LONGEST) };
+        assert!(calm.is_cool(&look(1030, None)) && !calm.is_cool(&look(1040, None)));
+    }
+
+    #[test]
+    fn a_device_with_one_is_cool_by_its_temperature() {
+        let calm = Calm { best_sentinel_ns: 1000, start_mc: Some(40_000), ..Calm::new(LONGEST) };
+        assert!(calm.is_cool(&look(2000, Some(44_000))));
+        assert!(!calm.is_cool(&look(1000, Some(44_001))));
+    }
+}

@@ -1,0 +1,57 @@
+//! One model, launch after launch without a pause.
+
+use std::time::{Duration, Instant};
+
+use pearl_agent::agent::ModelFile;
+
+use super::session::no_samples;
+use super::settings::nanos;
+use super::step::{Observer, Step};
+use super::{Measurement, Session};
+use crate::agent::fault;
+use crate::exit::{Classify, Kind};
+
+/// The last third of fewer windows tells no interval.
+const LEAST_WINDOWS: usize = 18;
+/// That a run should have, where the processes' starts leave room for them.
+const WINDOWS: u32 = 60;
+const SHORTEST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_secs(2);
+
+impl Session<'_> {
+    /// The outer error ends everything, the inner one this model.
+    pub(super) fn sustain(
+        &mut self,
+        at: usize,
+        model: ModelFile,
+        length: Duration,
+        observer: &mut Observer<'_>,
+    ) -> anyhow::Result<anyhow::Result<Measurement>> {
+        let placed = match self.place(at, &model, observer)? {
+            Ok(placed) => placed,
+            Err(error) => return Ok(Err(fault(&error).into())),
+        };
+        let slice = nanos((length / WINDOWS).clamp(SHORTEST, LONGEST));
+        let request = self.request(placed.there, slice);
+        let since = Instant::now();
+        let mut launches = Vec::new();
+        while since.elapsed() < length || launches.len() < LEAST_WINDOWS {
+            let begun = nanos(since.elapsed());
+            match self.attempt(|agent| agent.launch(request.clone()))? {
+                Ok(report) if report.samples_ns.is_empty() => return Ok(Err(no_samples(&model))),
+                Ok(report) => {
+                    self.ledger.launched(&report);
+                    launches.push((begun, report));
+                }
+                Err(error) => return Ok(Err(fault(&error).into())),
+            }
+            let elapsed_ns = nanos(since.elapsed());
+            observer(Step::Sustaining { at, elapsed_ns, of_ns: nanos(length) });
+        }
+        let fingerprint = self.fingerprint(launches.first().map(|(_, report)| report));
+        let device = self.agent.device().name.clone();
+        let target = self.settings.pace.target;
+        Ok(Measurement::of_sustained(model, device, fingerprint, launches, target)
+            .or_fault(Kind::Unstable))
+    }
+}

@@ -1,0 +1,246 @@
+//! The history: every measurement that was taken outside of a search, whole.
+//!
+//! One SQLite file in the user's home. Several commands may write it at once.
+//!
+//! **Invariant:** a measurement is written once and never changed; a history of a newer format is not
+//! touched.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::is_full;
+use super::schema::{self, Schema, SchemaError};
+
+/// Version of the history.
+///
+/// Changelog: 1, the first.
+pub const HISTORY_FORMAT: i64 = 1;
+
+/// Marked `PrlH` in ASCII.
+const SCHEMA: Schema = Schema { application: 0x5072_6c48, format: HISTORY_FORMAT, tables: TABLES };
+
+const TABLES: &str = "
+CREATE TABLE measurement (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    model TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    device TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    median_ns INTEGER NOT NULL,
+    lo_ns INTEGER NOT NULL,
+    hi_ns INTEGER NOT NULL,
+    document TEXT NOT NULL
+) STRICT;
+CREATE INDEX measurement_model ON measurement (sha256, fingerprint);
+";
+
+/// Another command may be writing.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    #[error(
+        "{file}: history format {found} is newer than this program's {HISTORY_FORMAT}; use the \
+         pearl that wrote it, or another PEARL_HOME"
+    )]
+    Newer { file: String, found: i64 },
+    #[error("{file}: not a history of measurements; move it away, or use another PEARL_HOME")]
+    Foreign { file: String },
+    #[error("{file}: the disk is full; free some space, or measure with --no-history")]
+    Full { file: String },
+    #[error("{file}: there is no measurement #{id}; see `pearl history list`")]
+    Absent { file: String, id: i64 },
+    #[error("{file}: {source}")]
+    Sql { file: String, source: rusqlite::Error },
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// A measurement on its way into the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When it was taken, for people.
+    pub at: String,
+    pub model: String,
+    pub sha256: String,
+    pub device: String,
+    pub fingerprint: String,
+    pub verdict: String,
+    pub median_ns: u64,
+    pub lo_ns: u64,
+    pub hi_ns: u64,
+}
+
+/// What the history knows of a measurement without its samples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    pub id: i64,
+    pub entry: Entry,
+}
+
+pub struct History {
+    db: Connection,
+    file: String,
+}
+
+impl History {
+    pub fn path(home: &Path) -> PathBuf {
+        home.join("history.db")
+    }
+
+    /// Opens or creates the history in the user's home.
+    pub fn open(home: &Path) -> Result<Self, HistoryError> {
+        fs_err::create_dir_all(home)?;
+        let path = Self::path(home);
+        let file = path.display().to_string();
+        let mut db = Connection::open(&path).map_err(|error| classify(&file, error))?;
+        db.busy_timeout(PATIENCE).map_err(|error| classify(&file, error))?;
+        schema::prepare(&mut db, &SCHEMA).map_err(|error| match error {
+            SchemaError::Newer(found) => HistoryError::Newer { file: file.clone(), found },
+            SchemaError::Foreign => HistoryError::Foreign { file: file.clone() },
+            SchemaError::Sql(error) => classify(&file, error),
+        })?;
+        Ok(Self { db, file })
+    }
+
+    /// Keeps a measurement, its document whole, and gives its number.
+    pub fn keep(&mut self, entry: &Entry, document: &str) -> Result<i64, HistoryError> {
+        let sql = "INSERT INTO measurement
+            (at, model, sha256, device, fingerprint, verdict, median_ns, lo_ns, hi_ns, document)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+        self.db
+            .execute(
+                sql,
+                params![
+                    entry.at,
+                    entry.model,
+                    entry.sha256,
+                    entry.device,
+                    entry.fingerprint,
+                    entry.verdict,
+                    entry.median_ns.cast_signed(),
+                    entry.lo_ns.cast_signed(),
+                    entry.hi_ns.cast_signed(),
+                    document,
+                ],
+            )
+            .map_err(|error| classify(&self.file, error))?;
+        Ok(self.db.last_insert_rowid())
+    }
+
+    /// The latest measurements, newest last, at most `most`; of one model where its hash is given.
+    pub fn latest(&self, most: usize, sha256: Option<&str>) -> Result<Vec<Kept>, HistoryError> {
+        let sql = format!(
+            "SELECT * FROM (SELECT {COLUMNS} FROM measurement
+             WHERE ?2 IS NULL OR sha256 = ?2 ORDER BY id DESC LIMIT ?1) ORDER BY id"
+        );
+        let rows = || {
+            let mut statement = self.db.prepare(&sql)?;
+            let most = i64::try_from(most).unwrap_or(i64::MAX);
+            statement.query_map(params![most, sha256], read)?.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        rows().map_err(|error| classify(&self.file, error))
+    }
+
+    /// A measurement by its number, with its document.
+    pub fn get(&self, id: i64) -> Result<(Kept, String), HistoryError> {
+        let sql = format!("SELECT {COLUMNS}, document FROM measurement WHERE id = ?1");
+        self.db
+            .query_row(&sql, [id], |row| Ok((read(row)?, row.get("document")?)))
+            .optional()
+            .map_err(|error| classify(&self.file, error))?
+            .ok_or_else(|| HistoryError::Absent { file: self.file.clone(), id })
+    }
+}
+
+const COLUMNS: &str =
+    "id, at, model, sha256, device, fingerprint, verdict, median_ns, lo_ns, hi_ns";
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Kept> {
+    let ns = |column: &str| row.get::<_, i64>(column).map(i64::cast_unsigned);
+    Ok(Kept {
+        id: row.get("id")?,
+        entry: Entry {
+            at: row.get("at")?,
+            model: row.get("model")?,
+            sha256: row.get("sha256")?,
+            device: row.get("device")?,
+            fingerprint: row.get("fingerprint")?,
+            verdict: row.get("verdict")?,
+            median_ns: ns("median_ns")?,
+            lo_ns: ns("lo_ns")?,
+            hi_ns: ns("hi_ns")?,
+        },
+    })
+}
+
+fn classify(file: &str, error: rusqlite::Error) -> HistoryError {
+    use rusqlite::ErrorCode;
+    let file = file.to_owned();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => HistoryError::Full { file },
+        Some(ErrorCode::SystemIoFailure) if is_full(&file) => HistoryError::Full { file },
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            HistoryError::Foreign { file }
+        }
+        _ => HistoryError::Sql { file, source: error },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(model: &str, median_ns: u64) -> Entry {
+        Entry {
+            at: "2026-01-01 00:00:00 UTC".into(),
+            model: model.into(),
+            sha256: format!("hash of {model}"),
+            device: "local".into(),
+            fingerprint: "0123456789abcdef".into(),
+            verdict: "stable".into(),
+            median_ns,
+            lo_ns: median_ns - 1,
+            hi_ns: median_ns + 1,
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_found_by_its_number_and_by_its_model() {
+        let home = tempfile::tempdir().unwrap();
+        let mut history = History::open(home.path()).unwrap();
+        for (at, name) in ["a", "b", "a"].into_iter().enumerate() {
+            let id = history.keep(&entry(name, 100 + at as u64), &format!("whole {at}")).unwrap();
+            assert_eq!(id, at as i64 + 1);
+        }
+        drop(history);
+        let history = History::open(home.path()).unwrap();
+        let ids = |kept: Vec<Kept>| kept.iter().map(|kept| kept.id).collect::<Vec<_>>();
+        assert_eq!(ids(history.latest(2, None).unwrap()), [2, 3]);
+        assert_eq!(ids(history.latest(9, Some("hash of a")).unwrap()), [1, 3]);
+        let (kept, document) = history.get(2).unwrap();
+        assert_eq!((kept.entry, document.as_str()), (entry("b", 101), "whole 1"));
+        let error = history.get(7).unwrap_err().to_string();
+        assert!(error.contains("#7"), "{error}");
+    }
+
+    #[test]
+    fn a_newer_history_and_a_foreign_file_are_refused_by_name() {
+        let home = tempfile::tempdir().unwrap();
+        drop(History::open(home.path()).unwrap());
+        let path = History::path(home.path());
+        let db = Connection::open(&path).unwrap();
+        db.pragma_update(None, "user_version", 2).unwrap();
+        drop(db);
+        let error = History::open(home.path()).err().unwrap().to_string();
+        assert!(error.contains("history format 2") && error.contains("history.db"), "{error}");
+        let other = tempfile::tempdir().unwrap();
+        fs_err::write(History::path(other.path()), [b'x'; 5000]).unwrap();
+        let error = History::open(other.path()).err().unwrap().to_string();
+        assert!(error.contains("not a history"), "{error}");
+    }
+}

@@ -1,0 +1,163 @@
+//! Who we are, to the device: keys, then a password.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ssh2::{KeyboardInteractivePrompt, Prompt};
+
+use super::connection::within;
+use super::secret;
+use super::wire::Wire;
+use crate::device::Ssh;
+use crate::transport::error::TransportError;
+
+/// Of one attempt. Hosts think a while before they refuse one.
+const ATTEMPT: Duration = Duration::from_secs(20);
+/// Hosts hang up after six attempts; some have to be left for what comes after the agent's keys.
+const KEYS_OF_AGENT: usize = 3;
+const USUAL_KEYS: [&str; 3] = ["id_ed25519", "id_ecdsa", "id_rsa"];
+
+pub(super) fn authenticate(wire: &Wire, settings: &Ssh) -> Result<(), TransportError> {
+    let user = settings.user.clone().or_else(|| std::env::var("USER").ok());
+    let user = user.unwrap_or_else(|| "root".to_owned());
+    let doing = format!("logging in to {}", wire.to);
+    // Asking for the methods is itself an attempt, and may be let in.
+    let methods = wire.until(&doing, ATTEMPT, |session| match session.auth_methods(&user) {
+        Err(_) if session.authenticated() => Ok(String::new()),
+        methods => methods.map(str::to_owned),
+    })?;
+    let mut attempts = Attempts { wire, user, tried: Vec::new() };
+    if wire.session.authenticated()
+        || (methods.contains("publickey") && attempts.keys(settings.identity.as_deref())?)
+        || attempts.password(&methods)?
+    {
+        return Ok(());
+    }
+    let Attempts { user, tried, .. } = attempts;
+    let tried = if tried.is_empty() { "nothing to try".to_owned() } else { tried.join(", ") };
+    Err(TransportError::Refused(format!(
+        "{} does not let {user} in ({tried}; it takes {methods}): name a key with `identity` in \
+         devices.toml, add one to your agent with ssh-add, or set {}",
+        wire.to,
+        secret::VARIABLE
+    )))
+}
+
+struct Attempts<'a> {
+    wire: &'a Wire,
+    user: String,
+    /// In words, for who was not let in.
+    tried: Vec<String>,
+}
+
+impl Attempts<'_> {
+    fn keys(&mut self, identity: Option<&Path>) -> Result<bool, TransportError> {
+        if let Some(identity) = identity {
+            if !identity.is_file() {
+                let path = identity.display();
+                return Err(TransportError::Refused(format!("identity {path}: no such file")));
+            }
+            return Ok(self.key(identity)? || self.agent()?);
+        }
+        if self.agent()? {
+            return Ok(true);
+        }
+        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+        for name in USUAL_KEYS {
+            let path = home.join(".ssh").join(name);
+            // Nobody is asked for the passphrase of a key that he did not name.
+            if path.is_file() && !secret::is_encrypted(&path) && self.key(&path)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn key(&mut self, path: &Path) -> Result<bool, TransportError> {
+        let passphrase = if secret::is_encrypted(path) {
+            secret::ask(&format!("passphrase of {}", path.display()))
+        } else {
+            None
+        };
+        let passphrase = passphrase.as_deref();
+        let done = self
+            .attempt(|session, user| session.userauth_pubkey_file(user, None, path, passphrase));
+        self.noted(format!("key {}", path.display()), done)
+    }
+
+    fn agent(&mut self) -> Result<bool, TransportError> {
+        if std::env::var_os("SSH_AUTH_SOCK").is_none() {
+            return Ok(false);
+        }
+        // The agent is another program: it may never answer.
+        let session = self.wire.session.clone();
+        let listed = within("asking the SSH agent", ATTEMPT, move || {
+            let mut agent = session.agent()?;
+            agent.connect()?;
+            agent.list_identities()?;
+            let keys = agent.identities()?;
+            Ok::<_, ssh2::Error>((agent, keys))
+        });
+        // One that is late holds on to the session: there is no way on.
+        let Ok((agent, keys)) = listed? else { return Ok(false) };
+        for key in keys.iter().take(KEYS_OF_AGENT) {
+            let done = self.attempt(|_, user| agent.userauth(user, key));
+            if self.noted(format!("key '{}' of the agent", key.comment()), done)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn password(&mut self, methods: &str) -> Result<bool, TransportError> {
+        let plain = methods.split(',').any(|method| method == "password");
+        if !plain && !methods.contains("keyboard-interactive") {
+            return Ok(false);
+        }
+        let Some(password) = secret::ask(&format!("password of {}", self.wire.to)) else {
+            return Ok(false);
+        };
+        let done = self.attempt(|session, user| {
+            if plain {
+                session.userauth_password(user, &password)
+            } else {
+                session.userauth_keyboard_interactive(user, &mut Answer(&password))
+            }
+        });
+        self.noted("a password".to_owned(), done)
+    }
+
+    fn attempt(
+        &self,
+        mut step: impl FnMut(&ssh2::Session, &str) -> Result<(), ssh2::Error>,
+    ) -> Result<(), TransportError> {
+        let doing = format!("logging in to {}", self.wire.to);
+        self.wire.until(&doing, ATTEMPT, |session| step(session, &self.user))
+    }
+
+    /// A refusal is no error yet; a link that is lost is.
+    fn noted(
+        &mut self,
+        what: String,
+        done: Result<(), TransportError>,
+    ) -> Result<bool, TransportError> {
+        match done {
+            Ok(()) => Ok(self.wire.session.authenticated()),
+            Err(TransportError::Failed { reason, .. }) => {
+                self.tried.push(format!("{what}: {}", reason.to_lowercase()));
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+struct Answer<'a>(&'a str);
+
+impl KeyboardInteractivePrompt for Answer<'_> {
+    fn prompt(&mut self, _: &str, _: &str, prompts: &[Prompt<'_>]) -> Vec<String> {
+        // What is echoed is no password.
+        let answer = |prompt: &Prompt| if prompt.echo { String::new() } else { self.0.to_owned() };
+        prompts.iter().map(answer).collect()
+    }
+}

@@ -1,0 +1,33 @@
+# A board: board.sh ROOT FOLDER, the first process of its namespaces. Its root is ROOT under a file
+# system of its own in memory.
+#
+# FOLDER: hostkey, authorized_keys, shadow, boot_id; tmp.options and meminfo where they are there.
+set -eu
+folder=$2
+until ip link show link1 >/dev/null 2>&1; do sleep 0.01; done
+ip link set lo up
+ip address add 10.77.0.2/24 dev link1
+ip link set link1 up
+hostname board
+
+mount -t tmpfs tmpfs "$folder/disk"
+mkdir "$folder/disk/upper" "$folder/disk/work" "$folder/disk/root"
+mount -t overlay overlay -o "lowerdir=$1,upperdir=$folder/disk/upper,workdir=$folder/disk/work" \
+  "$folder/disk/root"
+root=$folder/disk/root
+mount -t proc proc "$root/proc"
+# The clock rates of the machine below are none of the board's business.
+mount -t sysfs -o ro sysfs "$root/sys"
+mount --rbind /dev "$root/dev"
+mount -t tmpfs -o "$(cat "$folder/tmp.options" 2>/dev/null || echo mode=1777)" tmpfs "$root/tmp"
+mount --bind "$folder/boot_id" "$root/proc/sys/kernel/random/boot_id"
+[ ! -e "$folder/meminfo" ] || mount --bind "$folder/meminfo" "$root/proc/meminfo"
+
+mkdir -p "$root/root/.ssh" "$root/run/sshd" "$root/data/local/tmp"
+chown 2000:2000 "$root/data/local/tmp"
+install -m 600 "$folder/hostkey" "$root/etc/ssh/hostkey"
+install -m 600 "$folder/authorized_keys" "$root/root/.ssh/authorized_keys"
+install -m 600 "$folder/shadow" "$root/etc/shadow"
+chroot "$root" /usr/sbin/sshd -D -e -f /dev/null -h /etc/ssh/hostkey -o PermitRootLogin=yes \
+  -o UsePAM=no -o StrictModes=no -o MaxAuthTries=6 &
+wait

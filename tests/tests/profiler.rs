@@ -1,0 +1,290 @@
+//! Measuring from the command line: benches, comparisons, the history and the doctor.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+use std::fs;
+
+use pearl_tests::pearl::Pearl;
+use pearl_tests::python;
+use rusqlite::Connection;
+use serde_json::Value;
+
+/// Devices whose latencies are a function of the file, and some that cannot be measured on.
+fn devices(pearl: &Pearl) {
+    let python = python::program().display().to_string();
+    let script = python::script("steady_agent.py").display().to_string();
+    let entry = |name: &str, wrapper: &[&str], more: &str| {
+        format!("[device.{name}]\ntransport = \"local\"\nwrapper = {wrapper:?}\n{more}\n")
+    };
+    let file = [
+        entry("one", &[&python, &script], ""),
+        entry("two", &[&python, &script], ""),
+        entry("pinned", &[&python, &script], "cpus = [0]"),
+        entry("rough", &[&python, &script, "--rough"], ""),
+        entry("gone", &["false"], ""),
+    ];
+    pearl.write("devices.toml", file.concat());
+}
+
+/// Models of different lengths, so that the devices give them different latencies.
+fn models(pearl: &Pearl) -> [u64; 3] {
+    ["a", "b", "c"].map(|name| {
+        let network = if name == "c" { "resnet-14" } else { "resnet-8" };
+        let input = if name == "b" { "3x28x28" } else { "1x28x28" };
+        let line = format!("export {network} --input {input} --classes 10 -o {name}.onnx");
+        pearl.line(&line).ok();
+        1_000_000 + fs::metadata(pearl.path(format!("{name}.onnx"))).unwrap().len() % 1_000_000
+    })
+}
+
+fn rig() -> (Pearl, [u64; 3]) {
+    let pearl = Pearl::new();
+    devices(&pearl);
+    let latencies = models(&pearl);
+    (pearl, latencies)
+}
+
+fn results(document: &Value) -> Vec<(&str, &str, u64)> {
+    let results = document["results"].as_array().unwrap().iter();
+    results
+        .map(|result| {
+            let median = result["latency_ns"]["median"].as_u64().unwrap();
+            let name = |of: &Value| -> &str { of.as_str().unwrap().to_owned().leak() };
+            (name(&result["device"]["name"]), name(&result["model"]["path"]), median)
+        })
+        .collect()
+}
+
+#[test]
+fn many_models_are_measured_on_many_devices_in_the_order_given() {
+    let (pearl, [a, b, _]) = rig();
+    let document = pearl.line("bench b.onnx a.onnx --device two --device one --json").ok().json();
+    assert_eq!(
+        results(&document),
+        [("two", "b.onnx", b), ("two", "a.onnx", a), ("one", "b.onnx", b), ("one", "a.onnx", a)]
+    );
+    for result in document["results"].as_array().unwrap() {
+        assert_eq!(result["verdict"], "stable", "{result}");
+        assert_eq!((&result["threads"], &result["precision"]), (&1.into(), &"f32".into()));
+        assert_eq!(result["n_clean_launches"], result["n_launches"]);
+        assert!(result["n_launches"].as_u64().unwrap() >= 6);
+        for field in ["load_ns", "optimise_ns", "peak_memory_bytes", "history"] {
+            assert!(result[field].as_u64().unwrap() > 0, "{field}: {result}");
+        }
+        assert!(result["stability_score"].as_f64().unwrap() > 99.0, "{result}");
+        // Never zero where it cannot be known.
+        assert_ne!(result["energy_per_inference_uj"], 0, "{result}");
+    }
+    let devices = document["devices"].as_array().unwrap();
+    assert_eq!(devices.len(), 2);
+    for device in devices {
+        assert!(device["utilisation"].as_f64().unwrap() > 0.0, "{device}");
+        assert!(device["traffic"]["round_trips"].as_u64().unwrap() >= 12, "{device}");
+        assert!(device["traffic"]["bytes_received"].as_u64().unwrap() > 1000, "{device}");
+    }
+}
+
+#[test]
+fn a_lost_device_does_not_stop_the_others() {
+    let (pearl, [a, ..]) = rig();
+    let ended = pearl.line("--quiet bench a.onnx --device gone --device one --json");
+    assert_eq!(ended.code(), Some(4), "{ended:#?}");
+    assert!(ended.stderr.contains("'gone'") && ended.stderr.lines().count() == 1, "{ended:#?}");
+    let document = ended.json();
+    assert_eq!(results(&document), [("one", "a.onnx", a)]);
+    let errors = document["errors"].as_array().unwrap();
+    assert!(errors.len() == 1 && errors[0].as_str().unwrap().contains("a.onnx"), "{errors:?}");
+}
+
+#[test]
+fn devices_of_one_fingerprint_share_models_and_a_lost_one_leaves_its_to_the_others() {
+    let (pearl, [a, b, c]) = rig();
+    let line = "--quiet bench a.onnx b.onnx c.onnx --share --json --device one";
+    let document = pearl.line(&format!("{line} --device two")).ok().json();
+    let mut medians: Vec<_> = results(&document).iter().map(|(_, path, ns)| (*path, *ns)).collect();
+    medians.sort_unstable();
+    assert_eq!(medians, [("a.onnx", a), ("b.onnx", b), ("c.onnx", c)]);
+
+    let lost = pearl.line(&format!("{line} --device gone"));
+    assert_eq!(lost.code(), Some(4), "{lost:#?}");
+    assert_eq!(results(&lost.json()).len(), 3);
+
+    let unlike = pearl.line(&format!("{line} --device pinned"));
+    assert_eq!(unlike.code(), Some(2), "{unlike:#?}");
+    assert!(unlike.stderr.contains("cpus"), "{unlike:#?}");
+    assert_eq!(results(&unlike.json()).len(), 3);
+}
+
+#[test]
+fn a_bench_is_written_for_spreadsheets_and_documents_too() {
+    let (pearl, [a, ..]) = rig();
+    fs::copy(pearl.path("a.onnx"), pearl.path("odd, \"one\"|.onnx")).unwrap();
+    let run = |format: &str| {
+        let args = ["bench", "a.onnx", "odd, \"one\"|.onnx", "--device", "one", "--format", format];
+        pearl.run(args).ok().stdout
+    };
+    let csv = run("csv");
+    let lines: Vec<_> = csv.lines().collect();
+    assert!(lines.len() == 3 && lines[0].starts_with("model,sha256,device,"), "{csv}");
+    assert!(lines[1].starts_with("a.onnx,") && lines[1].contains(&format!(",{a},")), "{csv}");
+    assert!(lines[2].starts_with("\"odd, \"\"one\"\"|.onnx\","), "{csv}");
+    let markdown = run("markdown");
+    assert!(markdown.lines().all(|line| line.starts_with('|')), "{markdown}");
+    assert!(markdown.contains("odd, \"one\"\\|.onnx"), "{markdown}");
+    let document: Value = serde_json::from_str(&run("json")).unwrap();
+    assert_eq!(document["format"], "pearl.bench/1");
+}
+
+#[test]
+fn a_sustained_run_tells_its_curve_and_where_it_ends() {
+    let (pearl, [a, ..]) = rig();
+    let line = "bench a.onnx --device one --sustained 2s";
+    let document = pearl.line(&format!("{line} --json")).ok().json();
+    let result = &document["results"][0];
+    let sustained = &result["sustained"];
+    assert!(sustained["curve"].as_array().unwrap().len() >= 18, "{sustained}");
+    assert_eq!(sustained["steady"]["point"], a);
+    assert_eq!(result["latency_ns"]["median"], a);
+    assert_eq!(sustained["time_to_throttle_ns"], Value::Null);
+    let told = pearl.line(line).ok().stdout;
+    assert!(told.contains("did not throttle") && told.contains('▁'), "{told}");
+}
+
+#[test]
+fn contention_is_told_and_labelled() {
+    let (pearl, _) = rig();
+    let doubted = pearl.line("--quiet bench a.onnx --device rough --json");
+    assert_eq!(doubted.code(), Some(5), "{doubted:#?}");
+    let document = doubted.json();
+    let result = &document["results"][0];
+    assert_eq!((&result["verdict"], &result["contended"]), (&"contended".into(), &true.into()));
+    assert_eq!(result["n_contended_launches"], result["n_launches"]);
+}
+
+#[test]
+fn two_models_are_compared_by_turns() {
+    let (pearl, [a, b, _]) = rig();
+    assert_ne!(a, b);
+    let document = pearl.line("compare a.onnx b.onnx --device one --json").ok().json();
+    assert_eq!(document["format"], "pearl.compare/1");
+    let ratio = &document["comparison"]["ratio"];
+    let [point, lo, hi] = ["point", "lo", "hi"].map(|field| ratio[field].as_f64().unwrap());
+    assert!((point - b as f64 / a as f64).abs() < 1e-9 && lo <= point && point <= hi, "{ratio}");
+    assert!(ratio["n"].as_u64().unwrap() >= 10, "{ratio}");
+    let outcome = if b > a { "slower" } else { "faster" };
+    assert_eq!(document["comparison"]["outcome"], outcome);
+    assert_eq!(document["believed"], true);
+
+    let same = pearl.line("compare a.onnx a.onnx --device one --threshold 1%").ok().stdout;
+    assert!(same.contains("no difference above 1.00 %"), "{same}");
+    let rough = pearl.line("--quiet compare a.onnx b.onnx --device rough --json");
+    assert_eq!(rough.code(), Some(5), "{rough:#?}");
+}
+
+#[test]
+fn measurements_are_kept_listed_shown_and_compared() {
+    let (pearl, [a, ..]) = rig();
+    assert!(pearl.line("history list").ok().stdout.contains("no measurements yet"));
+    pearl.line("bench a.onnx --device one --no-history").ok();
+    pearl.line("bench a.onnx b.onnx --device one").ok();
+    pearl.line("bench a.onnx --device two --threads 2").ok();
+    let listed = pearl.line("history list --json").ok().json();
+    let ids: Vec<_> =
+        listed["measurements"].as_array().unwrap().iter().map(|kept| &kept["id"]).collect();
+    assert_eq!(ids, [1, 2, 3]);
+    let of_a = pearl.line("history list --model a.onnx --json").ok().json();
+    assert_eq!(of_a["measurements"].as_array().unwrap().len(), 2);
+    let shown = pearl.line("history show 3").ok().json();
+    assert_eq!(shown["result"]["latency_ns"]["median"], a);
+    let samples = shown["launches"][0]["report"]["samples_ns"].as_array().unwrap();
+    assert_eq!(samples.len(), 60);
+
+    let apart = pearl.run(["compare", "#1", "#2", "--json"]);
+    let of_one: Vec<_> = listed["measurements"].as_array().unwrap()[..2]
+        .iter()
+        .map(|kept| kept["latency_ns"]["median"].as_f64().unwrap())
+        .collect();
+    let ratio = apart.ok().json()["comparison"]["ratio"]["point"].as_f64().unwrap();
+    assert!((ratio - of_one[1] / of_one[0]).abs() < 1e-9, "{ratio} of {of_one:?}");
+
+    let unlike = pearl.line("--quiet compare 1 3");
+    assert_eq!(unlike.faults_of_refusal(2, &["threads: 1, 2", "--across"]), [""; 0]);
+    assert!(pearl.line("compare 1 3 --across").ok().stdout.contains("B/A = "));
+    let fresh = pearl.line("compare 1 a.onnx --device one").ok().stdout;
+    assert!(fresh.contains(&a.to_string()[..1]) && fresh.contains("B/A = "), "{fresh}");
+    let absent = pearl.line("--quiet compare 1 99");
+    assert_eq!(absent.faults_of_refusal(3, &["#99", "history list"]), [""; 0]);
+}
+
+#[test]
+fn a_history_of_a_newer_format_is_refused_and_not_touched() {
+    let (pearl, _) = rig();
+    pearl.line("bench a.onnx --device one").ok();
+    let file = pearl.home().join("history.db");
+    let db = Connection::open(&file).unwrap();
+    db.pragma_update(None, "user_version", 99).unwrap();
+    drop(db);
+    let before = fs::read(&file).unwrap();
+    for line in ["bench a.onnx --device one", "history list", "compare 1 1"] {
+        let refused = pearl.line(&format!("--quiet {line}"));
+        assert_eq!(refused.faults_of_refusal(2, &["history format 99", "history.db"]), [""; 0]);
+    }
+    assert_eq!(fs::read(&file).unwrap(), before);
+    pearl.line("bench a.onnx --device one --no-history").ok();
+}
+
+#[test]
+fn options_that_make_no_sense_are_refused() {
+    let (pearl, _) = rig();
+    for (line, words) in [
+        ("bench a.onnx --target 0%", &["percentage"][..]),
+        ("bench a.onnx --launches 3", &["launches"]),
+        ("bench a.onnx --threads 0", &["threads"]),
+        ("bench a.onnx --precision f8", &["f8"]),
+        ("bench a.onnx --format yaml", &["yaml"]),
+        ("bench a.onnx --json --format csv", &["format"]),
+        ("bench a.onnx --sustained soon", &["soon"]),
+        ("bench a.onnx --device one --device one", &["twice"]),
+        ("compare a.onnx", &["B"]),
+        ("compare a.onnx b.onnx --threshold 3", &["percentage"]),
+        ("history show x", &["'x'"]),
+    ] {
+        let refused = pearl.line(line);
+        assert_eq!(refused.code(), Some(2), "{line}: {refused:#?}");
+        assert!(words.iter().all(|word| refused.stderr.contains(word)), "{line}: {refused:#?}");
+    }
+}
+
+#[test]
+fn the_doctor_has_evidence_for_everything_and_says_what_stops_a_device() {
+    let (pearl, _) = rig();
+    let document = pearl.line("devices check one --json").ok().json();
+    assert_eq!(document["format"], "pearl.devices-check/1");
+    let findings = document["devices"][0]["findings"].as_array().unwrap();
+    for about in
+        ["reachability", "agent", "lease", "clock rates", "temperature", "load", "sentinel"]
+    {
+        let finding = findings.iter().find(|finding| finding["about"] == about);
+        let finding = finding.unwrap_or_else(|| panic!("nothing about {about}: {document}"));
+        assert!(!finding["evidence"].as_str().unwrap().is_empty(), "{finding}");
+        assert_eq!(finding["level"] == "fine", finding["advice"].is_null(), "{finding}");
+    }
+    let all = pearl.line("--quiet devices check");
+    assert_eq!(all.code(), Some(4), "{all:#?}");
+    assert!(all.stderr.contains("'gone'") && !all.stderr.contains("'one'"), "{all:#?}");
+    assert!(all.stdout.contains("stop  reachability"), "{all:#?}");
+}
+
+#[test]
+fn operators_are_listed_with_their_share_and_their_caveat() {
+    let (pearl, _) = rig();
+    let document = pearl.line("bench a.onnx --device one --ops --json").ok().json();
+    let profile = &document["results"][0]["ops"];
+    let ops = profile["ops"].as_array().unwrap();
+    assert!(ops.len() > 8, "{profile}");
+    let shares: f64 = ops.iter().map(|op| op["share"].as_f64().unwrap()).sum();
+    assert!((shares - 1.0).abs() < 1e-6, "{shares}");
+    assert!(ops.iter().any(|op| op["output"].as_str().unwrap().contains("28")), "{profile}");
+    assert!(profile["profiled_ns"].as_u64().unwrap() > 0 && profile["caveat"].is_string());
+    let told = pearl.line("bench a.onnx --device one --ops").ok().stdout;
+    assert!(told.contains("this graph alone"), "{told}");
+}
