@@ -15,7 +15,7 @@ APT := DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get
 # Teachers and their logits stay inside the checkout.
 export PEARL_HOME ?= $(CURDIR)/.pearl
 
-.PHONY: setup build board search teacher test bench experiments clean help
+.PHONY: setup build board search teacher test bench experiments agent-arm64 agent-armv7 fuzz clean help
 
 help:
 	@echo "make setup    libtorch, Fashion-MNIST and a C++ compiler, where the machine lacks them"
@@ -25,6 +25,8 @@ help:
 	@echo "make board    the ARM64 userland that the tests reach over ssh; as root"
 	@echo "make bench    what the README claims, measured here"
 	@echo "make experiments  what the README claims of distillation and of the policy"
+	@echo "make agent-arm64  target/agents/pearl-agent-aarch64, static; make agent-armv7 likewise"
+	@echo "make fuzz     the protocol's readers against any bytes: FUZZ_SECONDS=$(FUZZ_SECONDS) each"
 	@echo "make clean    remove what was built; set-up, teachers and runs stay"
 
 setup: .libtorch $(DATA) .setup/openssl
@@ -75,7 +77,7 @@ search: teacher
 board:
 	$(SUDO) bash tests/board/build.sh .setup/board
 
-test: build board
+test: build board agent-arm64
 	PYTHON=$(CURDIR)/$(PYTHON) cargo test --release --locked --workspace --no-fail-fast
 
 # The engine's own program, to compare the agent with.
@@ -90,6 +92,71 @@ SEEDS_BUDGET ?= 1ms
 experiments: teacher
 	$(PYTHON) tests/python/distillation.py
 	$(PYTHON) tests/python/seeds.py --budget $(SEEDS_BUDGET)
+
+# Static agents for ARM devices, by a target of rustup's where it is installed (musl's first), else
+# by Debian's own compiler. Either way the engine's kernels need gcc's assembler. Each agent is run
+# once in emulation: one that does not greet is not put down.
+AGENT_TARGETS := $(shell rustup target list --installed 2>/dev/null)
+first_installed = $(firstword $(foreach target,$(1),$(filter $(target),$(AGENT_TARGETS))))
+
+# $(call cross_build,FOLDER,TARGET,GCC): with Debian's compiler where rustup has no such target.
+define cross_build
+	$(if $(filter $(2),$(AGENT_TARGETS)),,RUSTC=/usr/bin/rustc) CC_$(subst -,_,$(2))=$(3) \
+	CARGO_TARGET_$(shell echo $(2) | tr a-z- A-Z_)_LINKER=$(3) \
+	CARGO_TARGET_$(shell echo $(2) | tr a-z- A-Z_)_RUSTFLAGS="-C target-feature=+crt-static" \
+	cargo build --profile agent --locked --package pearl-agent --target $(2) --target-dir target/$(1)
+endef
+
+# $(call greeted,AGENT,EMULATOR,PLACE)
+define greeted
+	echo '{"id":1,"body":{"hello":{"protocol":2}}}' | $(2) $(1) | grep -q '"done"'
+	@mkdir -p target/agents
+	cp $(1) $(3).new && mv $(3).new $(3)
+	@stat -c '%n: %s bytes' $(3)
+endef
+
+.setup/arm64:
+	@mkdir -p .setup
+	$(if $(ARM64_INSTALLED),,$(SUDO) dpkg --add-architecture arm64)
+	$(APT) update
+	$(APT) install -y --no-install-recommends gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static \
+	  $(if $(ARM64_INSTALLED),,rustc-web cargo-web libstd-rust-web-dev:arm64)
+	@touch $@
+
+.setup/armv7:
+	@mkdir -p .setup
+	$(if $(ARMV7_INSTALLED),,$(SUDO) dpkg --add-architecture armhf)
+	$(APT) update
+	$(APT) install -y --no-install-recommends gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user-static \
+	  $(if $(ARMV7_INSTALLED),,rustc-web cargo-web libstd-rust-web-dev:armhf)
+	@touch $@
+
+ARM64_INSTALLED := $(call first_installed,aarch64-unknown-linux-musl aarch64-unknown-linux-gnu)
+ARM64_TARGET := $(or $(ARM64_INSTALLED),aarch64-unknown-linux-gnu)
+agent-arm64: .setup/arm64
+	$(call cross_build,arm64,$(ARM64_TARGET),aarch64-linux-gnu-gcc)
+	$(call greeted,target/arm64/$(ARM64_TARGET)/agent/pearl-agent,qemu-aarch64-static,target/agents/pearl-agent-aarch64)
+
+ARMV7_INSTALLED := $(call first_installed,armv7-unknown-linux-musleabihf armv7-unknown-linux-gnueabihf)
+ARMV7_TARGET := $(or $(ARMV7_INSTALLED),armv7-unknown-linux-gnueabihf)
+agent-armv7: .setup/armv7
+	$(call cross_build,armv7,$(ARMV7_TARGET),arm-linux-gnueabihf-gcc)
+	$(call greeted,target/armv7/$(ARMV7_TARGET)/agent/pearl-agent,qemu-arm-static,target/agents/pearl-agent-armv7)
+
+# A stable compiler has what the instrumentation needs, and calls it unstable.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS := lines requests serving
+.setup/fuzz/bin/cargo-fuzz:
+	cargo install cargo-fuzz --locked --root .setup/fuzz
+
+fuzz: .setup/compiler .setup/fuzz/bin/cargo-fuzz
+	@set -e; for target in $(FUZZ_TARGETS); do \
+	  mkdir -p target/fuzz/corpus/$$target target/fuzz/artifacts/$$target; \
+	  RUSTC_BOOTSTRAP=1 .setup/fuzz/bin/cargo-fuzz run --fuzz-dir device-agent/fuzz \
+	    --target-dir target/fuzz $$target target/fuzz/corpus/$$target device-agent/fuzz/seeds/$$target \
+	    -- -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -max_len=8192 \
+	    -artifact_prefix=target/fuzz/artifacts/$$target/; \
+	done
 
 clean:
 	cargo clean

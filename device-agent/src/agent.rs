@@ -85,7 +85,8 @@ pub struct Platform {
     pub root: bool,
     /// Changes with every start of the device.
     pub boot_id: Option<String>,
-    /// The agent's private folder, where model files are put.
+    /// The agent's private folder, where model files are put; empty where it can have none, and what
+    /// is put is then refused with the reason.
     pub folder: String,
 }
 
@@ -122,7 +123,8 @@ pub struct LeaseRequest {
     pub owner: String,
     /// Random, of one host process. A host that lost its link takes over its own lease with it.
     pub session: String,
-    /// How long the lease holds without any request.
+    /// How long the lease holds without any request beyond what the agent is doing; an hour at most.
+    /// An agent that hears nothing for so long gives the lease back and ends.
     pub idle_ns: u64,
     pub frequency: Frequency,
     /// The processors whose clock rate is meant; empty means all.
@@ -248,7 +250,10 @@ pub struct LaunchReport {
     /// Whether the warm-up ended by its own rule, not by its time limit.
     pub steady: bool,
     pub samples_ns: Vec<u64>,
-    /// CPU time that the sampling thread was given while it took the samples.
+    /// CPU time that the sampling thread was given while it took the samples. With one thread, less
+    /// than `wall_ns` is what others took of its processor. With several the sampling thread is one of
+    /// them and also sleeps while it waits for the others, so that the difference is contention only
+    /// beyond what it is on a quiet device.
     pub cpu_ns: u64,
     /// Wall-clock time of the whole sampling loop.
     pub wall_ns: u64,
@@ -258,10 +263,12 @@ pub struct LaunchReport {
     /// Median time of the fixed sentinel workload just before and just after the samples.
     pub sentinel_before_ns: u64,
     pub sentinel_after_ns: u64,
-    /// Threads of this process that computed while the samples were taken.
+    /// Threads of this process that computed while the samples were taken, by the processor time that
+    /// they were given: fewer than asked for where the network has nothing to share out.
     pub threads: usize,
     pub peak_memory_bytes: Option<u64>,
-    /// Of the package while the samples were taken, in microjoules.
+    /// Of the processor's packages, or of the battery where its counter is fine enough, while the
+    /// samples were taken, in microjoules.
     pub energy_uj: Option<u64>,
     pub state_before: State,
     pub state_after: State,
@@ -294,7 +301,8 @@ pub struct Battery {
     pub status: Option<String>,
 }
 
-/// The time of each operator within whole inferences of a network.
+/// The time of each operator within whole inferences of a network. Its sampling counts the inferences
+/// that are profiled; as many plain ones alternate with them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProfileRequest {
     pub launch: LaunchRequest,

@@ -9,6 +9,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod agent;
+pub mod desk;
 #[cfg(feature = "engine")]
 pub mod engine;
 pub mod line;

@@ -2,8 +2,10 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 use pearl_agent::agent::{
-    AgentDone, AgentHello, AgentRequest, Clock, Engine, LaunchReport, LaunchRequest, Limits,
-    ModelFile, NoProgress, Platform, RunReport, RunRequest, Sampling, State, TensorData, WarmUp,
+    AgentDone, AgentHello, AgentRequest, Android, Battery, Cgroup, Clock, Cluster, Engine,
+    Frequency, LaunchReport, LaunchRequest, LeaseRequest, Limits, LookReport, LookRequest,
+    ModelFile, NoProgress, OpProfile, Platform, Precision, ProfileReport, ProfileRequest,
+    PutReport, PutRequest, RunReport, RunRequest, Sampling, State, TensorData, WarmUp,
 };
 use pearl_agent::wire::{Failure, FailureKind, Outcome, Reply, Request};
 use proptest::collection::vec;
@@ -37,22 +39,44 @@ prop_compose! {
 
 prop_compose! {
     fn launch_request()(
-        model in model(), limits in limits(), input_seed: u64, cpus: Vec<usize>,
+        model in model(), limits in limits(), input_seed: u64, cpus: Vec<usize>, threads: usize,
+        precision in prop_oneof![Just(Precision::F32), Just(Precision::F16)],
         (min_ns, max_ns, tolerance_ppm) in any::<(u64, u64, u32)>(),
         (slice_ns, min_samples, max_samples) in any::<(u64, usize, usize)>(),
     ) -> LaunchRequest {
         LaunchRequest {
-            model, input_seed, cpus, limits,
+            model, input_seed, cpus, threads, precision, limits,
             warm_up: WarmUp { min_ns, max_ns, tolerance_ppm },
             sampling: Sampling { slice_ns, min_samples, max_samples },
         }
     }
 }
 
+prop_compose! {
+    fn lease()(
+        (owner, session) in any::<(String, String)>(), idle_ns: u64, cpus: Vec<usize>,
+        frequency in prop_oneof![Just(Frequency::Keep), Just(Frequency::Fix)],
+    ) -> LeaseRequest {
+        LeaseRequest { owner, session, idle_ns, frequency, cpus }
+    }
+}
+
+prop_compose! {
+    fn put()((sha256, data) in any::<(String, String)>(), (bytes, offset) in any::<(u64, u64)>()) -> PutRequest {
+        PutRequest { sha256, bytes, offset, data }
+    }
+}
+
 fn request() -> impl Strategy<Value = AgentRequest> {
     prop_oneof![
         any::<u32>().prop_map(|protocol| AgentRequest::Hello { protocol }),
+        lease().prop_map(AgentRequest::Lease),
+        Just(AgentRequest::Release),
+        put().prop_map(AgentRequest::Put),
+        any::<(Vec<usize>, u64)>()
+            .prop_map(|(cpus, time_ns)| AgentRequest::Look(LookRequest { cpus, time_ns })),
         launch_request().prop_map(AgentRequest::Launch),
+        launch_request().prop_map(|launch| AgentRequest::Profile(ProfileRequest { launch })),
         (model(), vec(tensor(), 0..3), limits()).prop_map(|(model, inputs, limits)| {
             AgentRequest::Run(RunRequest { model, inputs, limits })
         }),
@@ -63,8 +87,24 @@ prop_compose! {
     fn state()(
         frequency_khz: Vec<u64>, governor: Option<String>,
         temperature_mc: Vec<(String, i64)>, load_milli: Option<u64>,
+        memory_available_bytes: Option<u64>, battery: Option<(Option<u64>, Option<String>)>,
     ) -> State {
-        State { frequency_khz, governor, temperature_mc, load_milli }
+        let battery = battery.map(|(percent, status)| Battery { percent, status });
+        State { frequency_khz, governor, temperature_mc, load_milli, memory_available_bytes, battery }
+    }
+}
+
+prop_compose! {
+    fn clock()((resolution_ns, overhead_ns) in any::<(u64, u64)>()) -> Clock {
+        Clock { resolution_ns, overhead_ns }
+    }
+}
+
+prop_compose! {
+    fn look_report()(
+        state in state(), clock in clock(), sentinel_ns: Vec<u64>, cpu_ns: u64, wall_ns: u64,
+    ) -> LookReport {
+        LookReport { state, clock, sentinel_ns, cpu_ns, wall_ns }
     }
 }
 
@@ -72,28 +112,74 @@ prop_compose! {
     fn launch_report()(
         (load_ns, optimise_ns, cpu_ns, wall_ns) in any::<(u64, u64, u64, u64)>(),
         (warm_up_ns, samples_ns) in any::<(Vec<u64>, Vec<u64>)>(), steady: bool,
-        involuntary_switches: u64, (resolution_ns, overhead_ns) in any::<(u64, u64)>(),
-        (sentinel_before_ns, sentinel_after_ns) in any::<(u64, u64)>(), peak_memory_bytes: Option<u64>,
+        (involuntary_switches, threads) in any::<(u64, usize)>(), clock in clock(),
+        (sentinel_before_ns, sentinel_after_ns) in any::<(u64, u64)>(),
+        (peak_memory_bytes, energy_uj) in any::<(Option<u64>, Option<u64>)>(),
         state_before in state(), state_after in state(),
     ) -> LaunchReport {
         LaunchReport {
             load_ns, optimise_ns, warm_up_ns, steady, samples_ns, cpu_ns, wall_ns,
-            involuntary_switches, clock: Clock { resolution_ns, overhead_ns },
-            sentinel_before_ns, sentinel_after_ns, peak_memory_bytes, state_before, state_after,
+            involuntary_switches, clock, sentinel_before_ns, sentinel_after_ns, threads,
+            peak_memory_bytes, energy_uj, state_before, state_after,
+        }
+    }
+}
+
+prop_compose! {
+    fn op()((name, operator, output) in any::<(String, String, String)>(), median_ns: u64) -> OpProfile {
+        OpProfile { name, operator, output, median_ns }
+    }
+}
+
+prop_compose! {
+    fn profile_report()(
+        ops in vec(op(), 0..4), inferences: usize, (profiled_ns, plain_ns) in any::<(u64, u64)>(),
+    ) -> ProfileReport {
+        ProfileReport { ops, inferences, profiled_ns, plain_ns }
+    }
+}
+
+fn cluster() -> impl Strategy<Value = Cluster> {
+    any::<(Vec<usize>, Option<u32>, Option<u64>)>().prop_map(|(cpus, capacity, max_khz)| Cluster {
+        cpus,
+        capacity,
+        max_khz,
+    })
+}
+
+fn android() -> impl Strategy<Value = Android> {
+    any::<[Option<String>; 5]>().prop_map(|[manufacturer, model, soc, release, build]| Android {
+        manufacturer,
+        model,
+        soc,
+        release,
+        build,
+    })
+}
+
+prop_compose! {
+    fn platform()(
+        (arch, os, folder) in any::<(String, String, String)>(),
+        (kernel, cpu_model, boot_id) in any::<(Option<String>, Option<String>, Option<String>)>(),
+        cpus: Vec<usize>, clusters in vec(cluster(), 0..3), memory_bytes: Option<u64>,
+        (cgroup_memory, cpu_milli) in any::<(Option<u64>, Option<u64>)>(),
+        android in proptest::option::of(android()), (half_precision, root) in any::<(bool, bool)>(),
+    ) -> Platform {
+        Platform {
+            arch, os, kernel, cpu_model, cpus, clusters, memory_bytes,
+            cgroup: Cgroup { memory_bytes: cgroup_memory, cpu_milli },
+            android, half_precision, root, boot_id, folder,
         }
     }
 }
 
 prop_compose! {
     fn hello()(
-        (protocol, version, build) in any::<(u32, String, String)>(), (name, engine_version) in any::<(String, String)>(),
-        (arch, os) in any::<(String, String)>(), (kernel, cpu_model) in any::<(Option<String>, Option<String>)>(),
-        cpus: Vec<usize>, memory_bytes: Option<u64>,
+        (protocol, version, build) in any::<(u32, String, String)>(),
+        (name, engine_version) in any::<(String, String)>(), platform in platform(),
     ) -> AgentHello {
         AgentHello {
-            protocol, version, build,
-            engine: Engine { name, version: engine_version },
-            platform: Platform { arch, os, kernel, cpu_model, cpus, memory_bytes },
+            protocol, version, build, engine: Engine { name, version: engine_version }, platform,
         }
     }
 }
@@ -104,14 +190,23 @@ fn outcome() -> impl Strategy<Value = Outcome<NoProgress, AgentDone>> {
         Just(FailureKind::BadInput),
         Just(FailureKind::Limit),
         Just(FailureKind::Crashed),
+        Just(FailureKind::Busy),
+        Just(FailureKind::Device),
         Just(FailureKind::Internal),
     ];
+    let done = prop_oneof![
+        hello().prop_map(AgentDone::Hello),
+        Just(AgentDone::Leased),
+        Just(AgentDone::Released),
+        proptest::option::of(model()).prop_map(|model| AgentDone::Put(PutReport { model })),
+        look_report().prop_map(AgentDone::Look),
+        launch_report().prop_map(AgentDone::Launch),
+        profile_report().prop_map(AgentDone::Profile),
+        vec(tensor(), 0..3).prop_map(|outputs| AgentDone::Run(RunReport { outputs })),
+    ];
     prop_oneof![
-        hello().prop_map(|hello| Outcome::Done(AgentDone::Hello(hello))),
-        launch_report().prop_map(|report| Outcome::Done(AgentDone::Launch(report))),
-        vec(tensor(), 0..3)
-            .prop_map(|outputs| Outcome::Done(AgentDone::Run(RunReport { outputs }))),
-        (kind, any::<String>())
+        4 => done.prop_map(Outcome::Done),
+        1 => (kind, any::<String>())
             .prop_map(|(kind, message)| Outcome::Failed(Failure { kind, message })),
     ]
 }

@@ -12,8 +12,8 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 
 use super::tract::Tract;
-use super::{EngineError, launch, memory, panic_guard, run};
-use crate::agent::{AgentDone, LaunchRequest, Limits, RunRequest};
+use super::{EngineError, launch, look, memory, panic_guard, profile, run};
+use crate::agent::{AgentDone, LaunchRequest, Limits, LookRequest, ProfileRequest, RunRequest};
 use crate::line::read_line;
 use crate::wire::{Failure, FailureKind, MAX_LINE};
 
@@ -28,21 +28,33 @@ pub struct Job {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
+    Look(LookRequest),
     Launch(LaunchRequest),
+    Profile(ProfileRequest),
     Run(RunRequest),
 }
 
+/// Enough for work without a model.
+const LOOK_MEMORY: u64 = 256 << 20;
+
 impl Work {
-    pub fn model(&self) -> &str {
+    /// The model, or what else it is about.
+    pub fn subject(&self) -> &str {
         match self {
+            Self::Look(_) => "look",
             Self::Launch(request) => &request.model.path,
+            Self::Profile(request) => &request.launch.model.path,
             Self::Run(request) => &request.model.path,
         }
     }
 
     pub fn limits(&self) -> Limits {
         match self {
+            Self::Look(LookRequest { time_ns, .. }) => {
+                Limits { model_bytes: 0, memory_bytes: LOOK_MEMORY, time_ns: *time_ns }
+            }
             Self::Launch(request) => request.limits,
+            Self::Profile(request) => request.launch.limits,
             Self::Run(request) => request.limits,
         }
     }
@@ -79,7 +91,9 @@ fn answer() -> Answer {
     }
     memory::limit(job.work.limits().memory_bytes).map_err(|error| system("memory limit", error))?;
     Ok(match &job.work {
+        Work::Look(request) => AgentDone::Look(look::look(request)?),
         Work::Launch(request) => AgentDone::Launch(launch::launch(&Tract, request)?),
+        Work::Profile(request) => AgentDone::Profile(profile::profile(&Tract, request)?),
         Work::Run(request) => AgentDone::Run(run::run(&Tract, request)?),
     })
 }

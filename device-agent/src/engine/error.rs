@@ -20,6 +20,9 @@ pub enum EngineError {
     TooLarge { model: String, bytes: u64, limit: u64 },
     #[error("{0}")]
     Request(String),
+    /// What the device does not have.
+    #[error("{0}")]
+    Device(String),
     #[error("{what}: {source}")]
     System { what: String, source: std::io::Error },
 }
@@ -59,6 +62,7 @@ impl From<EngineError> for Failure {
             | EngineError::Output { .. } => FailureKind::BadInput,
             EngineError::TooLarge { .. } => FailureKind::Limit,
             EngineError::Request(_) => FailureKind::BadRequest,
+            EngineError::Device(_) => FailureKind::Device,
             EngineError::System { .. } => FailureKind::Internal,
         };
         Self::new(kind, error.to_string())

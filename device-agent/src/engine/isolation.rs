@@ -58,8 +58,8 @@ impl Isolation {
     /// # Errors
     /// The child's own failure, or what became of it.
     pub fn run(&self, work: Work) -> Answer {
-        let (model, limits) = (work.model().to_owned(), work.limits());
-        let failure = |kind, what: String| Failure::new(kind, format!("{model}: {what}"));
+        let (subject, limits) = (work.subject().to_owned(), work.limits());
+        let failure = |kind, what: String| Failure::new(kind, format!("{subject}: {what}"));
         let time = Duration::from_nanos(limits.time_ns);
         let started = Instant::now();
         let pipes = self.start(work).map_err(|error| {
@@ -87,7 +87,7 @@ impl Isolation {
                 }
             },
             Ok(Ok(None) | Err(LineError::Truncated)) => {
-                post_mortem(&model, exit, &stderr, limits.memory_bytes)
+                post_mortem(&subject, exit, &stderr, limits.memory_bytes)
             }
             Ok(Err(error)) => failure(FailureKind::Limit, format!("answer: {error}")),
             Err(RecvTimeoutError::Timeout) => {

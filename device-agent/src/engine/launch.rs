@@ -2,40 +2,70 @@
 //!
 //! **Invariant:** everything that is reported was measured in this process and in this order.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::clock::{self, nanos};
+use super::energy::Meter;
+use super::procfs::Tree;
 use super::sampler::{self, MOST_SAMPLES};
-use super::{Engine, EngineError, input, model_file, pinning, sentinel, state, usage, warm_up};
-use crate::agent::{LaunchReport, LaunchRequest};
+use super::threads::Times;
+use super::{
+    Engine, EngineError, Runnable, input, model_file, pinning, sentinel, state, usage, warm_up,
+};
+use crate::agent::{LaunchReport, LaunchRequest, Precision};
 
 /// # Errors
 /// Where the request makes no sense here, or the model cannot be loaded or run.
-pub fn launch(engine: &impl Engine, request: &LaunchRequest) -> Result<LaunchReport, EngineError> {
-    check(request)?;
+pub fn launch(
+    engine: &(impl Engine + Sync),
+    request: &LaunchRequest,
+) -> Result<LaunchReport, EngineError> {
+    check(engine, request)?;
     pinning::pin(&request.cpus)?;
-    let bytes = model_file::read_model(&request.model, request.limits.model_bytes)?;
+    engine.on_threads(request.threads, || measure(engine, request))
+}
 
+/// A model with its inputs, and what it took to get there.
+pub struct Prepared {
+    pub model: Box<dyn Runnable>,
+    pub load_ns: u64,
+    pub optimise_ns: u64,
+}
+
+/// # Errors
+/// Where the model cannot be loaded or optimised.
+pub fn prepare(engine: &impl Engine, request: &LaunchRequest) -> Result<Prepared, EngineError> {
+    let bytes = model_file::read_model(&request.model, request.limits.model_bytes)?;
     let begun = Instant::now();
     let loaded = engine.load(&request.model.path, bytes)?;
     let load_ns = nanos(begun.elapsed());
     let begun = Instant::now();
-    let mut model = engine.optimise(loaded)?;
+    let mut model = engine.optimise(loaded, request.precision)?;
     let optimise_ns = nanos(begun.elapsed());
-
     let tensors = input::random(model.inputs(), request.input_seed);
     model.set_inputs(&tensors)?;
-    drop(tensors);
+    Ok(Prepared { model, load_ns, optimise_ns })
+}
+
+fn measure(engine: &impl Engine, request: &LaunchRequest) -> Result<LaunchReport, EngineError> {
+    let Prepared { mut model, load_ns, optimise_ns } = prepare(engine, request)?;
+    let tree = Tree::of_the_device();
 
     let clock = clock::measure();
     let warmed_up = warm_up::warm_up(&mut *model, request.warm_up)?;
-    let state_before = state::state(&request.cpus);
+    let state_before = state::state(&tree, &request.cpus);
     let sentinel_before_ns = sentinel::median_ns();
-    // Brings back what reading the state and the sentinel pushed out of the caches.
+    let threads_before = Times::now();
+    // Brings back what all of that pushed out of the caches.
     model.infer()?;
+    // A few short files, against an inference that would count as none of the samples.
+    let energy_before = Meter::read(&tree);
     let sampled = sampler::sample(&mut *model, request.sampling)?;
+    let threads = threads_before.busy_until(&Times::now());
+    let energy_uj = energy_before.used_uj(&Meter::read(&tree));
     let sentinel_after_ns = sentinel::median_ns();
-    let state_after = state::state(&request.cpus);
+    let state_after = state::state(&tree, &request.cpus);
 
     Ok(LaunchReport {
         load_ns,
@@ -49,16 +79,18 @@ pub fn launch(engine: &impl Engine, request: &LaunchRequest) -> Result<LaunchRep
         clock,
         sentinel_before_ns,
         sentinel_after_ns,
-        threads: 1,
+        threads,
         peak_memory_bytes: usage::peak_memory_bytes(),
-        energy_uj: None,
+        energy_uj,
         state_before,
         state_after,
     })
 }
 
-fn check(request: &LaunchRequest) -> Result<(), EngineError> {
-    let (warm_up, sampling) = (request.warm_up, request.sampling);
+/// # Errors
+/// Where the request makes no sense, or asks for what the device does not have.
+pub fn check(engine: &impl Engine, request: &LaunchRequest) -> Result<(), EngineError> {
+    let (warm_up, sampling, threads) = (request.warm_up, request.sampling, request.threads);
     let wrong = if sampling.max_samples == 0 {
         "no samples asked for".into()
     } else if sampling.max_samples > MOST_SAMPLES {
@@ -67,8 +99,33 @@ fn check(request: &LaunchRequest) -> Result<(), EngineError> {
         "the least number of samples exceeds the most".into()
     } else if warm_up.min_ns > warm_up.max_ns {
         "the shortest warm-up exceeds the longest".into()
+    } else if threads == 0 {
+        "no threads asked for".into()
     } else {
-        return Ok(());
+        return has(engine, request);
     };
     Err(EngineError::Request(wrong))
+}
+
+fn has(engine: &impl Engine, request: &LaunchRequest) -> Result<(), EngineError> {
+    let threads = request.threads;
+    let processors = if request.cpus.is_empty() {
+        pinning::allowed().len()
+    } else {
+        request.cpus.iter().collect::<BTreeSet<_>>().len()
+    };
+    if threads > processors.max(1) {
+        let lacking = format!("{threads} threads cannot run at once on {processors} processors");
+        return Err(EngineError::Device(lacking));
+    }
+    if request.precision == Precision::F16 && !engine.half_precision() {
+        let arch = std::env::consts::ARCH;
+        let lacking = if arch == "aarch64" {
+            "these processors lack the instructions for it (asimdhp)".into()
+        } else {
+            format!("the engine has it for aarch64 processors only, not for {arch}")
+        };
+        return Err(EngineError::Device(format!("precision f16: {lacking}; use f32")));
+    }
+    Ok(())
 }

@@ -2,35 +2,40 @@
 //!
 //! **Invariant:** everything that a device may not tell is optional.
 
-use super::{pinning, procfs};
-use crate::agent::{Cgroup, Platform};
+use super::folder::Folder;
+use super::procfs::{self, Tree};
+use super::tract::Tract;
+use super::{Engine, android, boot, cgroup, pinning, topology};
+use crate::agent::Platform;
 
-pub fn platform() -> Platform {
-    let memory = procfs::text("/proc/meminfo");
+/// Without a private folder its path is empty.
+pub fn platform(folder: Option<&Folder>) -> Platform {
+    let tree = Tree::of_the_device();
+    let cpus = pinning::allowed();
     Platform {
         arch: std::env::consts::ARCH.into(),
         os: std::env::consts::OS.into(),
         kernel: rustix::system::uname().release().to_str().ok().map(str::to_owned),
-        cpu_model: cpu_model(),
-        cpus: pinning::allowed(),
-        clusters: Vec::new(),
-        cgroup: Cgroup::default(),
-        android: None,
-        half_precision: false,
+        cpu_model: cpu_model(&tree),
+        clusters: topology::clusters(&tree, &cpus),
+        cpus,
+        memory_bytes: procfs::kibibytes_of(&tree, "MemTotal"),
+        cgroup: cgroup::cgroup(&tree),
+        android: android::android(),
+        half_precision: Tract.half_precision(),
         root: rustix::process::geteuid().is_root(),
-        boot_id: procfs::text("/proc/sys/kernel/random/boot_id"),
-        folder: String::new(),
-        memory_bytes: memory.and_then(|text| procfs::kibibytes(procfs::value(&text, "MemTotal")?)),
+        boot_id: boot::id(),
+        folder: folder.and_then(|folder| folder.path().to_str()).unwrap_or_default().into(),
     }
 }
 
-fn cpu_model() -> Option<String> {
-    let info = procfs::text("/proc/cpuinfo").unwrap_or_default();
+fn cpu_model(tree: &Tree) -> Option<String> {
+    let info = tree.text("proc/cpuinfo").unwrap_or_default();
     let named = procfs::value(&info, "model name").or_else(|| procfs::value(&info, "Hardware"));
     named
         .map(str::to_owned)
-        .or_else(|| procfs::text("/proc/device-tree/model"))
-        .or_else(|| procfs::text("/sys/firmware/devicetree/base/model"))
+        .or_else(|| tree.text("proc/device-tree/model"))
+        .or_else(|| tree.text("sys/firmware/devicetree/base/model"))
         .or_else(|| arm_parts(&info))
 }
 
@@ -53,6 +58,7 @@ fn arm_parts(info: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::procfs::tests::tree;
 
     #[test]
     fn arm_cores_without_a_name_are_told_by_their_parts() {
@@ -67,10 +73,28 @@ mod tests {
     }
 
     #[test]
+    fn a_processor_is_named_by_its_maker_else_by_the_board_else_by_its_parts() {
+        let parts = "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd05";
+        let named = "processor\t: 0\nmodel name\t: Some CPU @ 3.00GHz";
+        let board = ("proc/device-tree/model", "Some Board\0");
+        for (files, expected) in [
+            (&[("proc/cpuinfo", named), board][..], Some("Some CPU @ 3.00GHz")),
+            (&[("proc/cpuinfo", parts), board], Some("Some Board")),
+            (&[("proc/cpuinfo", parts)], Some("arm 0x41/0xd05 ×1")),
+            (&[], None),
+        ] {
+            assert_eq!(cpu_model(&tree(files)).as_deref(), expected);
+        }
+    }
+
+    #[test]
     fn this_machine_tells_its_processors_and_memory() {
-        let platform = platform();
+        let platform = platform(None);
         assert!(!platform.cpus.is_empty());
         assert!(platform.memory_bytes.is_some_and(|bytes| bytes > 1 << 20));
         assert!(platform.kernel.is_some());
+        let clustered: Vec<usize> =
+            platform.clusters.iter().flat_map(|cluster| cluster.cpus.clone()).collect();
+        assert_eq!(clustered.len(), platform.cpus.len());
     }
 }

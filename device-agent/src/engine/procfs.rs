@@ -4,7 +4,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// More than any file that is read here, with hundreds of processors.
 const LONGEST: u64 = 1 << 20;
@@ -15,6 +15,33 @@ pub fn text(path: impl AsRef<Path>) -> Option<String> {
     File::open(path).ok()?.take(LONGEST).read_to_string(&mut text).ok()?;
     let trimmed = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
     (!trimmed.is_empty()).then(|| trimmed.to_owned())
+}
+
+/// The kernel's files below a root, which tests put elsewhere.
+pub struct Tree(PathBuf);
+
+impl Tree {
+    pub fn of_the_device() -> Self {
+        Self("/".into())
+    }
+
+    /// [`text`] of a path without the root.
+    pub fn text(&self, path: impl AsRef<Path>) -> Option<String> {
+        text(self.0.join(path))
+    }
+
+    pub fn number<T: std::str::FromStr>(&self, path: impl AsRef<Path>) -> Option<T> {
+        self.text(path)?.parse().ok()
+    }
+
+    /// The names in a folder, sorted; none where there is no such folder.
+    pub fn names(&self, folder: impl AsRef<Path>) -> Vec<String> {
+        let entries = std::fs::read_dir(self.0.join(folder)).into_iter().flatten().flatten();
+        let mut names: Vec<String> =
+            entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.sort_unstable();
+        names
+    }
 }
 
 /// What follows `key` and a colon at the beginning of a line.
@@ -30,6 +57,11 @@ pub fn values<'a>(text: &'a str, key: &str) -> impl Iterator<Item = &'a str> {
     })
 }
 
+/// Of a key of the kernel's account of its memory, in bytes.
+pub fn kibibytes_of(tree: &Tree, key: &str) -> Option<u64> {
+    kibibytes(value(&tree.text("proc/meminfo")?, key)?)
+}
+
 /// Of a value such as `1234 kB`.
 pub fn kibibytes(value: &str) -> Option<u64> {
     let count: u64 = value.strip_suffix("kB")?.trim().parse().ok()?;
@@ -37,8 +69,30 @@ pub fn kibibytes(value: &str) -> Option<u64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
+
+    /// A folder that looks like a device's files, until it is dropped.
+    pub struct Planted(Tree, #[allow(dead_code)] tempfile::TempDir);
+
+    impl std::ops::Deref for Planted {
+        type Target = Tree;
+
+        fn deref(&self) -> &Tree {
+            &self.0
+        }
+    }
+
+    /// Paths without the root, and what they hold.
+    pub fn tree<P: AsRef<Path>, C: AsRef<str>>(files: &[(P, C)]) -> Planted {
+        let root = tempfile::tempdir().unwrap();
+        for (path, content) in files {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, format!("{}\n", content.as_ref())).unwrap();
+        }
+        Planted(Tree(root.path().into()), root)
+    }
 
     #[test]
     fn a_value_is_found_by_its_whole_key() {

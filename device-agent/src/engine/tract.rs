@@ -3,16 +3,27 @@
 //! A model is optimised once and its plan's state is kept, so an inference here costs what it costs
 //! in tract's own bench command.
 //!
-//! **Invariant:** one thread. No panic of tract's leaves this file.
+//! Several threads are a pool of as many, in one of which the work itself is done, so that the thread
+//! that is timed is one of those that compute and there is none beyond the count. A single thread has
+//! no pool.
+//!
+//! **Invariant:** no panic of tract's leaves this file.
+
+use std::time::Instant;
 
 use tract_onnx::pb::GraphProto;
+use tract_onnx::prelude::multithread::{Executor, set_default_executor};
 use tract_onnx::prelude::*;
+use tract_onnx::tract_core::floats::FloatPrecisionTranslator;
+use tract_onnx::tract_core::ops::source::TypedSource;
+use tract_onnx::tract_core::plan;
 
+use super::clock::nanos;
 use super::error::one_line;
 use super::onnx_graph::{self, NodeLabel};
 use super::panic_guard::guarded;
-use super::{Engine, EngineError, Input, InputKind, Runnable};
-use crate::agent::{self, TensorData};
+use super::{Engine, EngineError, Input, InputKind, Node, Runnable};
+use crate::agent::{self, Precision, TensorData};
 
 /// The version of tract that is built in; a test compares it with `Cargo.lock`.
 pub const VERSION: &str = "0.23.9";
@@ -36,6 +47,10 @@ struct Plan {
     inputs: Vec<Input>,
     types: Vec<DatumType>,
     state: TypedSimpleState,
+    /// The nodes that compute, in the order of execution.
+    order: Vec<usize>,
+    /// Where a node stands in that order.
+    places: Vec<Option<usize>>,
     values: TVec<TValue>,
 }
 
@@ -70,11 +85,38 @@ impl Engine for Tract {
         Ok(Loaded { source, graph })
     }
 
-    fn optimise(&self, loaded: Loaded) -> Result<Box<dyn Runnable>, EngineError> {
+    fn half_precision(&self) -> bool {
+        tract_linalg::has_fp16()
+    }
+
+    fn on_threads<T: Send>(
+        &self,
+        threads: usize,
+        work: impl FnOnce() -> Result<T, EngineError> + Send,
+    ) -> Result<T, EngineError> {
+        if threads == 1 {
+            return work();
+        }
+        let pool = guarded(|| Executor::multithread(threads));
+        let Ok(Executor::MultiThread(pool)) = pool else {
+            return Err(EngineError::Device(format!("{threads} threads cannot be started")));
+        };
+        set_default_executor(Executor::MultiThread(Arc::clone(&pool)));
+        pool.install(work)
+    }
+
+    fn optimise(
+        &self,
+        loaded: Loaded,
+        precision: Precision,
+    ) -> Result<Box<dyn Runnable>, EngineError> {
         let Loaded { source, graph } = loaded;
         let state = source.attempt("optimised", || {
-            let plan = graph.into_optimized()?.into_runnable()?;
-            plan.spawn()
+            let graph = match precision {
+                Precision::F32 => graph.into_optimized()?,
+                Precision::F16 => halved(graph)?.into_optimized()?,
+            };
+            graph.into_runnable()?.spawn()
         })?;
         let (mut inputs, mut types) = (Vec::new(), Vec::new());
         for (index, outlet) in state.model().inputs.iter().enumerate() {
@@ -94,8 +136,22 @@ impl Engine for Tract {
             inputs.push(Input { name, dims: dims.to_vec(), kind });
             types.push(fact.datum_type);
         }
-        Ok(Box::new(Plan { source, inputs, types, state, values: tvec!() }))
+        let is_input = |node: &usize| state.model().node(*node).op_is::<TypedSource>();
+        let order = state.plan().order_without_consts().iter().copied();
+        let order: Vec<usize> = order.filter(|node| !is_input(node)).collect();
+        let mut places = vec![None; state.model().nodes().len()];
+        for (place, &node) in order.iter().enumerate() {
+            places[node] = Some(place);
+        }
+        Ok(Box::new(Plan { source, inputs, types, state, order, places, values: tvec!() }))
     }
+}
+
+/// 32-bit floats made 16-bit ones, those of inputs and outputs too.
+fn halved(graph: InferenceModel) -> TractResult<TypedModel> {
+    let mut graph = graph.into_typed()?.into_decluttered()?;
+    graph.transform(&FloatPrecisionTranslator::new(f32::datum_type(), f16::datum_type()))?;
+    Ok(graph)
 }
 
 impl Runnable for Plan {
@@ -132,6 +188,38 @@ impl Runnable for Plan {
     fn infer(&mut self) -> Result<(), EngineError> {
         let Self { source, state, values, .. } = self;
         source.attempt("run", || state.run(values.clone()).map(drop))
+    }
+
+    fn nodes(&self) -> Vec<Node> {
+        let told = |node: &usize| {
+            let node = self.state.model().node(*node);
+            let output = node.outputs.first().map(|output| {
+                let (shape, of_type) = (&output.fact.shape, output.fact.datum_type);
+                format!("{shape:?},{}", format!("{of_type:?}").to_lowercase())
+            });
+            Node {
+                name: one_line(&node.name),
+                operator: one_line(&node.op().name()),
+                output: output.map_or_else(String::new, |fact| one_line(&fact)),
+            }
+        };
+        self.order.iter().map(told).collect()
+    }
+
+    fn infer_timed(&mut self, times_ns: &mut [u64]) -> Result<(), EngineError> {
+        let Self { source, state, values, places, .. } = self;
+        source.attempt("run", || {
+            let timed = state.run_plan_with_eval(values.clone(), |context, own, node, inputs| {
+                let begun = Instant::now();
+                let outputs = plan::eval(context, own, node, inputs);
+                let took = nanos(begun.elapsed());
+                if let Some(time) = places[node.id].and_then(|place| times_ns.get_mut(place)) {
+                    *time += took;
+                }
+                outputs
+            });
+            timed.map(drop)
+        })
     }
 
     fn outputs(&mut self) -> Result<Vec<TensorData>, EngineError> {
@@ -215,7 +303,9 @@ mod tests {
     #[test]
     fn the_version_told_is_the_one_locked() {
         let lock = include_str!("../../../Cargo.lock");
-        let locked = format!("name = \"tract-onnx\"\nversion = \"{VERSION}\"\n");
-        assert!(lock.contains(&locked), "Cargo.lock holds another tract than {VERSION}");
+        for part in ["tract-onnx", "tract-linalg"] {
+            let locked = format!("name = \"{part}\"\nversion = \"{VERSION}\"\n");
+            assert!(lock.contains(&locked), "Cargo.lock holds another {part} than {VERSION}");
+        }
     }
 }

@@ -3,14 +3,14 @@
 use std::process::Command;
 
 use crate::onnx::{Dim, floats, input, model, node, output};
-use crate::rig::{AGENT, Agent, Models, launch, meant};
+use crate::rig::{AGENT, Agent, Models, launch, lease, meant};
 use pearl_agent::agent::{AgentDone, AgentRequest, TensorData};
 use pearl_agent::wire::{FailureKind, PROTOCOL};
 
 const SHAPE: [Dim; 2] = [Dim::Fixed(2), Dim::Fixed(2)];
 
 /// y = x · [[1, 2], [3, 4]]
-fn product() -> Vec<u8> {
+pub fn product() -> Vec<u8> {
     model(&[
         floats("w", &[2, 2], &[1.0, 2.0, 3.0, 4.0]),
         node("MatMul", "m", &["x", "w"], &["y"]),
@@ -26,8 +26,7 @@ fn square(values: [f32; 4]) -> TensorData {
 #[test]
 fn a_greeting_tells_what_a_number_depends_on() {
     let mut agent = Agent::start();
-    let done = agent.ask(AgentRequest::Hello { protocol: PROTOCOL }).unwrap();
-    let AgentDone::Hello(hello) = done else { panic!("{done:?}") };
+    let hello = agent.hello();
     assert_eq!((hello.protocol, hello.version.as_str()), (PROTOCOL, env!("CARGO_PKG_VERSION")));
     assert_eq!((hello.engine.name.as_str(), hello.engine.version.as_str()), ("tract", "0.23.9"));
     assert_eq!(hello.build, meant(AGENT.as_ref(), &std::fs::read(AGENT).unwrap()).sha256);
@@ -52,7 +51,11 @@ fn nothing_is_done_before_a_greeting_of_the_same_protocol() {
         );
     }
     assert_eq!(agent.ask(request.clone()).unwrap_err().kind, FailureKind::BadRequest);
-    agent.ask(AgentRequest::Hello { protocol: PROTOCOL }).unwrap();
+    agent.hello();
+    let unleased = agent.ask(request.clone()).unwrap_err();
+    assert_eq!(unleased.kind, FailureKind::BadRequest);
+    assert!(unleased.message.contains("without a lease"), "{}", unleased.message);
+    agent.ask(AgentRequest::Lease(lease("test", "session"))).unwrap();
     agent.ask(request).unwrap();
 }
 
@@ -82,7 +85,7 @@ fn given_inputs_come_out_as_the_model_says() {
 fn a_launch_reports_samples_and_what_they_were_taken_under() {
     let models = Models::new();
     let request = launch(models.add("product.onnx", &product()));
-    let done = Agent::greeted().ask(AgentRequest::Launch(request.clone())).unwrap();
+    let done = Agent::leased().ask(AgentRequest::Launch(request.clone())).unwrap();
     let AgentDone::Launch(report) = done else { panic!("{done:?}") };
     let sampling = request.sampling;
     assert!((sampling.min_samples..=sampling.max_samples).contains(&report.samples_ns.len()));
@@ -91,17 +94,17 @@ fn a_launch_reports_samples_and_what_they_were_taken_under() {
     assert!(report.clock.resolution_ns > 0);
     assert!(report.sentinel_before_ns > 0 && report.sentinel_after_ns > 0);
     assert!(report.peak_memory_bytes.is_some_and(|bytes| bytes > 1 << 20));
+    assert_eq!(report.threads, 1);
+    assert_ne!(report.energy_uj, Some(0));
+    assert!(report.state_before.memory_available_bytes.is_some_and(|bytes| bytes > 1 << 20));
 }
 
 #[test]
 fn a_launch_keeps_to_the_processors_asked_for_or_is_refused() {
     let models = Models::new();
     let mut request = launch(models.add("product.onnx", &product()));
-    let mut agent = Agent::greeted();
-    let AgentDone::Hello(hello) = agent.ask(AgentRequest::Hello { protocol: PROTOCOL }).unwrap()
-    else {
-        panic!("a greeting")
-    };
+    let mut agent = Agent::leased();
+    let hello = agent.hello();
     request.cpus = hello.platform.cpus[..1].to_vec();
     agent.ask(AgentRequest::Launch(request.clone())).unwrap();
     request.cpus = vec![9999];
@@ -118,7 +121,7 @@ fn a_launch_keeps_to_the_processors_asked_for_or_is_refused() {
 fn a_launch_that_makes_no_sense_is_refused() {
     let models = Models::new();
     let good = launch(models.add("product.onnx", &product()));
-    let mut agent = Agent::greeted();
+    let mut agent = Agent::leased();
     for (change, told) in [
         ((0, 0, 0, 0), "no samples asked for"),
         ((5, 4, 0, 0), "the least number of samples exceeds the most"),
@@ -137,7 +140,7 @@ fn a_launch_that_makes_no_sense_is_refused() {
 #[test]
 fn the_command_line_answers_and_refuses() {
     for (argument, code, told) in [
-        ("--version", 0, "pearl-agent 0.1.0 (tract 0.23.9, protocol 1)"),
+        ("--version", 0, "pearl-agent 0.1.0 (tract 0.23.9, protocol 2)"),
         ("--help", 0, "Usage: pearl-agent"),
         ("--frobnicate", 2, "'--frobnicate'"),
     ] {

@@ -95,7 +95,7 @@ fn contents_that_cannot_be_run_are_refused_by_name() {
         ),
     ];
     let models = Models::new();
-    let mut agent = Agent::greeted();
+    let mut agent = Agent::leased();
     for (name, bytes, told) in cases {
         let file = models.add(&format!("{name}.onnx"), &bytes);
         check(&mut agent, file, BadInput, told);
@@ -106,7 +106,7 @@ fn contents_that_cannot_be_run_are_refused_by_name() {
 #[test]
 fn paths_that_hold_no_model_are_refused_by_name() {
     let models = Models::new();
-    let mut agent = Agent::greeted();
+    let mut agent = Agent::leased();
     let at = |name: &str| meant(&models.path(name), &[]);
     check(&mut agent, at("absent.onnx"), BadInput, "cannot be opened");
     std::fs::create_dir(models.path("folder.onnx")).unwrap();
@@ -126,7 +126,7 @@ fn a_file_other_than_the_one_meant_is_refused_with_its_hash() {
     let mut file = models.add("good.onnx", &good());
     let found = std::mem::replace(&mut file.sha256, "00ff".into());
     check(
-        &mut Agent::greeted(),
+        &mut Agent::leased(),
         file,
         BadInput,
         &format!("its sha256 is {found}, not 00ff as meant"),
@@ -138,7 +138,7 @@ fn an_output_that_json_cannot_hold_is_refused_by_name() {
     let models = Models::new();
     let file = models.add("log.onnx", &single(vec![], "Log", &["x"]));
     let inputs = vec![TensorData { dims: vec![1, 4], values: vec![-1.0; 4] }];
-    let failure = Agent::greeted().run(file, inputs).unwrap_err();
+    let failure = Agent::leased().run(file, inputs).unwrap_err();
     assert_eq!(failure.kind, BadInput);
     assert!(
         failure.message.ends_with("output 'y' holds a number that is not finite"),
@@ -155,7 +155,7 @@ proptest! {
         flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
         let models = Models::new();
-        let mut agent = Agent::greeted();
+        let mut agent = Agent::leased();
         let mut bytes = good();
         for (at, byte) in flips {
             *at.get_mut(&mut bytes) = byte;

@@ -2,9 +2,10 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::onnx::{Dim, input, integers, model, node, output};
-use crate::rig::{AGENT, Agent, Models, is_gone, launch, wait_for};
+use crate::rig::{AGENT, Agent, Models, is_gone, launch, signal, wait_for};
 use pearl_agent::agent::{AgentRequest, LaunchRequest, TensorData};
 use pearl_agent::wire::FailureKind;
 
@@ -20,7 +21,7 @@ fn hungry() -> Vec<u8> {
 }
 
 /// Products of matrices so large that a single inference takes longer than any test.
-fn endless(models: &Models) -> LaunchRequest {
+pub fn endless(models: &Models) -> LaunchRequest {
     let side = || Dim::Fixed(2500);
     let mut graph = vec![input("x", &[side(), side()]), output("p200", &[])];
     graph.push(node("MatMul", "", &["x", "x"], &["p0"]));
@@ -41,7 +42,7 @@ fn serves(agent: &mut Agent, models: &Models) {
 #[test]
 fn a_launch_beyond_its_memory_is_refused_as_a_limit() {
     let models = Models::new();
-    let mut agent = Agent::greeted();
+    let mut agent = Agent::leased();
     let mut request = launch(models.add("hungry.onnx", &hungry()));
     // The last is too little to start at all.
     for mib in [256, 64, 1] {
@@ -57,7 +58,7 @@ fn a_launch_beyond_its_memory_is_refused_as_a_limit() {
 #[test]
 fn a_launch_beyond_its_time_is_stopped_and_leaves_no_process() {
     let models = Models::new();
-    let mut agent = Agent::greeted();
+    let mut agent = Agent::leased();
     let mut request = endless(&models);
     request.limits.time_ns = 1_500_000_000;
     agent.send(AgentRequest::Launch(request));
@@ -78,18 +79,18 @@ fn no_time_at_all_is_a_limit_too() {
     let models = Models::new();
     let mut request = endless(&models);
     request.limits.time_ns = 0;
-    let failure = Agent::greeted().ask(AgentRequest::Launch(request)).unwrap_err();
+    let failure = Agent::leased().ask(AgentRequest::Launch(request)).unwrap_err();
     assert_eq!(failure.kind, FailureKind::Limit);
 }
 
 #[test]
 fn a_launch_that_is_killed_is_a_crash_of_one_request() {
     let models = Models::new();
-    let mut agent = Agent::greeted();
+    let mut agent = Agent::leased();
     // Not SEGV: Rust's own handler lets the first one that comes from outside pass.
-    for (signal, told) in [("KILL", "signal 9"), ("ABRT", "signal 6 (abort)")] {
+    for (name, told) in [("KILL", "signal 9"), ("ABRT", "signal 6 (abort)")] {
         agent.send(AgentRequest::Launch(endless(&models)));
-        kill(signal, agent.launched());
+        signal(name, agent.launched());
         let failure = agent.answer().unwrap_err();
         assert_eq!(failure.kind, FailureKind::Crashed);
         assert!(failure.message.contains("endless.onnx: its process"), "{}", failure.message);
@@ -99,9 +100,28 @@ fn a_launch_that_is_killed_is_a_crash_of_one_request() {
 }
 
 #[test]
+fn a_launch_killed_at_any_moment_is_a_crash_at_once() {
+    let models = Models::new();
+    let mut agent = Agent::leased();
+    let mut request = endless(&models);
+    // Not waited for: the answer comes when the process is gone.
+    request.limits.time_ns = 3_600_000_000_000;
+    for micros in [0, 100, 300, 1000, 3000, 10_000, 30_000, 100_000, 300_000] {
+        agent.send(AgentRequest::Launch(request.clone()));
+        let process = agent.launched();
+        std::thread::sleep(Duration::from_micros(micros));
+        signal("KILL", process);
+        let failure = agent.answer().unwrap_err();
+        assert_eq!(failure.kind, FailureKind::Crashed, "after {micros} µs: {}", failure.message);
+        assert!(is_gone(process));
+    }
+    serves(&mut agent, &models);
+}
+
+#[test]
 fn a_host_that_vanishes_in_mid_launch_leaves_no_process() {
     let models = Models::new();
-    let mut agent = Agent::greeted();
+    let mut agent = Agent::leased();
     agent.send(AgentRequest::Launch(endless(&models)));
     let process = agent.launched();
     drop(agent.stdin.take());
@@ -112,7 +132,7 @@ fn a_host_that_vanishes_in_mid_launch_leaves_no_process() {
 #[test]
 fn a_launch_dies_with_its_agent() {
     let models = Models::new();
-    let mut agent = Agent::greeted();
+    let mut agent = Agent::leased();
     agent.send(AgentRequest::Launch(endless(&models)));
     let process = agent.launched();
     // Not before the launch can have tied itself to the agent: it pins its memory limit after that.
@@ -142,10 +162,4 @@ fn a_launch_process_that_is_told_nonsense_answers_and_ends() {
         assert!(answer.contains("bad_request"), "{nonsense:?}: {answer}");
         assert!(output.stderr.is_empty());
     }
-}
-
-fn kill(signal: &str, process: u32) {
-    let killed =
-        Command::new("sh").args(["-c", &format!("kill -{signal} {process}")]).status().unwrap();
-    assert!(killed.success());
 }

@@ -3,6 +3,11 @@
 
 mod agent;
 mod bad_models;
+mod hostile;
+mod leases;
 mod limits;
 mod onnx;
+mod profiles;
+mod puts;
 mod rig;
+mod threads;

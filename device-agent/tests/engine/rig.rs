@@ -2,13 +2,13 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 use pearl_agent::agent::{
-    AgentDone, AgentRequest, LaunchRequest, Limits, ModelFile, NoProgress, Precision, RunReport,
-    RunRequest, Sampling, TensorData, WarmUp,
+    AgentDone, AgentHello, AgentRequest, Frequency, LaunchRequest, LeaseRequest, Limits, ModelFile,
+    NoProgress, Precision, RunReport, RunRequest, Sampling, TensorData, WarmUp,
 };
 use pearl_agent::wire::{Failure, Outcome, PROTOCOL, Reply, Request};
 use sha2::{Digest, Sha256};
@@ -24,31 +24,77 @@ pub struct Agent {
     pub stdin: Option<ChildStdin>,
     lines: Receiver<String>,
     last_id: u64,
+    /// Gone with the agent.
+    #[allow(dead_code)]
+    own_folder: Option<TempDir>,
 }
 
 impl Agent {
-    /// Started, and not yet greeted.
+    /// Started in a folder of its own, and not yet greeted.
     pub fn start() -> Self {
-        let mut child =
-            Command::new(AGENT).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let folder = TempDir::new().unwrap();
+        let mut agent = Self::start_in(folder.path());
+        agent.own_folder = Some(folder);
+        agent
+    }
+
+    /// Started in that private folder, where its lease lies too.
+    pub fn start_in(folder: &Path) -> Self {
+        Self::spawn(Command::new(AGENT).env("PEARL_AGENT_FOLDER", folder))
+    }
+
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
             stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
         });
-        Self { stdin: child.stdin.take(), child, lines, last_id: 0 }
+        Self { stdin: child.stdin.take(), child, lines, last_id: 0, own_folder: None }
     }
 
     pub fn greeted() -> Self {
         let mut agent = Self::start();
-        agent.ask(AgentRequest::Hello { protocol: PROTOCOL }).unwrap();
+        agent.hello();
         agent
+    }
+
+    pub fn greeted_in(folder: &Path) -> Self {
+        let mut agent = Self::start_in(folder);
+        agent.hello();
+        agent
+    }
+
+    /// Greeted, and holding a lease of its own.
+    pub fn leased() -> Self {
+        let mut agent = Self::greeted();
+        agent.ask(AgentRequest::Lease(lease("test", "session"))).unwrap();
+        agent
+    }
+
+    pub fn hello(&mut self) -> AgentHello {
+        let done = self.ask(AgentRequest::Hello { protocol: PROTOCOL }).unwrap();
+        let AgentDone::Hello(hello) = done else { panic!("{done:?}") };
+        hello
     }
 
     pub fn send(&mut self, body: AgentRequest) {
         self.last_id += 1;
         let line = serde_json::to_string(&Request { id: self.last_id, body }).unwrap();
         writeln!(self.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    pub fn send_raw(&mut self, bytes: &[u8]) {
+        self.stdin.as_mut().unwrap().write_all(bytes).unwrap();
+    }
+
+    pub fn signal(&self, name: &str) {
+        signal(name, self.child.id());
+    }
+
+    /// How it ended by itself.
+    pub fn ended(&mut self) -> ExitStatus {
+        wait_for(|| self.child.try_wait().unwrap())
     }
 
     pub fn answer(&mut self) -> Result<AgentDone, Failure> {
@@ -60,6 +106,14 @@ impl Agent {
             Outcome::Failed(failure) => Err(failure),
             Outcome::Progress(never) => match never {},
         }
+    }
+
+    /// Whatever request it is taken for.
+    pub fn answer_to_garbage(&mut self) -> Failure {
+        let line = self.lines.recv_timeout(PATIENCE).unwrap();
+        let reply: Reply<NoProgress, AgentDone> = serde_json::from_str(&line).unwrap();
+        let Outcome::Failed(failure) = reply.outcome else { panic!("{line}") };
+        failure
     }
 
     pub fn ask(&mut self, body: AgentRequest) -> Result<AgentDone, Failure> {
@@ -87,6 +141,12 @@ impl Agent {
 
 impl Drop for Agent {
     fn drop(&mut self) {
+        // At the end of its input it leaves nothing behind.
+        drop(self.stdin.take());
+        let started = Instant::now();
+        while started.elapsed() < PATIENCE / 10 && matches!(self.child.try_wait(), Ok(None)) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -108,6 +168,22 @@ pub fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
 pub fn is_gone(process: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"));
     status.map_or(true, |text| text.contains("State:\tZ"))
+}
+
+pub fn signal(name: &str, process: u32) {
+    let sent = Command::new("sh").args(["-c", &format!("kill -{name} {process}")]).status();
+    assert!(sent.unwrap().success());
+}
+
+/// Longer than any test.
+pub fn lease(owner: &str, session: &str) -> LeaseRequest {
+    LeaseRequest {
+        owner: owner.into(),
+        session: session.into(),
+        idle_ns: 300_000_000_000,
+        frequency: Frequency::Keep,
+        cpus: Vec::new(),
+    }
 }
 
 /// A folder of model files.

@@ -1,0 +1,214 @@
+//! Model files that arrive in pieces.
+//!
+//! **Invariant:** a file under its final name is whole and has the hash that it is named after; of
+//! what is half received there is at most one file, and it goes away with its receiver.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rustix::fs::OFlags;
+use sha2::{Digest, Sha256};
+
+use super::lock;
+use super::model_file::hex;
+use crate::agent::{ModelFile, PUT_BYTES, PutReport, PutRequest};
+use crate::wire::{Failure, FailureKind};
+
+/// No model is larger: ONNX files end at 2 GiB.
+pub const MOST_BYTES: u64 = 2 << 30;
+
+/// Where model files are kept.
+pub struct Store {
+    folder: PathBuf,
+    receiving: Option<Receiving>,
+}
+
+struct Receiving {
+    sha256: String,
+    bytes: u64,
+    offset: u64,
+    part: PathBuf,
+    file: File,
+    hash: Sha256,
+}
+
+impl Store {
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder, receiving: None }
+    }
+
+    /// # Errors
+    /// Where the piece is not the next one, the file is too large or not the one meant, or the
+    /// device cannot hold it.
+    pub fn put(&mut self, request: &PutRequest) -> Result<PutReport, Failure> {
+        let fail = |kind, reason: String| Err(Failure::new(kind, reason));
+        let PutRequest { sha256, bytes, offset, data } = request;
+        if sha256.len() != 64 || !sha256.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f')) {
+            let reason = "put: a model is named by 64 lower-case hexadecimal digits";
+            return fail(FailureKind::BadRequest, reason.into());
+        }
+        if *bytes == 0 {
+            return fail(FailureKind::BadRequest, format!("put {sha256}: an empty file"));
+        }
+        if *bytes > MOST_BYTES {
+            let reason = format!("put {sha256}: {bytes} bytes, the limit is {MOST_BYTES}");
+            return fail(FailureKind::Limit, reason);
+        }
+        // Four digits for three bytes; told before any of it is decoded.
+        if data.len() > PUT_BYTES.div_ceil(3) * 4 {
+            let reason = format!("put {sha256}: a piece of more than {PUT_BYTES} bytes");
+            return fail(FailureKind::Limit, reason);
+        }
+        let piece = match STANDARD.decode(data) {
+            Ok(piece) => piece,
+            Err(error) => {
+                return fail(FailureKind::BadRequest, format!("put {sha256}: base64: {error}"));
+            }
+        };
+        if piece.is_empty() && *offset == 0 {
+            return Ok(PutReport { model: self.kept(sha256, *bytes) });
+        }
+        if *offset == 0 {
+            self.begin(sha256, *bytes)?;
+        }
+        self.go_on(request, &piece)
+    }
+
+    /// Removes what is half received.
+    pub fn give_up(&mut self) {
+        if let Some(receiving) = self.receiving.take() {
+            // The next agent to start removes what this one cannot.
+            let _ = fs::remove_file(receiving.part);
+        }
+    }
+
+    fn whole(&self, sha256: &str) -> PathBuf {
+        self.folder.join(format!("{sha256}.onnx"))
+    }
+
+    /// The file, where it is there and what it should be. What is not goes away.
+    fn kept(&self, sha256: &str, bytes: u64) -> Option<ModelFile> {
+        let path = self.whole(sha256);
+        let mut file = File::open(&path).ok()?;
+        let same = file.metadata().is_ok_and(|file| file.is_file() && file.len() == bytes)
+            && hash_of(&mut file).is_ok_and(|found| found == sha256);
+        if !same {
+            let _ = fs::remove_file(&path);
+            return None;
+        }
+        // Its age counts from when it was last asked for.
+        let _ = file.set_modified(SystemTime::now());
+        model_file(&path, sha256)
+    }
+
+    fn begin(&mut self, sha256: &str, bytes: u64) -> Result<(), Failure> {
+        self.give_up();
+        let part = self.folder.join(format!("{sha256}.part"));
+        let device = |what: &str, error: io::Error| device(sha256, what, &error);
+        let file = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(OFlags::NOFOLLOW.bits() as i32)
+            .open(&part)
+            .map_err(|error| device("cannot be stored", error))?;
+        if !lock::try_lock(&file, &part) {
+            let reason = format!("put {sha256}: another agent is receiving it; try again later");
+            return Err(Failure::new(FailureKind::Busy, reason));
+        }
+        file.set_len(0).map_err(|error| device("cannot be stored", error))?;
+        let (sha256, hash) = (sha256.to_owned(), Sha256::new());
+        self.receiving = Some(Receiving { sha256, bytes, offset: 0, part, file, hash });
+        let space = rustix::fs::statvfs(&self.folder).map(|disk| disk.f_bavail * disk.f_frsize);
+        match space {
+            Ok(free) if free < bytes => {
+                self.give_up();
+                let reason = format!(
+                    "no space for {bytes} bytes in {}: {free} are free",
+                    self.folder.display()
+                );
+                Err(Failure::new(FailureKind::Device, reason))
+            }
+            // A disk that does not tell will say when it is full.
+            _ => Ok(()),
+        }
+    }
+
+    fn go_on(&mut self, request: &PutRequest, piece: &[u8]) -> Result<PutReport, Failure> {
+        let PutRequest { sha256, bytes, offset, .. } = request;
+        let wrong = |reason: String| {
+            Failure::new(FailureKind::BadRequest, format!("put {sha256}: {reason}"))
+        };
+        let path = self.whole(sha256);
+        let receiving = self.receiving.as_mut().filter(|receiving| receiving.sha256 == *sha256);
+        let Some(receiving) = receiving else {
+            return Err(wrong(format!("a piece at {offset} of a file that was not begun")));
+        };
+        if receiving.bytes != *bytes {
+            return Err(wrong(format!("it had {} bytes before, not {bytes}", receiving.bytes)));
+        }
+        if receiving.offset != *offset {
+            return Err(wrong(format!("a piece at {offset}, the next is at {}", receiving.offset)));
+        }
+        let end = receiving.offset + piece.len() as u64;
+        if end > receiving.bytes {
+            return Err(wrong(format!("a piece that ends at {end} of {bytes} bytes")));
+        }
+        if let Err(error) = receiving.file.write_all(piece) {
+            self.give_up();
+            return Err(device(sha256, "cannot be stored", &error));
+        }
+        receiving.hash.update(piece);
+        receiving.offset = end;
+        if end < receiving.bytes {
+            return Ok(PutReport { model: None });
+        }
+        let found = hex(&receiving.hash.clone().finalize());
+        if found != *sha256 {
+            self.give_up();
+            let reason = format!("put {sha256}: the bytes received have sha256 {found}");
+            return Err(Failure::new(FailureKind::BadInput, reason));
+        }
+        if let Err(error) = fs::rename(&receiving.part, &path) {
+            self.give_up();
+            return Err(device(sha256, "cannot be renamed", &error));
+        }
+        self.receiving = None;
+        Ok(PutReport { model: model_file(&path, sha256) })
+    }
+}
+
+fn device(sha256: &str, what: &str, error: &io::Error) -> Failure {
+    let advice = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; free some space",
+        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+            "; set PEARL_AGENT_FOLDER to a folder that can be written"
+        }
+        _ => "",
+    };
+    Failure::new(FailureKind::Device, format!("put {sha256}: {what}: {error}{advice}"))
+}
+
+fn model_file(path: &Path, sha256: &str) -> Option<ModelFile> {
+    Some(ModelFile { path: path.to_str()?.to_owned(), sha256: sha256.to_owned() })
+}
+
+/// Of all that is left to read.
+pub fn hash_of(file: &mut File) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut chunk = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut chunk) {
+            Ok(0) => return Ok(hex(&hash.finalize())),
+            Ok(n) => hash.update(&chunk[..n]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
