@@ -69,9 +69,18 @@ teacher: build
 	  $(PEARL) teacher train --network resnet-8 --data fashion-mnist --name resnet \
 	    --images 55000 --epochs 4; }
 
-search: teacher
-	$(PEARL) search --space mnas --data fashion-mnist --teacher resnet --device $(DEVICE) \
+SEARCH := $(PEARL) search --space mnas --data fashion-mnist --teacher resnet --device $(DEVICE) \
 	  --budget $(BUDGET) --candidates $(CANDIDATES) --out $(OUT)
+
+# The device `board` is the emulated ARM64 board of the tests, started for the search.
+ifeq ($(DEVICE),board)
+search: teacher board agent-arm64
+	$(SUDO) bash tests/board/run.sh .setup/board \
+	  sh -c 'exec $(SEARCH) --devices "$$PEARL_BOARD/devices.toml"'
+else
+search: teacher
+	$(SEARCH)
+endif
 
 # Registering the emulator lasts until the machine is started again, so it is looked at every time.
 board:
@@ -84,8 +93,14 @@ test: build board agent-arm64
 .setup/tract/bin/tract:
 	cargo install tract-cli --version 0.23.9 --locked --root .setup/tract
 
-bench: teacher .setup/tract/bin/tract
-	TRACT=$(CURDIR)/.setup/tract/bin/tract $(PYTHON) tests/python/bench.py
+.setup/torchvision: .setup/python tests/python/requirements-bench.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r tests/python/requirements-bench.txt
+	@touch $@
+
+bench: export TRACT := $(CURDIR)/.setup/tract/bin/tract
+bench: teacher .setup/tract/bin/tract .setup/torchvision
+	$(PYTHON) tests/python/bench.py
+	$(PYTHON) tests/python/profiler.py
 
 # What the README says of learning: minutes to hours.
 SEEDS_BUDGET ?= 1ms

@@ -1,0 +1,176 @@
+"""Measures what the README claims of the profiler, on this machine.
+
+    profiler.py [fidelity] [repeatability] [power] [utilisation] [--quick]
+
+Needs a built checkout, torchvision, and the `tract` program, whose path is in the variable TRACT. All
+comparisons alternate within one run; the last processor of the machine is the one measured on.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import random
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+
+from pearl import PEARL, ROOT, pearl, run, students
+
+CPU = (os.cpu_count() or 1) - 1
+TRACT = os.environ.get("TRACT") or sys.exit("TRACT names no tract program; run `make bench`")
+# Takes the processor away at random moments, about half of the time.
+BUSY = """
+import random, sys, time
+random.seed(int(sys.argv[1]))
+while True:
+    time.sleep(random.uniform(0.0, 0.6))
+    until = time.monotonic() + random.uniform(0.1, 0.6)
+    while time.monotonic() < until:
+        pass
+"""
+
+
+def percent(share):
+    return f"{100 * share:.2f} %"
+
+
+def devices(folder):
+    file = folder / "devices.toml"
+    file.write_text(f'[device.pinned]\ntransport = "local"\ncpus = [{CPU}]\n')
+    return ["--devices", file, "--device", "pinned"]
+
+
+def bench(device, *models, more=()):
+    words = [str(word) for word in (PEARL, "--quiet", "bench", *models, *device, "--json", "--accept-unstable", "--no-history", *more)]
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return json.loads(done.stdout) if done.stdout else {"results": [], "errors": [done.stderr.strip()]}
+
+
+def tract_ns(model, *options):
+    """The mean that the tract program prints, in nanoseconds; or why there is none."""
+    words = ["taskset", "-c", str(CPU), TRACT, str(model), "-O", "bench", "--allow-random-input", *options]
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
+    found = re.search(r"([0-9.]+)\s*(ns|us|µs|ms|s)/i", plain)
+    if not found:
+        return " ".join(plain.split())[-200:]
+    return float(found[1]) * {"ns": 1, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}[found[2]]
+
+
+def zoo():
+    made = run(sys.executable, ROOT / "tests/python/zoo.py", ROOT / ".setup/zoo")
+    return json.loads(made)
+
+
+def fidelity(folder, rounds):
+    """Our median over the figure of the tract program."""
+    device = devices(folder)
+    ratios = {}
+    for name, model in zoo().items():
+        pairs = []
+        for _ in range(rounds):
+            theirs = tract_ns(model)
+            ours = bench(device, model)
+            if isinstance(theirs, str) or not ours["results"]:
+                print(f"  {name}: not measured; tract: {theirs if isinstance(theirs, str) else 'runs'}; "
+                      f"ours: {'; '.join(ours['errors']) or 'runs'}", flush=True)
+                break
+            pairs.append((ours["results"][0]["latency_ns"]["median"], theirs))
+        if len(pairs) == rounds:
+            ratios[name] = statistics.median(ours / theirs for ours, theirs in pairs)
+            print(f"  {name}: {statistics.median(ours for ours, _ in pairs) / 1e6:.3f} ms, "
+                  f"ratio {ratios[name]:.4f}, of {rounds}: {' '.join(f'{o / t:.3f}' for o, t in pairs)}", flush=True)
+    away = sorted(abs(ratio - 1) for ratio in ratios.values())
+    print(f"fidelity over {len(ratios)} networks: our median over tract's figure {statistics.median(ratios.values()):.4f}; "
+          f"away from 1 by {percent(statistics.median(away))} in the median, {percent(away[-1])} at worst")
+
+
+def spread(values):
+    """Half the distance between the 5th and the 95th percentile, as a share of the median."""
+    cuts = statistics.quantiles(values, n=20, method="inclusive")
+    return (cuts[-1] - cuts[0]) / 2 / statistics.median(values)
+
+
+def repeatability(folder, sessions):
+    """Sessions of one network, quiet and with a busy loop on the same core."""
+    model = folder / "student.onnx"
+    run(PEARL, "--quiet", "export", "mobilenet-v3-small", "-o", model)
+    device = devices(folder)
+    verdicts = {}
+    for mood in ("quiet", "contended"):
+        ours, theirs, fixed, said, intervals = [], [], [], [], []
+        for session in range(sessions):
+            busy = None
+            if mood == "contended":
+                busy = subprocess.Popen(["taskset", "-c", str(CPU), sys.executable, "-c", BUSY, str(session)])
+            try:
+                result = bench(device, model)["results"][0]
+                ours.append(result["latency_ns"]["median"])
+                intervals.append(result["latency_ns"]["ci95"])
+                said.append(result["verdict"])
+                theirs.append(tract_ns(model))
+                fixed.append(tract_ns(model, "--warmup-loops", "10", "--max-loops", "50"))
+            finally:
+                if busy:
+                    busy.kill()
+                    busy.wait()
+        verdicts[mood] = said
+        print(f"{mood}, {sessions} sessions: spread of ours {percent(spread(ours))}, of `tract bench` "
+              f"{percent(spread(theirs))}, of 10 + 50 runs {percent(spread(fixed))}; "
+              f"medians {statistics.median(ours) / 1e6:.3f}, {statistics.median(theirs) / 1e6:.3f}, "
+              f"{statistics.median(fixed) / 1e6:.3f} ms", flush=True)
+        print(f"  verdicts: {', '.join(f'{said.count(v)} {v}' for v in sorted(set(said)))}")
+        if mood == "quiet":
+            truth = statistics.median(ours)
+            covered = sum(lo <= truth <= hi for lo, hi in intervals)
+            print(f"coverage: {covered} of {sessions} intervals hold the median of all sessions")
+
+
+def power(folder, comparisons):
+    """A network against itself, and against one that is 3 % slower."""
+    made = json.loads(run(sys.executable, ROOT / "tests/python/slower.py", folder))
+    first, again, slower = made["first"], made["again"], made["slower"]
+    device = devices(folder)
+    for name, other in (("A/A", again), ("+3 %", slower)):
+        called, ratios = 0, []
+        for _ in range(comparisons):
+            words = [str(w) for w in (PEARL, "--quiet", "compare", first, other, *device, "--json", "--accept-unstable", "--no-history")]
+            done = json.loads(subprocess.run(words, stdout=subprocess.PIPE, text=True).stdout)
+            ratios.append(done["comparison"]["ratio"]["point"])
+            called += done["comparison"]["outcome"] != "no_difference"
+        print(f"{name}: a difference called in {called} of {comparisons}; ratio {statistics.median(ratios):.4f} "
+              f"({min(ratios):.4f} – {max(ratios):.4f})", flush=True)
+
+
+def utilisation(folder, networks):
+    """Of the time in which the device is leased: the share in timed inference or warm-up."""
+    models = []
+    for at, student in enumerate(students(networks, 23, folder / "students")):
+        models.append(folder / f"{at:02}.onnx")
+        run(PEARL, "--quiet", "export", student, "-o", models[-1])
+    done = bench(devices(folder), *models)
+    (device,) = done["devices"]
+    whole = device["time"]["leased_ns"]
+    shares = ", ".join(f"{name[:-3]} {percent(ns / whole)}" for name, ns in device["time"].items() if name != "leased_ns")
+    print(f"utilisation over {networks} networks, {whole / 1e9:.0f} s leased: {percent(device['utilisation'])} ({shares})")
+    verdicts = [result["verdict"] for result in done["results"]]
+    print(f"  verdicts: {', '.join(f'{verdicts.count(v)} {v}' for v in sorted(set(verdicts)))}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", default=["fidelity", "repeatability", "power", "utilisation"])
+    parser.add_argument("--quick", action="store_true", help="a few of each, to see that it runs")
+    args = parser.parse_args()
+    counts = {"fidelity": 5, "repeatability": 20, "power": 100, "utilisation": 50}
+    with tempfile.TemporaryDirectory() as folder:
+        for part in args.parts:
+            count = 2 if args.quick else counts[part]
+            print(f"== {part}", flush=True)
+            globals()[part](pathlib.Path(folder), count)
+
+
+main()
