@@ -5,6 +5,7 @@ use std::fs;
 
 use pearl_tests::pearl::Pearl;
 use pearl_tests::python;
+use pearl_tests::small_search::SmallSearch;
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -178,6 +179,7 @@ fn two_models_are_compared_by_turns() {
     assert!(same.contains("no difference above 1.00 %"), "{same}");
     let rough = pearl.line("--quiet compare a.onnx b.onnx --device rough --json");
     assert_eq!(rough.code(), Some(5), "{rough:#?}");
+    assert_eq!((&rough.json()["believed"], rough.stderr.lines().count()), (&false.into(), 1));
 }
 
 #[test]
@@ -287,4 +289,17 @@ fn operators_are_listed_with_their_share_and_their_caveat() {
     assert!(profile["profiled_ns"].as_u64().unwrap() > 0 && profile["caveat"].is_string());
     let told = pearl.line("bench a.onnx --device one --ops").ok().stdout;
     assert!(told.contains("this graph alone"), "{told}");
+}
+
+#[test]
+fn a_search_can_be_rewarded_with_what_is_left_of_a_hot_device() {
+    let pearl = Pearl::new();
+    let search = SmallSearch { candidates: 1, ..SmallSearch::new(&pearl) };
+    let sustained = search.clone().with("--sustained 1s");
+    let run = pearl.path("run");
+    let document = pearl.run(sustained.args(&run)).ok().json();
+    assert_eq!(document["candidates"][0]["status"], "done");
+    assert!(document["candidates"][0]["latency_ns"].as_u64().unwrap() > 1_000_000);
+    let other = pearl.run(search.with("--sustained 2s").args(&run));
+    assert_eq!(other.faults_of_refusal(2, &["another sustained"]), [""; 0]);
 }

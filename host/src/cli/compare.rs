@@ -108,8 +108,8 @@ fn by_turns(args: &CompareArgs, terminal: &Terminal) -> anyhow::Result<Compared>
     });
     bar.finish_and_clear();
     let paired = paired?;
-    let doubts = paired.doubts();
-    let remarks = (paired.left_out > 0).then(|| {
+    let doubts = paired.doubts;
+    let remarks = (paired.left_out > 0 && doubts.is_empty()).then(|| {
         format!("{} pairs were left out: somebody else had the processor", paired.left_out)
     });
     let sides = [paired.first, paired.second];

@@ -11,7 +11,7 @@ use super::session::no_samples;
 use super::step::{Observer, Step};
 use super::{Measurement, Session};
 use crate::agent::fault;
-use crate::exit::{Fault, Kind};
+use crate::exit::{Classify, Kind};
 
 /// What two models in turns gave.
 #[derive(Debug)]
@@ -19,24 +19,10 @@ pub struct Paired {
     pub comparison: Comparison,
     pub first: Measurement,
     pub second: Measurement,
-    /// Pairs in which somebody else had the processor; they do not count.
+    /// Pairs in which somebody else had the processor; they do not count where enough others do.
     pub left_out: usize,
-}
-
-impl Paired {
-    /// Why not to believe it; empty where there is nothing against it. A drift is nothing against it:
-    /// both sides of a pair feel it alike.
-    pub fn doubts(&self) -> Vec<String> {
-        let serious = [Verdict::TooShort, Verdict::Contended, Verdict::Throttled];
-        [&self.first, &self.second]
-            .into_iter()
-            .filter(|side| serious.contains(&side.judgement.verdict))
-            .map(|side| {
-                let evidence = side.judgement.evidence.first().map_or("", String::as_str);
-                format!("{} is {}: {evidence}", side.model.path, side.judgement.verdict)
-            })
-            .collect()
-    }
+    /// Why not to believe it; empty where there is nothing against it.
+    pub doubts: Vec<String>,
 }
 
 impl Session<'_> {
@@ -88,26 +74,34 @@ impl Session<'_> {
                 self.rest_until_quiet(observer)?;
             }
         };
-        let comparison = compare_pairs(&clean, threshold).map_err(|_| {
-            let name = &self.agent.device().name;
-            Fault::new(
-                Kind::Unstable,
-                format_args!(
-                    "device '{name}': somebody else had the processor in {} of {taken_pairs} pairs of \
-                     launches; stop what else runs there, or pin to other cores",
-                    taken_pairs - clean.len()
-                ),
-            )
-        })?;
+        let left_out = taken_pairs - clean.len();
+        let mut doubts = Vec::new();
+        // Of too few clean pairs nothing can be said; of all of them something, for what it is worth.
+        let pairs = if clean.len() < LOOKS[0] {
+            doubts.push(format!(
+                "device '{}': somebody else had the processor in {left_out} of {taken_pairs} pairs of \
+                 launches; stop what else runs there, or pin to other cores",
+                self.agent.device().name
+            ));
+            all_pairs(&taken)
+        } else {
+            clean
+        };
+        let comparison = compare_pairs(&pairs, threshold).or_fault(Kind::Unstable)?;
         let [first, second] = models;
         let [of_first, of_second] = taken;
-        Ok(Paired {
-            comparison,
-            first: self.close(first, of_first)?,
-            second: self.close(second, of_second)?,
-            left_out: taken_pairs - clean.len(),
-        })
+        let (first, second) = (self.close(first, of_first)?, self.close(second, of_second)?);
+        doubts.extend([&first, &second].into_iter().filter_map(doubt));
+        Ok(Paired { comparison, first, second, left_out, doubts })
     }
+}
+
+/// A drift is nothing against a comparison: both sides of a pair feel it alike.
+fn doubt(side: &Measurement) -> Option<String> {
+    let verdict = side.judgement.verdict;
+    let serious = [Verdict::TooShort, Verdict::Contended, Verdict::Throttled].contains(&verdict);
+    let evidence = side.judgement.evidence.first().map_or("", String::as_str);
+    serious.then(|| format!("{} is {verdict}: {evidence}", side.model.path))
 }
 
 /// The medians of the pairs that were not disturbed, and whether the last is one of them.
@@ -117,11 +111,17 @@ fn clean_pairs(taken: &[Vec<LaunchReport>; 2]) -> (Vec<(Nanos, Nanos)>, bool) {
         contended(&views, &Thresholds::default())
     };
     let labels = [spoilt(&taken[0]), spoilt(&taken[1])];
+    let is_clean = |at: usize| !labels[0][at] && !labels[1][at];
+    let pairs = all_pairs(taken);
+    let last = pairs.len().checked_sub(1).is_some_and(is_clean);
+    (pairs.into_iter().enumerate().filter(|(at, _)| is_clean(*at)).map(|(_, p)| p).collect(), last)
+}
+
+fn all_pairs(taken: &[Vec<LaunchReport>; 2]) -> Vec<(Nanos, Nanos)> {
     let median = |launch: &LaunchReport| {
-        Samples::from_ns(&launch.samples_ns).expect("it has samples").median()
+        Samples::from_ns(&launch.samples_ns)
+            .expect("launches without samples were refused")
+            .median()
     };
-    let is_clean = |at: &usize| !labels[0][*at] && !labels[1][*at];
-    let clean = (0..taken[0].len()).filter(is_clean);
-    let pairs = clean.map(|at| (median(&taken[0][at]), median(&taken[1][at]))).collect();
-    (pairs, taken[0].len().checked_sub(1).as_ref().is_some_and(is_clean))
+    taken[0].iter().zip(&taken[1]).map(|(a, b)| (median(a), median(b))).collect()
 }

@@ -131,20 +131,28 @@ impl<'a> Results<'a> {
         })
     }
 
-    /// What people should know of the numbers.
+    /// What people should know of the numbers, and where each device's time went.
     pub fn notes(&self) -> Vec<String> {
-        self.measured()
-            .flat_map(|(measurement, _)| {
-                let path = &measurement.model.path;
-                let judgement = &measurement.judgement;
-                let doubts = judgement
-                    .evidence
-                    .iter()
-                    .map(move |evidence| format!("{path}: {}: {evidence}", judgement.verdict));
-                doubts
-                    .chain(judgement.remarks.iter().map(move |remark| format!("{path}: {remark}")))
-            })
-            .collect()
+        let of_numbers = self.measured().flat_map(|(measurement, _)| {
+            let path = &measurement.model.path;
+            let judgement = &measurement.judgement;
+            let doubts = judgement.evidence.iter();
+            doubts
+                .map(move |evidence| format!("{path}: {}: {evidence}", judgement.verdict))
+                .chain(judgement.remarks.iter().map(move |remark| format!("{path}: {remark}")))
+        });
+        let times = self.devices.iter().filter_map(|(device, (ledger, traffic))| {
+            Some(format!(
+                "device '{}': leased for {:.1} s, {:.0} % of it in timed inference or warm-up; {} \
+                 requests, {} KiB sent",
+                self.order.devices[*device].name,
+                ledger.leased_ns as f64 / 1e9,
+                100.0 * ledger.utilisation()?,
+                traffic.round_trips,
+                traffic.bytes_sent >> 10
+            ))
+        });
+        of_numbers.chain(times).collect()
     }
 
     /// One failure is the error; of several one of a device, or else the first.
