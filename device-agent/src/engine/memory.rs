@@ -11,6 +11,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
+use super::procfs;
+
 /// What a process that reached its limit leaves on stderr.
 pub const OUT_OF_MEMORY: &str = "pearl-agent: no memory left within the limit";
 
@@ -24,8 +26,13 @@ pub struct LimitedHeap;
 pub fn limit(bytes: u64) -> std::io::Result<()> {
     let exactly = |bytes| Rlimit { current: Some(bytes), maximum: Some(bytes) };
     setrlimit(Resource::Core, exactly(0))?;
-    // The kernel lets a process of no data at all have some.
-    setrlimit(Resource::Data, exactly(bytes.max(1)))?;
+    setrlimit(Resource::Data, exactly(bytes))?;
+    // The kernel refuses growth alone; who has more already might never ask again.
+    let status = procfs::text("/proc/self/status");
+    let held = status.and_then(|text| procfs::kibibytes(procfs::value(&text, "VmData")?));
+    if held.is_some_and(|held| held > bytes) {
+        give_up();
+    }
     Ok(())
 }
 

@@ -115,8 +115,10 @@ impl Shell for Phone {
                 return Ok(said);
             }
         }
-        // By a pipe, or the shell would take the terminal for a person.
-        let words = [&RAW[..], &["cat", "|"], words].concat();
+        // By a pipe, or the shell would take the terminal for a person; of so many bytes, for a terminal
+        // does not pass on the end of the input.
+        let bytes = input.len().to_string();
+        let words = [&RAW[..], &["head", "-c", &bytes, "|"], words].concat();
         call(&self.shell(&words), input, doing, limit, !self.insists)
     }
 
