@@ -43,7 +43,7 @@ impl Samples {
         let mut all = self.0.clone();
         let middle = all.len() / 2;
         let (below, upper, _) = all.select_nth_unstable(middle);
-        let lower = below.iter().max().filter(|_| self.0.len() % 2 == 0).unwrap_or(upper);
+        let lower = below.iter().max().filter(|_| self.0.len().is_multiple_of(2)).unwrap_or(upper);
         Nanos(lower.0.midpoint(upper.0))
     }
 }

@@ -120,7 +120,7 @@ pub fn shared_folder() -> PathBuf {
     ["/tmp", "/data/local/tmp"]
         .iter()
         .copied()
-        .find(|folder| exists(&folder))
+        .find(|folder| exists(folder))
         .unwrap_or("/tmp")
         .into()
 }

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! [`service`] lives as long as the host holds its stdin and is not silent for too long; what it
-//! changed of the device and must put back is in [`premises`]. Everything that touches a model happens in
+//! changed of the device and must put back is in `premises`. Everything that touches a model happens in
 //! a fresh child process of the same executable ([`isolation`], [`child`]), so whatever a model does
 //! to its process is the failure of one request.
 //!

@@ -123,7 +123,7 @@ impl Pump {
         let mut moved = self.input.fill()?;
         moved |= self.send()?;
         // A packet that is partly sent has to be finished before another may begin.
-        if !(self.wire.wants_to_send() && !self.input.held.is_empty()) {
+        if !self.wire.wants_to_send() || self.input.held.is_empty() {
             moved |= self.output.fill(&mut self.channel)?;
             moved |= self.errors.fill(&mut self.channel)?;
             if alive.elapsed() > SIGN_OF_LIFE && !self.wire.wants_to_send() {
