@@ -77,7 +77,7 @@ search: teacher
 board:
 	$(SUDO) bash tests/board/build.sh .setup/board
 
-test: build board
+test: build board agent-arm64
 	PYTHON=$(CURDIR)/$(PYTHON) cargo test --release --locked --workspace --no-fail-fast
 
 # The engine's own program, to compare the agent with.

@@ -95,14 +95,14 @@ match words:
             fail(f"error: failed to copy '{source}' to '{target}': remote write failed")
         print(f"{source}: 1 file pushed, 0 skipped. ({size} bytes)")
     case ["shell", *command]:
-        pty = "ADB_PTY" in os.environ
+        old = "ADB_PTY" in os.environ
         if command[:1] == ["-T"]:
-            if pty:
+            if old:
                 fail("error: target doesn't support PTY args -Tt")
             command = command[1:]
         line = " ".join(command)
         words = board("/bin/sh", "-c", line)
-        if not pty:
+        if not old:
             os.execvp("nsenter", words)
         in_terminal(words)
     case _:

@@ -14,8 +14,11 @@ mod local;
 mod shell;
 mod ssh;
 
+use anyhow::Context;
+
 use crate::device::{Device, Transport};
 use crate::exit::Fault;
+use crate::interrupt;
 use crate::streams::Streams;
 
 /// An agent that was started.
@@ -30,6 +33,8 @@ pub struct Opened {
 /// # Errors
 /// Where the device cannot be reached or has no place for the agent; classified.
 pub fn open(device: &Device) -> anyhow::Result<Opened> {
+    // Steps on the way look up for Ctrl-C, and tidy up after it.
+    interrupt::install().context("signals")?;
     let opened = match &device.transport {
         Transport::Local => return local::open(device),
         Transport::Ssh(settings) => {
