@@ -24,7 +24,8 @@ pub struct LimitedHeap;
 pub fn limit(bytes: u64) -> std::io::Result<()> {
     let exactly = |bytes| Rlimit { current: Some(bytes), maximum: Some(bytes) };
     setrlimit(Resource::Core, exactly(0))?;
-    setrlimit(Resource::Data, exactly(bytes))?;
+    // The kernel lets a process of no data at all have some.
+    setrlimit(Resource::Data, exactly(bytes.max(1)))?;
     Ok(())
 }
 

@@ -73,6 +73,11 @@ impl Store {
         if piece.is_empty() && *offset == 0 {
             return Ok(PutReport { model: self.kept(sha256, *bytes) });
         }
+        let end = offset.saturating_add(piece.len() as u64);
+        if end > *bytes {
+            let reason = format!("put {sha256}: a piece that ends at {end} of {bytes} bytes");
+            return fail(FailureKind::BadRequest, reason);
+        }
         if *offset == 0 {
             self.begin(sha256, *bytes)?;
         }
@@ -156,17 +161,13 @@ impl Store {
         if receiving.offset != *offset {
             return Err(wrong(format!("a piece at {offset}, the next is at {}", receiving.offset)));
         }
-        let end = receiving.offset + piece.len() as u64;
-        if end > receiving.bytes {
-            return Err(wrong(format!("a piece that ends at {end} of {bytes} bytes")));
-        }
         if let Err(error) = receiving.file.write_all(piece) {
             self.give_up();
             return Err(device(sha256, "cannot be stored", &error));
         }
         receiving.hash.update(piece);
-        receiving.offset = end;
-        if end < receiving.bytes {
+        receiving.offset += piece.len() as u64;
+        if receiving.offset < receiving.bytes {
             return Ok(PutReport { model: None });
         }
         let found = hex(&receiving.hash.clone().finalize());

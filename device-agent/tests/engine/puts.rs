@@ -153,7 +153,7 @@ fn pieces_that_make_no_sense_are_refused_and_harm_nothing() {
     let other = PutRequest { bytes: 3001, ..piece(&whole, 1000, 1000) };
     check(&mut agent, other, BadRequest, "it had 3000 bytes before");
     let far = PutRequest { offset: u64::MAX, ..piece(&whole, 1000, 1000) };
-    check(&mut agent, far, BadRequest, "the next is at 1000");
+    check(&mut agent, far, BadRequest, "a piece that ends at 18446744073709551615 of 3000");
     // None of that has hurt what was begun.
     put(&mut agent, piece(&whole, 1000, 1000)).unwrap();
     put(&mut agent, piece(&whole, 2000, 1000)).unwrap().unwrap();
