@@ -30,6 +30,8 @@ const MOST: u64 = 64 << 10;
 const RAW: [&str; 4] = ["stty", "raw", "-echo", ";"];
 /// What is told before this line would be echoed.
 const READY: &str = "pearl:ready=0";
+/// For adb, once the device has said all.
+const FAREWELL: Duration = Duration::from_secs(1);
 const START: Duration = Duration::from_secs(20);
 const TICK: Duration = Duration::from_millis(20);
 
@@ -188,9 +190,11 @@ fn call(
             return Err(TransportError::Late { doing, seconds });
         }
     };
-    let said = hear(stdout).and_then(|stdout| Ok(Said { stdout, stderr: hear(stderr)? }));
-    // Its exit code may be the device's, adb's, or lost: what was said has to tell.
-    while said.is_ok() && adb.process.ended().is_none() && start.elapsed() < limit {
+    let stdout = hear(stdout);
+    // Its exit code may be the device's, adb's, or lost: what was said has to tell. And where the
+    // input's end does not get through it would stay for ever.
+    let all_said = Instant::now();
+    while stdout.is_ok() && adb.process.ended().is_none() && all_said.elapsed() < FAREWELL {
         thread::sleep(TICK);
     }
     adb.process.kill();
@@ -198,7 +202,7 @@ fn call(
     while adb.process.ended().is_none() {
         thread::sleep(TICK);
     }
-    said
+    Ok(Said { stdout: stdout?, stderr: hear(stderr)? })
 }
 
 /// What comes after the terminal is as it has to be.
