@@ -40,6 +40,7 @@ pub(super) fn start(wire: Wire, channel: Channel) -> io::Result<Streams> {
         closed,
         channel,
         wire,
+        writing: false,
     };
     thread::Builder::new().name("ssh".to_owned()).spawn(move || {
         let how = pump.run();
@@ -78,6 +79,9 @@ struct Pump {
     closed: PipeReader,
     channel: Channel,
     wire: Wire,
+    /// Whether it was the last write that could not go on. A packet that is partly sent has to be
+    /// finished, by the call that began it, before another may begin.
+    writing: bool,
 }
 
 /// What the host writes, on its way to the channel.
@@ -122,8 +126,7 @@ impl Pump {
         }
         let mut moved = self.input.fill()?;
         moved |= self.send()?;
-        // A packet that is partly sent has to be finished before another may begin.
-        if !self.wire.wants_to_send() || self.input.held.is_empty() {
+        if !self.writing || !self.wire.wants_to_send() {
             moved |= self.output.fill(&mut self.channel)?;
             moved |= self.errors.fill(&mut self.channel)?;
             if alive.elapsed() > SIGN_OF_LIFE && !self.wire.wants_to_send() {
@@ -140,16 +143,21 @@ impl Pump {
     }
 
     fn send(&mut self) -> io::Result<bool> {
+        // Reading sends as well: it widens the window.
+        if self.wire.wants_to_send() && !self.writing {
+            return Ok(false);
+        }
+        self.writing = false;
         if !self.input.held.is_empty() {
-            let sent = again(self.channel.write(&self.input.held))?.unwrap_or(0);
-            self.input.held.drain(..sent);
-            return Ok(sent > 0);
+            let sent = again(self.channel.write(&self.input.held))?;
+            self.writing = sent.is_none();
+            self.input.held.drain(..sent.unwrap_or(0));
+            return Ok(sent.is_some());
         }
         if self.input.pipe.is_none() && !self.input.announced {
-            match again(self.channel.send_eof().map_err(io::Error::from))? {
-                Some(()) => self.input.announced = true,
-                None => return Ok(false),
-            }
+            let told = again(self.channel.send_eof().map_err(io::Error::from))?;
+            self.writing = told.is_none();
+            self.input.announced = told.is_some();
         }
         Ok(false)
     }
