@@ -14,7 +14,8 @@ fn absurd_launches_are_refused_and_the_agent_goes_on() {
     let models = Models::new();
     let good = launch(models.add("product.onnx", &product()));
     let mut agent = Agent::leased();
-    let changes: [(&str, fn(&mut LaunchRequest)); 8] = [
+    type Change = fn(&mut LaunchRequest);
+    let changes: [(&str, Change); 8] = [
         ("samples", |launch| launch.sampling.max_samples = usize::MAX),
         ("pin", |launch| launch.cpus = vec![usize::MAX]),
         ("pins", |launch| launch.cpus = (0..100_000).collect()),
