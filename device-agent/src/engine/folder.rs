@@ -116,13 +116,8 @@ fn place(named: Option<OsString>) -> PathBuf {
 
 /// Where every user of this device may put files.
 pub fn shared_folder() -> PathBuf {
-    let exists = |folder: &&str| Path::new(folder).is_dir();
-    ["/tmp", "/data/local/tmp"]
-        .iter()
-        .copied()
-        .find(|folder| exists(folder))
-        .unwrap_or("/tmp")
-        .into()
+    let found = ["/tmp", "/data/local/tmp"].into_iter().find(|folder| Path::new(folder).is_dir());
+    found.unwrap_or("/tmp").into()
 }
 
 fn is_an_agents(folder: &Path) -> bool {

@@ -195,7 +195,8 @@ impl Runnable for Plan {
             let node = self.state.model().node(*node);
             let output = node.outputs.first().map(|output| {
                 let (shape, of_type) = (&output.fact.shape, output.fact.datum_type);
-                format!("{shape:?},{}", format!("{of_type:?}").to_lowercase())
+                let of_type = format!("{of_type:?}").to_lowercase();
+                if shape.rank() == 0 { of_type } else { format!("{shape:?},{of_type}") }
             });
             Node {
                 name: one_line(&node.name),
