@@ -110,7 +110,7 @@ experiments: teacher
 
 # Static agents for ARM devices, by a target of rustup's where it is installed (musl's first), else
 # by Debian's own compiler. Either way the engine's kernels need gcc's assembler. Each agent is run
-# once in emulation: one that does not greet is not put down.
+# once in emulation: one that does not tell its version is not put down.
 AGENT_TARGETS := $(shell rustup target list --installed 2>/dev/null)
 first_installed = $(firstword $(foreach target,$(1),$(filter $(target),$(AGENT_TARGETS))))
 
@@ -122,41 +122,41 @@ define cross_build
 	cargo build --profile agent --locked --package pearl-agent --target $(2) --target-dir target/$(1)
 endef
 
-# $(call greeted,AGENT,EMULATOR,PLACE)
-define greeted
-	echo '{"id":1,"body":{"hello":{"protocol":2}}}' | $(2) $(1) | grep -q '"done"'
+# $(call tried,AGENT,EMULATOR,PLACE)
+define tried
+	$(2) $(1) --version
 	@mkdir -p target/agents
 	cp $(1) $(3).new && mv $(3).new $(3)
 	@stat -c '%n: %s bytes' $(3)
 endef
 
-.setup/arm64:
+# $(call cross_tools,GCC,ARCHITECTURE,INSTALLED): of Debian's; its compiler where rustup has no target.
+define cross_tools
 	@mkdir -p .setup
-	$(if $(ARM64_INSTALLED),,$(SUDO) dpkg --add-architecture arm64)
+	$(if $(3),,$(SUDO) dpkg --add-architecture $(2))
 	$(APT) update
-	$(APT) install -y --no-install-recommends gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static \
-	  $(if $(ARM64_INSTALLED),,rustc-web cargo-web libstd-rust-web-dev:arm64)
+	$(APT) install -y --no-install-recommends $(1) libc6-dev-$(2)-cross qemu-user-static \
+	  $(if $(3),,rustc-web cargo-web libstd-rust-web-dev:$(2))
 	@touch $@
+endef
+
+.setup/arm64:
+	$(call cross_tools,gcc-aarch64-linux-gnu,arm64,$(ARM64_INSTALLED))
 
 .setup/armv7:
-	@mkdir -p .setup
-	$(if $(ARMV7_INSTALLED),,$(SUDO) dpkg --add-architecture armhf)
-	$(APT) update
-	$(APT) install -y --no-install-recommends gcc-arm-linux-gnueabihf libc6-dev-armhf-cross qemu-user-static \
-	  $(if $(ARMV7_INSTALLED),,rustc-web cargo-web libstd-rust-web-dev:armhf)
-	@touch $@
+	$(call cross_tools,gcc-arm-linux-gnueabihf,armhf,$(ARMV7_INSTALLED))
 
 ARM64_INSTALLED := $(call first_installed,aarch64-unknown-linux-musl aarch64-unknown-linux-gnu)
 ARM64_TARGET := $(or $(ARM64_INSTALLED),aarch64-unknown-linux-gnu)
 agent-arm64: .setup/arm64
 	$(call cross_build,arm64,$(ARM64_TARGET),aarch64-linux-gnu-gcc)
-	$(call greeted,target/arm64/$(ARM64_TARGET)/agent/pearl-agent,qemu-aarch64-static,target/agents/pearl-agent-aarch64)
+	$(call tried,target/arm64/$(ARM64_TARGET)/agent/pearl-agent,qemu-aarch64-static,target/agents/pearl-agent-aarch64)
 
 ARMV7_INSTALLED := $(call first_installed,armv7-unknown-linux-musleabihf armv7-unknown-linux-gnueabihf)
 ARMV7_TARGET := $(or $(ARMV7_INSTALLED),armv7-unknown-linux-gnueabihf)
 agent-armv7: .setup/armv7
 	$(call cross_build,armv7,$(ARMV7_TARGET),arm-linux-gnueabihf-gcc)
-	$(call greeted,target/armv7/$(ARMV7_TARGET)/agent/pearl-agent,qemu-arm-static,target/agents/pearl-agent-armv7)
+	$(call tried,target/armv7/$(ARMV7_TARGET)/agent/pearl-agent,qemu-arm-static,target/agents/pearl-agent-armv7)
 
 # A stable compiler has what the instrumentation needs, and calls it unstable.
 FUZZ_SECONDS ?= 60

@@ -13,7 +13,6 @@ use crate::agent::{
 use crate::wire::{Failure, FailureKind, PROTOCOL};
 
 /// What requests are done with. Each method fails as its request does.
-#[allow(clippy::missing_errors_doc)]
 pub trait Device {
     fn hello(&mut self) -> Result<AgentHello, Failure>;
     fn lease(&mut self, request: LeaseRequest) -> Result<(), Failure>;

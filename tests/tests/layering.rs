@@ -70,7 +70,7 @@ fn every_outside_library_is_known_to_its_own_module_alone() {
     for (words, home) in [
         (&["tch::"][..], &["host/src/worker/torch", "host/src/controller"][..]),
         (&["rusqlite::"], &["host/src/store"]),
-        (&["tract_onnx::"], &["device-agent/src/engine"]),
+        (&["tract_onnx::", "tract_linalg::"], &["device-agent/src/engine"]),
         (&["ssh2::", "rpassword::"], &["host/src/transport/ssh"]),
         (&["PEARL_ADB"], &["host/src/transport/adb.rs"]),
     ] {

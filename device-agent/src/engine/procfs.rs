@@ -73,13 +73,16 @@ pub mod tests {
     use super::*;
 
     /// A folder that looks like a device's files, until it is dropped.
-    pub struct Planted(Tree, #[allow(dead_code)] tempfile::TempDir);
+    pub struct Planted {
+        tree: Tree,
+        _root: tempfile::TempDir,
+    }
 
     impl std::ops::Deref for Planted {
         type Target = Tree;
 
         fn deref(&self) -> &Tree {
-            &self.0
+            &self.tree
         }
     }
 
@@ -91,7 +94,7 @@ pub mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, format!("{}\n", content.as_ref())).unwrap();
         }
-        Planted(Tree(root.path().into()), root)
+        Planted { tree: Tree(root.path().into()), _root: root }
     }
 
     #[test]

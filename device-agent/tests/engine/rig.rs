@@ -25,8 +25,7 @@ pub struct Agent {
     lines: Receiver<String>,
     last_id: u64,
     /// Gone with the agent.
-    #[allow(dead_code)]
-    own_folder: Option<TempDir>,
+    _own_folder: Option<TempDir>,
 }
 
 impl Agent {
@@ -34,7 +33,7 @@ impl Agent {
     pub fn start() -> Self {
         let folder = TempDir::new().unwrap();
         let mut agent = Self::start_in(folder.path());
-        agent.own_folder = Some(folder);
+        agent._own_folder = Some(folder);
         agent
     }
 
@@ -50,7 +49,7 @@ impl Agent {
         std::thread::spawn(move || {
             stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
         });
-        Self { stdin: child.stdin.take(), child, lines, last_id: 0, own_folder: None }
+        Self { stdin: child.stdin.take(), child, lines, last_id: 0, _own_folder: None }
     }
 
     pub fn greeted() -> Self {
