@@ -33,10 +33,7 @@ impl Pearl {
         }
         let pearl = Pearl { folder };
         // Its latencies are a function of the file: what is tested does not hang on a quiet machine.
-        let wrapper = [python::program(), python::script("steady_agent.py")];
-        let wrapper = wrapper.map(|word| format!("{:?}", word.display().to_string())).join(", ");
-        let steady = format!("[device.steady]\ntransport = \"local\"\nwrapper = [{wrapper}]\n");
-        std::fs::write(pearl.path("devices.toml"), steady).expect("own folder can be written");
+        pearl.write("devices.toml", python::steady_device("steady", &[]));
         pearl
     }
 

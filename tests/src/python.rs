@@ -29,3 +29,11 @@ pub fn script(name: &str) -> PathBuf {
 pub fn run(name: &str, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Finished {
     Running::start(Command::new(program()).arg(script(name)).args(args)).finish(DEADLINE).ok()
 }
+
+/// An entry of `devices.toml` for an agent behind `steady_agent.py` with these options.
+pub fn steady_device(name: &str, options: &[&str]) -> String {
+    let words = [program(), script("steady_agent.py")].map(|word| word.display().to_string());
+    let words = words.iter().map(String::as_str).chain(options.iter().copied());
+    let wrapper: Vec<_> = words.collect();
+    format!("[device.{name}]\ntransport = \"local\"\nwrapper = {wrapper:?}\n")
+}

@@ -171,12 +171,7 @@ fn a_bench_that_is_not_to_be_believed_ends_with_5_and_one_that_is_with_0() {
     let steady = pearl.line("bench a.onnx --device steady --json").ok().json();
     assert_eq!(steady["results"][0]["verdict"], "stable");
     assert!(pearl.line("bench a.onnx --device steady").ok().stdout.contains("stable"));
-    let wrapper = format!(
-        "[device.rough]\ntransport = \"local\"\nwrapper = [{:?}, {:?}, \"--rough\"]\n",
-        python::program().display().to_string(),
-        python::script("steady_agent.py").display().to_string()
-    );
-    pearl.write("rough.toml", wrapper);
+    pearl.write("rough.toml", python::steady_device("rough", &["--rough"]));
     let line = "bench a.onnx --devices rough.toml --device rough --json --quiet";
     let doubted = pearl.line(line);
     assert_eq!(doubted.code(), Some(5), "{doubted:#?}");

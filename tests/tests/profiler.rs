@@ -11,17 +11,12 @@ use serde_json::Value;
 
 /// Devices whose latencies are a function of the file, and some that cannot be measured on.
 fn devices(pearl: &Pearl) {
-    let python = python::program().display().to_string();
-    let script = python::script("steady_agent.py").display().to_string();
-    let entry = |name: &str, wrapper: &[&str], more: &str| {
-        format!("[device.{name}]\ntransport = \"local\"\nwrapper = {wrapper:?}\n{more}\n")
-    };
     let file = [
-        entry("one", &[&python, &script], ""),
-        entry("two", &[&python, &script], ""),
-        entry("pinned", &[&python, &script], "cpus = [0]"),
-        entry("rough", &[&python, &script, "--rough"], ""),
-        entry("gone", &["false"], ""),
+        python::steady_device("one", &[]),
+        python::steady_device("two", &[]),
+        python::steady_device("pinned", &[]) + "cpus = [0]\n",
+        python::steady_device("rough", &["--rough"]),
+        "[device.gone]\ntransport = \"local\"\nwrapper = [\"false\"]\n".to_owned(),
     ];
     pearl.write("devices.toml", file.concat());
 }

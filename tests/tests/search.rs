@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use pearl_tests::pearl::Pearl;
+use pearl_tests::python;
 use pearl_tests::run_database::RunDatabase;
 use pearl_tests::small_search::SmallSearch;
 use serde_json::Value;
@@ -150,6 +151,19 @@ fn a_loss_that_is_not_a_number_gives_accuracy_0_with_the_reason_and_the_search_g
         assert!(reason.contains("loss"), "{candidate}");
         assert_eq!(candidate["reward"], 0.0, "{candidate}");
     }
+}
+
+#[test]
+fn a_diverged_candidate_that_cannot_be_measured_keeps_both_reasons() {
+    let pearl = Pearl::new();
+    pearl.write("rough.toml", python::steady_device("rough", &["--rough"]));
+    let search = SmallSearch { candidates: 1, device: "rough", ..SmallSearch::new(&pearl) };
+    let search = search.with("--learning-rate 1e9 --devices rough.toml");
+    let document = pearl.run(search.args(&pearl.path("run"))).ok().json();
+    let candidate = &document["candidates"][0];
+    assert_eq!((&candidate["status"], &candidate["reward"]), (&"unmeasured".into(), &Value::Null));
+    let reason = candidate["reason"].as_str().unwrap();
+    assert!(reason.contains("loss") && reason.contains("processor"), "{candidate}");
 }
 
 #[test]

@@ -97,14 +97,14 @@ impl Run<'_> {
                 }
                 Err(error) => {
                     candidate.status = Status::Failed;
-                    candidate.reason = Some(format!("{error:#}"));
+                    add_reason(candidate, format!("{error:#}"));
                     break;
                 }
             }
         }
         if candidate.status == Status::Trained && candidate.latency.is_none() {
             candidate.status = Status::Unmeasured;
-            candidate.reason = doubts;
+            add_reason(candidate, doubts.unwrap_or_default());
         }
         let spent = start.elapsed().as_nanos() as u64;
         candidate.time.measure_other_ns = spent.saturating_sub(candidate.time.timed_inference_ns);
@@ -138,6 +138,12 @@ impl Run<'_> {
         let name = format!("{}.{extension}", candidate.arch_id);
         self.config.out.join("models").join(name)
     }
+}
+
+/// Beside what training had to say already, such as that the loss diverged.
+fn add_reason(candidate: &mut Candidate, more: String) {
+    let reasons: Vec<_> = candidate.reason.take().into_iter().chain([more]).collect();
+    candidate.reason = Some(reasons.join("; "));
 }
 
 fn train_time(report: &TrainReport, start: Instant) -> CandidateTime {
