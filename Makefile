@@ -166,11 +166,10 @@ FUZZ_TARGETS := lines requests serving
 
 fuzz: .setup/compiler .setup/fuzz/bin/cargo-fuzz
 	@set -e; for target in $(FUZZ_TARGETS); do \
-	  mkdir -p target/fuzz/corpus/$$target target/fuzz/artifacts/$$target; \
+	  mkdir -p target/fuzz/corpus/$$target; \
 	  RUSTC_BOOTSTRAP=1 .setup/fuzz/bin/cargo-fuzz run --fuzz-dir device-agent/fuzz \
 	    --target-dir target/fuzz $$target target/fuzz/corpus/$$target device-agent/fuzz/seeds/$$target \
-	    -- -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -max_len=8192 \
-	    -artifact_prefix=target/fuzz/artifacts/$$target/; \
+	    -- -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -max_len=8192; \
 	done
 
 clean:

@@ -58,7 +58,7 @@ where
     D: Serialize,
 {
     let (lines, queue) = mpsc::sync_channel(READ_AHEAD);
-    thread::Builder::new().name("requests".into()).spawn(move || {
+    let reading = thread::Builder::new().name("requests".into()).spawn(move || {
         let failed = loop {
             match read_line(&mut input, MAX_LINE) {
                 Ok(Some(line)) => {
@@ -76,11 +76,20 @@ where
             let _ = lines.send(Err(error));
         }
     })?;
+    let mut served = Ok(());
     for line in queue {
-        let (id, outcome) = answer(&line?, out, &mut handle);
-        write_reply(out, Reply::<P, D> { id, outcome })?;
+        match line {
+            Ok(line) => {
+                let (id, outcome) = answer(&line, out, &mut handle);
+                // Not waited for then: the input may go on for ever.
+                write_reply(out, Reply::<P, D> { id, outcome })?;
+            }
+            Err(error) => served = Err(error),
+        }
     }
-    Ok(())
+    // It has read the last line and panics with nobody's data.
+    let _ = reading.join();
+    served
 }
 
 fn answer<B, P, D>(
