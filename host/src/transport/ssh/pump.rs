@@ -152,7 +152,7 @@ impl Pump {
             let sent = again(self.channel.write(&self.input.held))?;
             self.writing = sent.is_none();
             self.input.held.drain(..sent.unwrap_or(0));
-            return Ok(sent.is_some());
+            return Ok(sent.is_some_and(|sent| sent > 0));
         }
         if self.input.pipe.is_none() && !self.input.announced {
             let told = again(self.channel.send_eof().map_err(io::Error::from))?;
