@@ -11,7 +11,7 @@
 //! below counts it.
 //!
 //! **Invariant:** a difference is claimed only where the interval excludes none; "no difference" always
-//! says above what.
+//! says above what, and is said in words only where that is not above the threshold.
 
 use std::fmt;
 
@@ -54,6 +54,15 @@ pub struct Comparison {
     pub outcome: Outcome,
     /// A difference beyond this share is ruled out where the outcome is [`Outcome::NoDifference`].
     pub above: f64,
+    /// Differences below this share are of no interest.
+    pub threshold: f64,
+}
+
+impl Comparison {
+    /// Neither a difference nor its absence was shown: the interval is too wide for both.
+    pub fn is_undecided(&self) -> bool {
+        self.outcome == Outcome::NoDifference && self.above > self.threshold
+    }
 }
 
 /// Compares by pairs of medians, measured one right after the other. Differences below `threshold`,
@@ -145,7 +154,7 @@ fn conclude(point: f64, lo: f64, hi: f64, n: usize, threshold: f64) -> Compariso
     } else {
         Outcome::NoDifference
     };
-    Comparison { ratio, outcome, above: widest.max(threshold) }
+    Comparison { ratio, outcome, above: widest.max(threshold), threshold }
 }
 
 impl fmt::Display for Comparison {
@@ -153,6 +162,13 @@ impl fmt::Display for Comparison {
         let Ratio { point, lo, hi, .. } = self.ratio;
         let percent = |share: f64| 100.0 * share;
         match self.outcome {
+            Outcome::NoDifference if self.is_undecided() => write!(
+                f,
+                "undecided: any difference lies below {:.2} %, which is more than the threshold of \
+                 {:.2} %",
+                percent(self.above),
+                percent(self.threshold)
+            ),
             Outcome::NoDifference => write!(f, "no difference above {:.2} %", percent(self.above)),
             Outcome::Slower => write!(
                 f,

@@ -15,7 +15,7 @@ use pearl_agent::agent::{
     AgentDone, AgentHello, AgentRequest, LaunchReport, LaunchRequest, LookReport, LookRequest,
     ModelFile, NoProgress, ProfileReport, ProfileRequest, RunReport, RunRequest,
 };
-use pearl_agent::wire::{FailureKind, PROTOCOL};
+use pearl_agent::wire::{Failure, FailureKind, PROTOCOL};
 
 use crate::child::{Child, ChildError, Deadline, Traffic};
 use crate::device::{Device, Transport};
@@ -95,8 +95,8 @@ impl Agent {
     /// [`ChildError::lost`] asks for [`Agent::replace`].
     pub fn launch(&mut self, mut request: LaunchRequest) -> Result<LaunchReport, ChildError> {
         self.still_there(&mut request.model)?;
-        let limit = Duration::from_nanos(request.limits.time_ns);
-        match self.request(AgentRequest::Launch(request), limit)? {
+        let (model, limit) = (request.model.clone(), request.limits.time_ns);
+        match self.request_on(AgentRequest::Launch(request), &model, limit)? {
             AgentDone::Launch(report) => Ok(report),
             other => Err(self.unexpected(&other)),
         }
@@ -106,8 +106,8 @@ impl Agent {
     /// [`ChildError::lost`] asks for [`Agent::replace`].
     pub fn profile(&mut self, mut request: ProfileRequest) -> Result<ProfileReport, ChildError> {
         self.still_there(&mut request.launch.model)?;
-        let limit = Duration::from_nanos(request.launch.limits.time_ns);
-        match self.request(AgentRequest::Profile(request), limit)? {
+        let (model, limit) = (request.launch.model.clone(), request.launch.limits.time_ns);
+        match self.request_on(AgentRequest::Profile(request), &model, limit)? {
             AgentDone::Profile(report) => Ok(report),
             other => Err(self.unexpected(&other)),
         }
@@ -117,10 +117,39 @@ impl Agent {
     /// [`ChildError::lost`] asks for [`Agent::replace`].
     pub fn run(&mut self, mut request: RunRequest) -> Result<RunReport, ChildError> {
         self.still_there(&mut request.model)?;
-        let limit = Duration::from_nanos(request.limits.time_ns);
-        match self.request(AgentRequest::Run(request), limit)? {
+        let (model, limit) = (request.model.clone(), request.limits.time_ns);
+        match self.request_on(AgentRequest::Run(request), &model, limit)? {
             AgentDone::Run(report) => Ok(report),
             other => Err(self.unexpected(&other)),
+        }
+    }
+
+    /// Failures name the file by the name that it has on this machine.
+    fn request_on(
+        &mut self,
+        body: AgentRequest,
+        there: &ModelFile,
+        limit_ns: u64,
+    ) -> Result<AgentDone, ChildError> {
+        self.request(body, Duration::from_nanos(limit_ns)).map_err(|error| {
+            match (error, self.placed.get(&there.sha256)) {
+                (ChildError::Failed(Failure { kind, message }), Some(placed)) => {
+                    let message = message.replace(&there.path, &placed.local.path);
+                    ChildError::Failed(Failure::new(kind, message))
+                }
+                (error, _) => error,
+            }
+        })
+    }
+
+    /// As [`fault`], and names the device where it is the device's.
+    pub fn fault(&self, error: &ChildError) -> Fault {
+        let plain = fault(error);
+        match error {
+            ChildError::Failed(failure) if plain.kind == Kind::Device => {
+                Fault::new(plain.kind, format_args!("device '{}': {failure}", self.device.name))
+            }
+            _ => plain,
         }
     }
 
@@ -175,6 +204,7 @@ fn start(device: &Device) -> anyhow::Result<(Link, AgentHello)> {
             hello.build,
             hello.platform.folder
         ))
+        .lasting()
         .into()),
         _ => Ok((child, hello)),
     }

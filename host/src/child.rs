@@ -149,6 +149,7 @@ impl<B: Serialize, P: DeserializeOwned, D: DeserializeOwned> Child<B, P, D> {
             // An answer to a request that was given up on is not ours; id 0 is the child's own
             // complaint about a line that it could not read.
             if reply.id != id && reply.id != 0 {
+                self.may_wait(since, deadline)?;
                 continue;
             }
             if !matches!(reply.outcome, Outcome::Progress(_)) {
@@ -163,7 +164,6 @@ impl<B: Serialize, P: DeserializeOwned, D: DeserializeOwned> Child<B, P, D> {
     }
 
     fn wait(&mut self, since: Instant, deadline: Deadline) -> Result<Vec<u8>, ChildError> {
-        let (Deadline::Total(limit) | Deadline::Silence(limit)) = deadline;
         loop {
             match self.replies.recv_timeout(TICK) {
                 Ok(Ok(Some(line))) => return Ok(line),
@@ -174,14 +174,20 @@ impl<B: Serialize, P: DeserializeOwned, D: DeserializeOwned> Child<B, P, D> {
                 }
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            if interrupt::requested() {
-                return Err(ChildError::Interrupted);
-            }
-            if since.elapsed() > limit {
-                self.kill();
-                return Err(ChildError::Late { name: self.name.clone(), seconds: limit.as_secs() });
-            }
+            self.may_wait(since, deadline)?;
         }
+    }
+
+    fn may_wait(&mut self, since: Instant, deadline: Deadline) -> Result<(), ChildError> {
+        let (Deadline::Total(limit) | Deadline::Silence(limit)) = deadline;
+        if interrupt::requested() {
+            return Err(ChildError::Interrupted);
+        }
+        if since.elapsed() > limit {
+            self.kill();
+            return Err(ChildError::Late { name: self.name.clone(), seconds: limit.as_secs() });
+        }
+        Ok(())
     }
 
     fn protocol(&mut self, what: String) -> ChildError {

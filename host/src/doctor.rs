@@ -8,6 +8,7 @@ mod findings;
 use std::time::{Duration, Instant};
 
 use pearl_agent::agent::{AgentHello, LookReport, LookRequest};
+use pearl_agent::wire::FailureKind;
 use serde::Serialize;
 
 use crate::agent::Agent;
@@ -20,6 +21,7 @@ const LOOK: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
+    #[serde(rename = "ok")]
     Fine,
     /// Nothing is wrong that could be seen, but not all could be seen.
     Note,
@@ -27,6 +29,18 @@ pub enum Level {
     Warning,
     /// There will be no numbers.
     Obstacle,
+}
+
+impl Level {
+    /// For people; documents have the same.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fine => "ok",
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Obstacle => "obstacle",
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -84,12 +98,7 @@ pub fn examine(device: &Device) -> anyhow::Result<Vec<Finding>> {
         Ok(()) => all.push(Finding::fine("lease", "nobody else measures on the device")),
         Err(ChildError::Interrupted) => return Err(crate::interrupt::fault().into()),
         Err(error) => {
-            all.push(Finding::new(
-                Level::Obstacle,
-                "lease",
-                error.to_string(),
-                "wait until it is free, or ask its user; nothing else was looked at",
-            ));
+            all.push(not_leased(&error));
             return Ok(all);
         }
     }
@@ -105,14 +114,29 @@ pub fn examine(device: &Device) -> anyhow::Result<Vec<Finding>> {
             all.extend(findings::of_look(&seen));
         }
         Err(ChildError::Interrupted) => return Err(crate::interrupt::fault().into()),
+        // Nothing that a look asks for can be wrong but the processors.
+        Err(ChildError::Failed(failure)) if failure.kind == FailureKind::BadRequest => {
+            let advice = "correct `cpus` in the device's entry";
+            all.push(Finding::new(Level::Obstacle, "cores", failure.message, advice));
+        }
         Err(error) => all.push(Finding::new(
             Level::Obstacle,
             "sentinel",
             error.to_string(),
-            "see what the message says; a launch of a model would fail the same way",
+            "put that right first: no model could be launched either",
         )),
     }
     Ok(all)
+}
+
+fn not_leased(error: &ChildError) -> Finding {
+    let advice = match error {
+        ChildError::Failed(failure) if failure.kind == FailureKind::Busy => {
+            "wait until it is free, or ask its user; nothing else was looked at"
+        }
+        _ => "nothing else was looked at until that is put right",
+    };
+    Finding::new(Level::Obstacle, "lease", error.to_string(), advice)
 }
 
 /// Errors of the way to a device say themselves what to do next.

@@ -4,6 +4,8 @@
 //! error that nobody classified is a bug of ours.
 
 use std::fmt::Display;
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Whose move it is. The numbers are part of the contract with scripts.
@@ -28,11 +30,17 @@ pub enum Kind {
 pub struct Fault {
     pub kind: Kind,
     message: String,
+    lasting: bool,
 }
 
 impl Fault {
     pub fn new(kind: Kind, message: impl Display) -> Self {
-        Self { kind, message: message.to_string() }
+        Self { kind, message: message.to_string(), lasting: false }
+    }
+
+    /// Of a device: trying again is no use until somebody has done something.
+    pub fn lasting(self) -> Self {
+        Self { lasting: true, ..self }
     }
 
     pub fn usage(message: impl Display) -> Self {
@@ -41,6 +49,15 @@ impl Fault {
 
     pub fn input(message: impl Display) -> Self {
         Self::new(Kind::Input, message)
+    }
+
+    /// Of a file that was named and cannot be read.
+    pub fn unreadable(kind: Kind, path: &Path, error: &io::Error) -> Self {
+        let path = path.display();
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::new(kind, format_args!("{path}: no such file")),
+            _ => Self::new(kind, format_args!("{path}: {error}")),
+        }
     }
 }
 
@@ -61,6 +78,12 @@ pub fn kind(error: &anyhow::Error) -> Kind {
         .chain()
         .find_map(|layer| layer.downcast_ref::<Fault>())
         .map_or(Kind::Bug, |fault| fault.kind)
+}
+
+/// Whether patience helps against it.
+pub fn may_pass(error: &anyhow::Error) -> bool {
+    let mut faults = error.chain().filter_map(|layer| layer.downcast_ref::<Fault>());
+    kind(error) == Kind::Device && !faults.any(|fault| fault.lasting)
 }
 
 /// Prints the error and yields the exit code.

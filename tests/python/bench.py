@@ -2,15 +2,12 @@
 
     bench.py [--rounds N]
 
-Needs a built checkout, the teacher `resnet` (`make teacher`) and the `tract` program, whose path is in
-the variable TRACT.
+Needs a built checkout and the teacher `resnet` (`make teacher`).
 """
 
 import argparse
 import json
-import os
 import pathlib
-import re
 import statistics
 import sys
 import tempfile
@@ -56,28 +53,6 @@ def search(folder):
     print(f"teacher's share of a candidate's time, logits cached: {total['teacher_ns'] / sum(total.values()):.2%}")
 
 
-def engine(folder, rounds):
-    """The agent's median over the mean that the `tract` program prints, same file, alternating."""
-    tract = os.environ.get("TRACT") or sys.exit("TRACT names no tract program; run `make bench`")
-    for at, name in enumerate(["mobilenet-v3-small", "mnasnet-small", "student"]):
-        model = folder / f"{name}.onnx"
-        given = students(1, 5, folder)[0] if name == "student" else name
-        run(PEARL, "--quiet", "export", given, "-o", model)
-        ratios = []
-        for _ in range(rounds):
-            ours = pearl("bench", model, "--accept-unstable")["results"][0]["latency_ns"]["median"]
-            said = run(tract, model, "-O", "bench", "--allow-random-input", stderr=-2)
-            ratios.append(ours / tract_ns(said))
-        print(f"{name}: agent's median over the tract program's figure: {spread(ratios)}")
-
-
-def tract_ns(said):
-    """The figure in a line such as `Bench ran 120 times, 1.234 ms/i`."""
-    plain = re.sub(r"\x1b\[[0-9;]*m", "", said)
-    found = re.search(r"([0-9.]+)\s*(ns|us|µs|ms|s)/i", plain) or sys.exit(f"tract said no figure: {plain[-300:]}")
-    return float(found[1]) * {"ns": 1, "us": 1e3, "µs": 1e3, "ms": 1e6, "s": 1e9}[found[2]]
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
@@ -86,7 +61,6 @@ def main():
         folder = pathlib.Path(folder)
         training(folder, rounds)
         search(folder)
-        engine(folder, rounds)
 
 
 main()

@@ -20,15 +20,13 @@ import torchvision
 
 TORCHVISION = [
     "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "mnasnet0_5", "mnasnet1_0",
-    "shufflenet_v2_x1_0", "squeezenet1_1", "resnet18", "resnet50", "efficientnet_b0", "densenet121",
-    "googlenet", "regnet_y_400mf", "regnet_x_800mf",
+    "shufflenet_v2_x1_0", "squeezenet1_1", "resnet18", "efficientnet_b0", "regnet_y_400mf", "regnet_x_800mf",
 ]
 
 
 def export(name, path):
     torch.manual_seed(0)
-    options = {"aux_logits": False, "init_weights": True} if name == "googlenet" else {}
-    network = torchvision.models.get_model(name, weights=None, **options).eval()
+    network = torchvision.models.get_model(name, weights=None).eval()
     partial = path.with_suffix(".part")
     torch.onnx.export(network, torch.zeros(1, 3, 224, 224), str(partial), opset_version=17, dynamo=False)
     partial.rename(path)

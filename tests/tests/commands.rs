@@ -13,19 +13,24 @@ use serde_json::Value;
 
 const SHORT: &str = "--images 200 --holdout 100 --epochs 1 --batch 32";
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 21] = [
     "search",
     "train",
+    "teacher",
     "teacher train",
     "teacher import",
     "teacher list",
     "bench",
     "compare",
+    "history",
     "history list",
     "history show",
+    "arch",
+    "arch list",
     "arch sample",
     "arch show",
     "export",
+    "devices",
     "devices list",
     "devices check",
     "report",
@@ -46,6 +51,7 @@ fn every_command_has_help_with_an_example() {
         let verb = command.split(' ').next().unwrap();
         assert!(whole.contains(&format!("\n  {verb} ")), "{verb}: {whole}");
     }
+    assert!(whole.contains("Examples:\n  pearl bench"), "{whole}");
     assert!(whole.contains("Exit codes") && !whole.contains("\n  worker"), "{whole}");
     assert!(pearl.line("--version").ok().stdout.starts_with("pearl "));
 }
@@ -97,6 +103,24 @@ fn arch_show_counts_parameters_and_multiply_accumulates() {
         assert!(document["macs"].as_u64().unwrap() > 250_000_000, "{}", document["macs"]);
     }
     assert!(pearl.line("arch show mobilenet-v2").ok().stdout.contains("3504872 parameters"));
+}
+
+#[test]
+fn what_is_listed_can_be_shown_and_sampled() {
+    let pearl = Pearl::new();
+    let listed = pearl.line("arch list --json").ok().json();
+    let names = |field: &str| -> Vec<String> {
+        let all = listed[field].as_array().unwrap().iter();
+        all.map(|name| name.as_str().unwrap().to_owned()).collect()
+    };
+    assert!(names("networks").len() >= 12 && names("spaces").len() >= 2, "{listed}");
+    for network in names("networks") {
+        pearl.line(&format!("arch show {network}")).ok();
+    }
+    for space in names("spaces") {
+        pearl.line(&format!("arch sample --space {space} --input 3x32x32 -o students")).ok();
+    }
+    assert!(pearl.line("arch list").ok().stdout.contains("mobilenet-v2"));
 }
 
 #[test]
@@ -194,6 +218,7 @@ fn teachers_are_trained_imported_and_listed() {
     let pearl = Pearl::new();
     DataSet::default().write(&pearl.path("data"));
     assert_eq!(pearl.line("teacher list --json").ok().json()["teachers"], Value::Array(vec![]));
+    assert!(pearl.line("teacher list").ok().stdout.contains("no teachers yet"));
     python::run("make_teachers.py", [pearl.path("")]);
     let train = format!("teacher train --network resnet-8 --data data --name own {SHORT} --json");
     let trained = pearl.line(&train).ok().json();

@@ -8,7 +8,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 use std::fs;
-use std::path::PathBuf;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -242,7 +244,7 @@ fn a_host_that_is_not_known_or_has_changed_is_refused_with_how_to_accept_it() {
     let known = fs::read_to_string(lab.board.known_hosts()).unwrap();
     let accept = |refused: &Finished| {
         let command = refused.stderr.split("accept it with: ").nth(1).unwrap().trim().to_owned();
-        let mut shell = std::process::Command::new("sh");
+        let mut shell = Command::new("sh");
         let shell = shell.args(["-c", &command]).env("HOME", lab.board.home());
         assert!(Running::start(shell).finish(DEADLINE).status.success(), "{command}");
     };
@@ -268,7 +270,7 @@ fn a_host_that_is_not_known_or_has_changed_is_refused_with_how_to_accept_it() {
 fn a_key_or_a_password_that_is_not_taken_is_told_with_what_is() {
     let lab = Lab::new();
     let stranger = lab.pearl.path("stranger");
-    let mut keygen = std::process::Command::new("ssh-keygen");
+    let mut keygen = Command::new("ssh-keygen");
     let keygen = keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&stranger);
     assert!(keygen.status().unwrap().success());
     let own = lab.board.identity().display().to_string();
@@ -285,6 +287,50 @@ fn a_key_or_a_password_that_is_not_taken_is_told_with_what_is() {
     assert_eq!(wrong.faults_of_refusal(4, &["a password", "root"]), [""; 0]);
     assert!(!wrong.stderr.contains("wrong"), "{wrong:?}");
     with_password(PASSWORD).ok();
+}
+
+#[test]
+fn a_key_with_a_passphrase_is_opened_by_the_environments() {
+    let lab = Lab::new();
+    let mut keygen = Command::new("ssh-keygen");
+    let keygen = keygen.args(["-q", "-p", "-P", "", "-N", "open it", "-f"]);
+    assert!(keygen.arg(lab.board.identity()).status().unwrap().success());
+    for (passphrase, code) in [(None, 4), (Some("wrong"), 4), (Some("open it"), 0)] {
+        let mut command = lab.board.command(&lab.pearl, "--quiet talk board");
+        command.envs(passphrase.map(|passphrase| ("PEARL_SSH_PASSWORD", passphrase)));
+        let done = Running::start(&mut command).finish(DEADLINE);
+        assert_eq!(done.code(), Some(code), "{passphrase:?}: {done:?}");
+    }
+}
+
+#[test]
+fn a_key_of_the_ssh_agent_is_taken_and_an_agent_that_does_not_answer_is_late() {
+    let lab = Lab::new();
+    let named = format!("identity = {:?}\n", lab.board.identity().display().to_string());
+    lab.pearl.write("devices.toml", lab.board.entry("board", "").replace(&named, ""));
+    let socket = lab.pearl.path("agent.sock");
+    let with_agent = |socket: &Path| {
+        let mut command = lab.board.command(&lab.pearl, "--quiet talk board");
+        Running::start(command.env("SSH_AUTH_SOCK", socket)).finish(DEADLINE)
+    };
+    let mut agent = Command::new("ssh-agent").arg("-D").arg("-a").arg(&socket).spawn().unwrap();
+    let mut add = Command::new("ssh-add");
+    add.env("SSH_AUTH_SOCK", &socket).args(["-q"]).arg(lab.board.identity());
+    let start = Instant::now();
+    while !socket.exists() && start.elapsed() < DEADLINE {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let added = add.status().map(|status| status.success());
+    let done = with_agent(&socket);
+    agent.kill().unwrap();
+    agent.wait().unwrap();
+    assert!(added.unwrap());
+    done.ok();
+
+    let mute = lab.pearl.path("mute.sock");
+    let _listener = UnixListener::bind(&mute).unwrap();
+    let late = with_agent(&mute);
+    assert_eq!(late.faults_of_refusal(4, &["'board'", "ssh agent", "no answer"]), [""; 0]);
 }
 
 #[test]

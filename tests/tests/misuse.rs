@@ -136,7 +136,7 @@ fn a_malformed_file_of_devices_is_refused_with_the_line_or_the_key() {
             ],
         );
     }
-    check(&pearl, &[("devices list --devices absent.toml", 2, &["absent.toml"])]);
+    check(&pearl, &[("devices list --devices absent.toml", 2, &["absent.toml: no such file"])]);
 }
 
 #[test]
@@ -170,12 +170,20 @@ fn a_malformed_architecture_is_refused_with_what_is_wrong_in_it() {
         );
     }
     pearl.write("huge.json", " ".repeat(2 << 20));
+    pearl.write("bytes.onnx", [8, 255, 254]);
     check(
         &pearl,
         &[
             ("arch show huge.json", 3, &["huge.json", "large"]),
-            ("arch show absent.json", 3, &["absent.json"]),
+            ("arch show absent.json", 3, &["absent.json: no such file"]),
+            ("arch show bytes.onnx", 3, &["bytes.onnx", "not the json of an architecture"]),
             ("arch show s", 3, &["s"]),
+            (
+                "export resnet-8 --classes 0 -o out.onnx",
+                3,
+                &["error: reference network 'resnet-8'"],
+            ),
+            ("export mobilenet-v2:abc -o out.onnx", 3, &["error: reference network", "'abc'"]),
         ],
     );
     assert!(!pearl.path("out.onnx").exists());
@@ -247,7 +255,7 @@ fn a_bad_or_unfit_torch_script_teacher_is_refused() {
             (&import("empty.pt"), 3, &["empty.pt", "TorchScript"]),
             (&import("truncated.pt"), 3, &["truncated.pt", "TorchScript"]),
             (&import("folder.pt"), 3, &["folder.pt"]),
-            (&import("absent.pt"), 3, &["absent.pt"]),
+            (&import("absent.pt"), 3, &["absent.pt: no such file"]),
             (&import("seven.pt"), 3, &["seven.pt", "7 classes", "4"]),
             (&import("nan.pt"), 3, &["nan.pt", "not finite"]),
             (&import("colour.pt"), 3, &["colour.pt"]),
@@ -295,7 +303,8 @@ fn a_model_that_cannot_be_measured_is_refused_by_name() {
             ("bench sides.onnx", 3, &["sides.onnx", "input"]),
             ("bench folder.onnx", 3, &["folder.onnx", "not a file"]),
             ("bench huge.onnx", 3, &["huge.onnx", "2048 MiB"]),
-            ("bench absent.onnx", 3, &["absent.onnx"]),
+            ("bench good.onnx absent.onnx --json", 3, &["absent.onnx: no such file"]),
+            ("compare good.onnx absent.onnx", 3, &["absent.onnx: no such file"]),
             ("export resnet-8 --weights good.onnx -o out.onnx", 3, &["good.onnx", "safetensors"]),
             (
                 "export resnet-8 --weights absent.safetensors -o out.onnx",

@@ -123,6 +123,9 @@ fn a_bench_is_written_for_spreadsheets_and_documents_too() {
     assert!(lines.len() == 3 && lines[0].starts_with("model,sha256,device,"), "{csv}");
     assert!(lines[1].starts_with("a.onnx,") && lines[1].contains(&format!(",{a},")), "{csv}");
     assert!(lines[2].starts_with("\"odd, \"\"one\"\"|.onnx\","), "{csv}");
+    assert!(lines[0].ends_with(",peak_memory_bytes,verdict,history"), "{csv}");
+    let (rest, number) = lines[1].rsplit_once(',').unwrap();
+    assert!(rest.ends_with(",stable") && number.parse::<u32>().is_ok(), "{csv}");
     let markdown = run("markdown");
     assert!(markdown.lines().all(|line| line.starts_with('|')), "{markdown}");
     assert!(markdown.contains("odd, \"one\"\\|.onnx"), "{markdown}");
@@ -154,6 +157,11 @@ fn contention_is_told_and_labelled() {
     let result = &document["results"][0];
     assert_eq!((&result["verdict"], &result["contended"]), (&"contended".into(), &true.into()));
     assert_eq!(result["n_contended_launches"], result["n_launches"]);
+    assert!(doubted.stderr.contains("contended: ") && doubted.stderr.contains("stop what else"));
+    let told = pearl.line("bench a.onnx --device rough").stderr;
+    assert_eq!(told.matches("had to share").count(), 1, "{told}");
+    let document = pearl.line("bench a.onnx --device rough --format markdown").stdout;
+    assert!(document.contains("\n- a.onnx: contended: "), "{document}");
 }
 
 #[test]
@@ -190,7 +198,13 @@ fn measurements_are_kept_listed_shown_and_compared() {
     assert_eq!(ids, [1, 2, 3]);
     let of_a = pearl.line("history list --model a.onnx --json").ok().json();
     assert_eq!(of_a["measurements"].as_array().unwrap().len(), 2);
-    let shown = pearl.line("history show 3").ok().json();
+    assert_eq!(of_a["measurements"][0]["engine"]["name"], "tract");
+    assert!(pearl.line("history list").ok().stdout.contains("tract 0."));
+    let of_c = pearl.line("history list --model c.onnx").ok().stdout;
+    assert!(of_c.contains("no measurement of c.onnx"), "{of_c}");
+    let table = pearl.line("history show 3").ok().stdout;
+    assert!(table.contains("a.onnx on two") && table.lines().count() > 6, "{table}");
+    let shown = pearl.line("history show 3 --json").ok().json();
     assert_eq!(shown["result"]["latency_ns"]["median"], a);
     let samples = shown["launches"][0]["report"]["samples_ns"].as_array().unwrap();
     assert_eq!(samples.len(), 60);
@@ -206,6 +220,8 @@ fn measurements_are_kept_listed_shown_and_compared() {
     let unlike = pearl.line("--quiet compare 1 3");
     assert_eq!(unlike.faults_of_refusal(2, &["threads: 1, 2", "--across"]), [""; 0]);
     assert!(pearl.line("compare 1 3 --across").ok().stdout.contains("B/A = "));
+    let itself = pearl.run(["--quiet", "compare", "#2", "2"]);
+    assert_eq!(itself.faults_of_refusal(2, &["#2", "one measurement"]), [""; 0]);
     let fresh = pearl.line("compare 1 a.onnx --device one").ok().stdout;
     assert!(fresh.contains(&a.to_string()[..1]) && fresh.contains("B/A = "), "{fresh}");
     let absent = pearl.line("--quiet compare 1 99");
@@ -221,7 +237,7 @@ fn a_history_of_a_newer_format_is_refused_and_not_touched() {
     db.pragma_update(None, "user_version", 99).unwrap();
     drop(db);
     let before = fs::read(&file).unwrap();
-    for line in ["bench a.onnx --device one", "history list", "compare 1 1"] {
+    for line in ["bench a.onnx --device one", "history list", "compare 1 2"] {
         let refused = pearl.line(&format!("--quiet {line}"));
         assert_eq!(refused.faults_of_refusal(2, &["history format 99", "history.db"]), [""; 0]);
     }
@@ -241,6 +257,8 @@ fn options_that_make_no_sense_are_refused() {
         ("bench a.onnx --json --format csv", &["format"]),
         ("bench a.onnx --sustained soon", &["soon"]),
         ("bench a.onnx --device one --device one", &["twice"]),
+        ("bench a.onnx --ops --format csv", &["--ops", "csv"]),
+        ("history list -n 0", &["0"]),
         ("compare a.onnx", &["B"]),
         ("compare a.onnx b.onnx --threshold 3", &["percentage"]),
         ("history show x", &["'x'"]),
@@ -263,12 +281,16 @@ fn the_doctor_has_evidence_for_everything_and_says_what_stops_a_device() {
         let finding = findings.iter().find(|finding| finding["about"] == about);
         let finding = finding.unwrap_or_else(|| panic!("nothing about {about}: {document}"));
         assert!(!finding["evidence"].as_str().unwrap().is_empty(), "{finding}");
-        assert_eq!(finding["level"] == "fine", finding["advice"].is_null(), "{finding}");
+        assert_eq!(finding["level"] == "ok", finding["advice"].is_null(), "{finding}");
     }
     let all = pearl.line("--quiet devices check");
     assert_eq!(all.code(), Some(4), "{all:#?}");
     assert!(all.stderr.contains("'gone'") && !all.stderr.contains("'one'"), "{all:#?}");
-    assert!(all.stdout.contains("stop  reachability"), "{all:#?}");
+    assert!(all.stdout.contains("obstacle  reachability"), "{all:#?}");
+    pearl.write("far.toml", "[device.far]\ntransport = \"local\"\ncpus = [999]\n");
+    let far = pearl.line("--quiet devices check far --devices far.toml");
+    assert_eq!(far.code(), Some(4), "{far:#?}");
+    assert!(far.stdout.contains("obstacle  cores") && far.stdout.contains("`cpus`"), "{far:#?}");
 }
 
 #[test]
@@ -282,8 +304,11 @@ fn operators_are_listed_with_their_share_and_their_caveat() {
     assert!((shares - 1.0).abs() < 1e-6, "{shares}");
     assert!(ops.iter().any(|op| op["output"].as_str().unwrap().contains("28")), "{profile}");
     assert!(profile["profiled_ns"].as_u64().unwrap() > 0 && profile["caveat"].is_string());
-    let told = pearl.line("bench a.onnx --device one --ops").ok().stdout;
-    assert!(told.contains("this graph alone"), "{told}");
+    for format in ["table", "markdown"] {
+        let line = format!("bench a.onnx --device one --ops --format {format}");
+        let told = pearl.line(&line).ok().stdout;
+        assert!(told.contains("this graph alone"), "{told}");
+    }
 }
 
 #[test]

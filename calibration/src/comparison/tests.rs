@@ -78,7 +78,13 @@ fn a_comparison_says_what_it_found_in_words() {
     check(0.05, 0, 0.02, "slower by 5.00 % (5.00 – 5.00 %)");
     check(-0.05, 0, 0.02, "faster by 5.00 % (5.00 – 5.00 %)");
     check(0.01, 0, 0.02, "no difference above 2.00 %");
-    check(0.0, 40_000, 0.02, "no difference above 4.00 %");
+    check(
+        0.0,
+        40_000,
+        0.02,
+        "undecided: any difference lies below 4.00 %, which is more than the threshold of 2.00 %",
+    );
+    check(0.0, 40_000, 0.05, "no difference above 5.00 %");
     assert!(compare_pairs(&[(Nanos(1), Nanos(1)); 9], 0.02).is_err());
 }
 

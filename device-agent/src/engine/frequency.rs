@@ -48,10 +48,10 @@ impl Fixed {
     /// # Errors
     /// Where the device has no such governor or does not let us; then everything is as before.
     pub fn fix(sys: &Path, journal: &Path, cpus: &[usize]) -> Result<Self, Failure> {
-        let changed = changes(sys, cpus)?;
-        let lock = write_down(journal, &changed)?;
+        let wanted = changes(sys, cpus)?;
+        let (lock, changed) = write_down(journal, &wanted)?;
         let fixed = Self { sys: sys.into(), journal: journal.into(), _lock: lock, changed };
-        for Change { policy, .. } in &fixed.changed {
+        for Change { policy, .. } in &wanted {
             set(&sys.join(policy), FIXED)
                 .map_err(|reason| refused(&format!("{}: {reason}", policy.display())))?;
         }
@@ -73,13 +73,17 @@ pub fn recover(sys: &Path, journal: &Path) {
     if !lock::try_lock(&file, journal) {
         return;
     }
-    let kept =
-        fs::read(journal).ok().and_then(|text| serde_json::from_slice::<Journal>(&text).ok());
-    match kept {
-        Some(kept) if kept.boot_id == boot::id() => put_back(sys, journal, &kept.changed),
-        // Of another start of the device, or never finished and so nothing was changed.
-        _ => drop(fs::remove_file(journal)),
+    match owed(journal) {
+        Some(changed) => put_back(sys, journal, &changed),
+        None => drop(fs::remove_file(journal)),
     }
+}
+
+/// What a journal says is still to be put back; nothing where it is of another start of the device, or
+/// was never finished and so nothing was changed.
+fn owed(journal: &Path) -> Option<Vec<Change>> {
+    let kept: Journal = serde_json::from_slice(&fs::read(journal).ok()?).ok()?;
+    (kept.boot_id == boot::id()).then_some(kept.changed)
 }
 
 /// The journal stays where something could not be put back.
@@ -96,7 +100,8 @@ fn put_back(sys: &Path, journal: &Path, changed: &[Change]) {
     }
 }
 
-fn write_down(journal: &Path, changed: &[Change]) -> Result<File, Failure> {
+/// Returns what has to be put back: this, and what could not be put back before.
+fn write_down(journal: &Path, wanted: &[Change]) -> Result<(File, Vec<Change>), Failure> {
     let fail = |error: io::Error| refused(&format!("{}: {error}", journal.display()));
     let mut options = File::options();
     options.write(true).create(true).truncate(false).mode(0o600);
@@ -105,11 +110,17 @@ fn write_down(journal: &Path, changed: &[Change]) -> Result<File, Failure> {
         let reason = "another agent in this folder has changed them";
         return Err(Failure::new(FailureKind::Busy, format!("clock rates: {reason}")));
     }
+    let mut changed = owed(journal).unwrap_or_default();
+    for change in wanted {
+        if !changed.iter().any(|earlier| earlier.policy == change.policy) {
+            changed.push(change.clone());
+        }
+    }
     file.set_len(0).map_err(fail)?;
-    let kept = Journal { boot_id: boot::id(), changed: changed.to_vec() };
+    let kept = Journal { boot_id: boot::id(), changed: changed.clone() };
     serde_json::to_writer(&mut file, &kept).map_err(|error| fail(error.into()))?;
     file.sync_data().map_err(fail)?;
-    Ok(file)
+    Ok((file, changed))
 }
 
 /// What is there now, of each policy once: processors share them.
@@ -167,8 +178,8 @@ fn set(policy: &Path, governor: &str) -> Result<(), String> {
     }
 }
 
-fn refused(reason: &str) -> Failure {
-    let advice = "keep them as they are";
+pub fn refused(reason: &str) -> Failure {
+    let advice = "set frequency = \"keep\" in devices.toml";
     Failure::new(FailureKind::Device, format!("clock rates cannot be fixed: {reason}; {advice}"))
 }
 
@@ -237,6 +248,25 @@ mod tests {
         let mut held = std::mem::ManuallyDrop::new(held);
         held._lock = File::open("/dev/null").unwrap();
         recover(&sys, &journal);
+        assert_eq!(governors(&sys), ["schedutil", "powersave"]);
+        assert!(!journal.exists());
+    }
+
+    #[test]
+    fn what_could_not_be_put_back_is_still_owed_after_the_next_time() {
+        let (folder, sys) = board();
+        let journal = folder.path().join("journal.json");
+        let first = sys.join("devices/system/cpu/cpufreq/policy0");
+        let held = Fixed::fix(&sys, &journal, &[0]).unwrap();
+        // Its processors are switched off for a while.
+        let away = first.with_extension("away");
+        fs::rename(&first, &away).unwrap();
+        drop(held);
+        assert!(journal.exists());
+        drop(Fixed::fix(&sys, &journal, &[2]).unwrap());
+        assert!(journal.exists());
+        fs::rename(&away, &first).unwrap();
+        drop(Fixed::fix(&sys, &journal, &[0]).unwrap());
         assert_eq!(governors(&sys), ["schedutil", "powersave"]);
         assert!(!journal.exists());
     }

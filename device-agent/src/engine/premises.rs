@@ -92,9 +92,7 @@ impl Premises {
 
     fn fix(&self, cpus: &[usize]) -> Result<Fixed, Failure> {
         if !rustix::process::geteuid().is_root() {
-            let message =
-                "clock rates cannot be fixed: the agent is not root; keep them as they are";
-            return Err(Failure::new(FailureKind::Device, message));
+            return Err(frequency::refused("the agent is not root"));
         }
         Fixed::fix(Path::new(SYS), &self.folder()?.journal(), cpus)
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Agent, fault, lease, start};
 use crate::device::Transport;
-use crate::exit::{Fault, Kind, kind};
+use crate::exit::{Fault, Kind, may_pass};
 
 /// How long a device that is out of reach is tried again.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -29,14 +29,13 @@ impl Agent {
     pub fn replace(&mut self) -> anyhow::Result<Replaced> {
         let start_of_it = Instant::now();
         let mut pause = FIRST_PAUSE;
+        let boot = self.hello.platform.boot_id.clone();
         loop {
-            let error = match self.reconnect() {
+            let error = match self.reconnect(boot.as_deref()) {
                 Ok(replaced) => return Ok(replaced),
                 Err(error) => error,
             };
-            let again = matches!(kind(&error), Kind::Device)
-                && !matches!(self.device.transport, Transport::Local)
-                && error.downcast_ref::<Another>().is_none();
+            let again = may_pass(&error) && !matches!(self.device.transport, Transport::Local);
             if !again || start_of_it.elapsed() + pause > PATIENCE {
                 return Err(error);
             }
@@ -45,16 +44,17 @@ impl Agent {
         }
     }
 
-    fn reconnect(&mut self) -> anyhow::Result<Replaced> {
+    /// `boot` is that of the agent that was lost.
+    fn reconnect(&mut self, boot: Option<&str>) -> anyhow::Result<Replaced> {
         let (child, hello) = start(&self.device)?;
         if (&hello.build, &hello.engine) != (&self.hello.build, &self.hello.engine) {
             let message = format!(
                 "device '{}': another agent answered after a restart; measure again",
                 self.device.name
             );
-            return Err(anyhow::Error::from(Fault::new(Kind::Device, message)).context(Another));
+            return Err(Fault::new(Kind::Device, message).lasting().into());
         }
-        let replaced = match (&hello.platform.boot_id, &self.hello.platform.boot_id) {
+        let replaced = match (hello.platform.boot_id.as_deref(), boot) {
             (Some(now), Some(then)) if now != then => Replaced::OtherBoot,
             _ => Replaced::SameBoot,
         };
@@ -68,8 +68,3 @@ impl Agent {
         Ok(replaced)
     }
 }
-
-/// Marks an error that no patience helps against.
-#[derive(Debug, thiserror::Error)]
-#[error("not the agent that was lost")]
-struct Another;

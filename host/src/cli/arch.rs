@@ -1,4 +1,4 @@
-//! `pearl arch`: architectures, sampled and shown.
+//! `pearl arch`: architectures and reference networks.
 
 use std::path::PathBuf;
 
@@ -8,6 +8,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use fs_err as fs;
 use pearl_models::architecture::ArchId;
 use pearl_models::network::{ImageShape, Network, Shape};
+use pearl_models::reference;
 use pearl_models::space::Space;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
@@ -19,27 +20,41 @@ use crate::exit::{Classify, Kind};
 use crate::weights::replace_file;
 use crate::worker::layers::nodes;
 
-/// Sample architectures of a space, or show one
+/// List what there is, sample architectures of a space, or show one
 #[derive(Subcommand)]
+#[command(after_help = "Examples:\n  pearl arch list\n  pearl arch show mobilenet-v2:1.0@224")]
 pub enum ArchVerb {
+    List(ListArgs),
     Sample(SampleArgs),
     Show(ShowArgs),
+}
+
+/// List the search spaces and the reference networks
+#[derive(Args)]
+#[command(after_help = "Example:\n  pearl arch list --json")]
+pub struct ListArgs {
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
 }
 
 /// Sample architectures uniformly from a space and write them as JSON files
 #[derive(Args)]
 #[command(after_help = "Example:\n  pearl arch sample --space mnas -n 10 --seed 1 -o students/")]
 pub struct SampleArgs {
+    /// Search space: mnas or conv20
     #[arg(long)]
     space: String,
     /// How many
     #[arg(short, default_value_t = 1)]
     n: usize,
+    /// The same seed gives the same architectures
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Input, as channels x height x width
     #[arg(long, value_name = "CxHxW", value_parser = parse_input, default_value = "3x224x224")]
     input: ImageShape,
+    /// Classes that they tell apart
     #[arg(long, default_value_t = 1000)]
     classes: usize,
     /// Folder of the files, one per architecture, named by its id
@@ -65,9 +80,25 @@ pub struct ShowArgs {
 
 pub fn run(verb: ArchVerb) -> anyhow::Result<()> {
     match verb {
+        ArchVerb::List(args) => list(&args),
         ArchVerb::Sample(args) => sample(&args),
         ArchVerb::Show(args) => show(&args),
     }
+}
+
+fn list(args: &ListArgs) -> anyhow::Result<()> {
+    let (spaces, networks) = (Space::names(), reference::names());
+    if args.json {
+        return print_json(
+            &json!({ "format": "pearl.arch-list/1", "spaces": spaces, "networks": networks }),
+        );
+    }
+    print_line(&format!("spaces: {}", spaces.join(", ")))?;
+    print_line(&format!("reference networks: {}", networks.join(", ")))?;
+    print_line(
+        "a reference network may have a width and a resolution, such as mobilenet-v2:0.75@160; \
+         other depths are resnet-<6n+2> and wide-resnet-<6n+4>-<k>",
+    )
 }
 
 fn sample(args: &SampleArgs) -> anyhow::Result<()> {

@@ -24,9 +24,10 @@ use results::Results;
 /// Measure the latency of ONNX models on devices
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  pearl bench student.onnx\n  pearl bench *.onnx --device pixel6 --device board --json > latencies.json\n  pearl bench student.onnx --device pixel6 --sustained 10m\n  pearl bench student.onnx --ops"
+    after_help = "Examples:\n  pearl bench student.onnx\n  pearl bench *.onnx --device phone --device board --json > latencies.json\n  pearl bench student.onnx --device phone --sustained 10m\n  pearl bench student.onnx --ops"
 )]
 pub struct BenchArgs {
+    /// Models with fixed input shapes
     #[arg(value_name = "MODEL.onnx", required = true)]
     models: Vec<PathBuf>,
     /// Where to measure; several devices work side by side
@@ -35,14 +36,16 @@ pub struct BenchArgs {
     /// Share the models out among the devices, which have to be of one fingerprint
     #[arg(long)]
     share: bool,
-    /// Most launches of a model; fewer where the interval is narrow before
+    /// Most launches of a model; at least 6 are taken, and no more once the interval is narrow. Those
+    /// that had to share the processor do not count
     #[arg(long, value_name = "N", default_value_t = 40,
           value_parser = clap::value_parser!(u16).range(6..=1000))]
     launches: u16,
     /// How narrow each half of the interval has to be
     #[arg(long, value_name = "PERCENT", default_value = "1%", value_parser = percent)]
     target: f64,
-    /// Run each model for so long without a pause and take the latency that it ends up at
+    /// Run each model for so long without a pause, whatever --launches says, and take the latency that
+    /// it ends up at: that of the last third
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     sustained: Option<Duration>,
     /// The time of each operator, too
@@ -51,6 +54,7 @@ pub struct BenchArgs {
     /// Exit with 0 though a verdict says not to believe a number
     #[arg(long)]
     accept_unstable: bool,
+    /// What is printed; csv takes no --ops
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     /// Print one JSON document, as --format json does
@@ -96,7 +100,8 @@ pub fn run(args: BenchArgs, terminal: &Terminal) -> anyhow::Result<()> {
             if let Some(table) = text::table(&results) {
                 print_line(&table)?;
             }
-            results.notes().iter().for_each(|note| terminal.note(note));
+            let notes = results.notes(args.accept_unstable || unkept.is_some());
+            notes.iter().for_each(|note| terminal.note(note));
         }
     }
     // The numbers are on the screen before it is said that they were not kept.
@@ -107,6 +112,12 @@ pub fn run(args: BenchArgs, terminal: &Terminal) -> anyhow::Result<()> {
 }
 
 fn order(args: &BenchArgs) -> anyhow::Result<Order> {
+    if args.ops && args.format == Format::Csv {
+        return Err(Fault::usage(
+            "--ops: operators have no place in --format csv; use --json, or another format",
+        )
+        .into());
+    }
     let mut settings = args.measuring.settings(Settings::bench());
     settings.pace.target = args.target;
     settings.pace.max_launches = args.launches.into();

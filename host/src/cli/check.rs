@@ -13,7 +13,7 @@ use crate::exit::{Fault, Kind};
 
 /// Look for what would make a device's numbers worse, and say what to do
 #[derive(Args)]
-#[command(after_help = "Examples:\n  pearl devices check\n  pearl devices check pixel6 --json")]
+#[command(after_help = "Examples:\n  pearl devices check\n  pearl devices check phone --json")]
 pub struct CheckArgs {
     /// Which device; else all
     #[arg(value_name = "DEV")]
@@ -74,15 +74,10 @@ fn document(name: &str, findings: &[Finding]) -> Value {
 fn print(name: &str, findings: &[Finding]) -> anyhow::Result<()> {
     print_line(name)?;
     for finding in findings {
-        let mark = match finding.level {
-            Level::Fine => "ok  ",
-            Level::Note => "note",
-            Level::Warning => "warn",
-            Level::Obstacle => "stop",
-        };
+        let level = finding.level.word();
         let advice =
             finding.advice.as_ref().map(|advice| format!("; {advice}")).unwrap_or_default();
-        print_line(&format!("  {mark}  {}: {}{advice}", finding.about, finding.evidence))?;
+        print_line(&format!("  {level:8}  {}: {}{advice}", finding.about, finding.evidence))?;
     }
     Ok(())
 }

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use clap::Args;
-use pearl_calibration::{Comparison, Verdict, compare_apart};
+use pearl_calibration::{Comparison, Outcome, Verdict, compare_apart};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Terminal;
@@ -24,7 +25,7 @@ use crate::measure::{
 /// named by its number in `pearl history list`.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  pearl compare old.onnx new.onnx --device pixel6\n  pearl compare 12 15\n  pearl compare 12 new.onnx --threshold 1%"
+    after_help = "Examples:\n  pearl compare old.onnx new.onnx --device phone\n  pearl compare 12 15\n  pearl compare 12 new.onnx --threshold 1%"
 )]
 pub struct CompareArgs {
     /// Model file, or number of a kept measurement
@@ -60,28 +61,44 @@ struct Compared {
     numbers: [Option<i64>; 2],
     doubts: Vec<String>,
     remarks: Vec<String>,
-    how: &'static str,
+    how: How,
+}
+
+/// How the two sides were measured.
+#[derive(Clone, Copy, Serialize)]
+enum How {
+    #[serde(rename = "by turns")]
+    ByTurns,
+    #[serde(rename = "apart")]
+    Apart,
 }
 
 pub fn run(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let compared = match [&args.first, &args.second].map(|side| history::number(side)) {
         [None, None] => by_turns(&args, terminal)?,
+        [Some(first), Some(second)] if first == second => {
+            return Err(Fault::usage(format_args!(
+                "#{first} is one measurement: name two, or the model's file twice to measure it \
+                 against itself"
+            ))
+            .into());
+        }
         numbers => apart(&args, numbers, terminal)?,
     };
     if args.json {
         print_json(&document(&compared, &args))?;
     } else {
         print(&compared)?;
-        let told = compared.doubts.iter().chain(&compared.remarks);
-        told.for_each(|doubt| terminal.note(doubt));
+        // Where they are not accepted, the error tells them.
+        let accepted = compared.doubts.iter().filter(|_| args.accept_unstable);
+        accepted.chain(&compared.remarks).for_each(|doubt| terminal.note(doubt));
     }
     if compared.doubts.is_empty() || args.accept_unstable {
         return Ok(());
     }
+    // What to do is part of a doubt.
     let doubts = compared.doubts.join("; ");
-    let message = format!(
-        "not to be believed: {doubts}; repeat it on a quiet device, or accept it with --accept-unstable"
-    );
+    let message = format!("not to be believed: {doubts}; or accept it with --accept-unstable");
     Err(Fault::new(Kind::Unstable, message).into())
 }
 
@@ -121,7 +138,7 @@ fn by_turns(args: &CompareArgs, terminal: &Terminal) -> anyhow::Result<Compared>
     }
     let remarks = remarks.into_iter().collect();
     let comparison = paired.comparison;
-    Ok(Compared { comparison, sides, numbers, doubts, remarks, how: "by turns" })
+    Ok(Compared { comparison, sides, numbers, doubts, remarks, how: How::ByTurns })
 }
 
 fn apart(
@@ -174,7 +191,7 @@ fn apart(
         numbers: kept,
         doubts: doubts.into_iter().flatten().collect(),
         remarks,
-        how: "apart",
+        how: How::Apart,
     })
 }
 
@@ -220,6 +237,7 @@ fn document(compared: &Compared, args: &CompareArgs) -> Value {
         "format": "pearl.compare/1",
         "comparison": comparison_json(&compared.comparison),
         "threshold": args.threshold,
+        "decided": !compared.comparison.is_undecided(),
         "measured": compared.how,
         "sides": sides.collect::<Vec<_>>(),
         "different_fingerprints": differences,
@@ -232,28 +250,40 @@ fn print(compared: &Compared) -> anyhow::Result<()> {
     let [first, second] = &compared.sides;
     for (name, side) in ["A", "B"].into_iter().zip([first, second]) {
         let latency = side.latency;
+        let engine = &side.fingerprint.engine;
         print_line(&format!(
-            "{name}  {}  {} ({} – {}) on {}",
+            "{name}  {}  {} ({} – {}) on {} with {} {}",
             side.model.path,
             ms(latency.point.0),
             ms(latency.lo.0),
             ms(latency.hi.0),
-            side.device
+            side.device,
+            engine.name,
+            engine.version
         ))?;
     }
     let ratio = compared.comparison.ratio;
-    print_line(&format!("B is {}", spoken(&compared.comparison)))?;
-    print_line(&format!(
-        "B/A = {:.4} (99 %: {:.4} – {:.4}), of {} {}",
-        ratio.point,
-        ratio.lo,
-        ratio.hi,
-        ratio.n,
-        if compared.how == "apart" { "launches" } else { "pairs of launches" }
-    ))
+    let n = ratio.n;
+    // Neither is the ratio of the two medians above, which are of all samples of a side.
+    let of = match compared.how {
+        How::Apart => format!("of the means of the launches' medians, {n} launches in all"),
+        How::ByTurns => format!("centre of the ratios of {n} pairs of launches"),
+    };
+    print_line(&headline(compared))?;
+    print_line(&format!("B/A = {:.4} (99 %: {:.4} – {:.4}), {of}", ratio.point, ratio.lo, ratio.hi))
 }
 
-fn spoken(comparison: &Comparison) -> String {
-    let text = comparison.to_string();
-    if text.starts_with("no ") { format!("as fast as A: {text}") } else { format!("{text} than A") }
+fn headline(compared: &Compared) -> String {
+    let comparison = &compared.comparison;
+    if comparison.is_undecided() {
+        let advice = match compared.how {
+            How::Apart => "measure both again with more launches, or compare their files by turns",
+            How::ByTurns => "repeat it where the device is quieter, or widen --threshold",
+        };
+        return format!("{comparison}; {advice}");
+    }
+    match comparison.outcome {
+        Outcome::NoDifference => format!("B is as fast as A: {comparison}"),
+        Outcome::Slower | Outcome::Faster => format!("B is {comparison} than A"),
+    }
 }

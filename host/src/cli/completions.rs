@@ -12,6 +12,7 @@ use super::terminal::print_line;
     after_help = "Example:\n  pearl completions bash > ~/.local/share/bash-completion/completions/pearl"
 )]
 pub struct CompletionsArgs {
+    /// Which shell
     shell: Shell,
 }
 

@@ -14,6 +14,7 @@ use crate::device::Devices;
 
 /// List and check the devices that can be measured on
 #[derive(Subcommand)]
+#[command(after_help = "Examples:\n  pearl devices list\n  pearl devices check board")]
 pub enum DevicesVerb {
     List(ListArgs),
     Check(CheckArgs),

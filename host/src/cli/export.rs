@@ -26,6 +26,7 @@ pub struct ExportArgs {
     /// Seed of random weights
     #[arg(long, default_value_t = 0, conflicts_with = "weights")]
     seed: u64,
+    /// File to write
     #[arg(short, value_name = "MODEL.onnx")]
     out: PathBuf,
 }

@@ -2,18 +2,19 @@
 
 use clap::{Args, Subcommand};
 use comfy_table::{CellAlignment, Table, presets};
-use pearl_calibration::Nanos;
+use pearl_calibration::{Nanos, Samples, Summary};
 use serde_json::{Value, json};
 
 use super::terminal::{print_json, print_line};
 use crate::duration::ms;
-use crate::exit::Fault;
+use crate::exit::{Classify, Fault, Kind};
 use crate::history;
-use crate::measure::{model_file, result_json};
+use crate::measure::{Measurement, model_file, result_json};
 use crate::store::Kept;
 
 /// List and show measurements that were kept
 #[derive(Subcommand)]
+#[command(after_help = "Examples:\n  pearl history list\n  pearl history show 12")]
 pub enum HistoryVerb {
     List(ListArgs),
     Show(ShowArgs),
@@ -26,8 +27,8 @@ pub enum HistoryVerb {
 )]
 pub struct ListArgs {
     /// How many
-    #[arg(short, default_value_t = 20)]
-    n: usize,
+    #[arg(short, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    n: u32,
     /// Of this file's content alone, whatever its name was
     #[arg(long, value_name = "MODEL.onnx")]
     model: Option<std::path::PathBuf>,
@@ -36,13 +37,16 @@ pub struct ListArgs {
     json: bool,
 }
 
-/// Show one measurement with its raw samples, as JSON
+/// Show one measurement, launch by launch
 #[derive(Args)]
-#[command(after_help = "Example:\n  pearl history show 12")]
+#[command(after_help = "Examples:\n  pearl history show 12\n  pearl history show 12 --json")]
 pub struct ShowArgs {
     /// Its number
     #[arg(value_name = "#N")]
     number: String,
+    /// Print one JSON document, raw samples included
+    #[arg(long)]
+    json: bool,
 }
 
 pub fn run(verb: HistoryVerb) -> anyhow::Result<()> {
@@ -55,13 +59,20 @@ pub fn run(verb: HistoryVerb) -> anyhow::Result<()> {
 fn list(args: &ListArgs) -> anyhow::Result<()> {
     let model = args.model.as_deref().map(|path| model_file(path, u64::MAX)).transpose()?;
     let sha256 = model.as_ref().map(|model| model.sha256.as_str());
-    let kept = history::open()?.latest(args.n, sha256).map_err(Fault::usage)?;
+    let history = history::open()?;
+    let kept = history.latest(args.n as usize, sha256).map_err(Fault::usage)?;
     if args.json {
         let all: Vec<_> = kept.iter().map(kept_json).collect();
         return print_json(&json!({ "format": "pearl.history/1", "measurements": all }));
     }
     if kept.is_empty() {
-        return print_line("no measurements yet; see `pearl bench`");
+        return match &model {
+            Some(model) if !history.latest(1, None).map_err(Fault::usage)?.is_empty() => {
+                let path = &model.path;
+                print_line(&format!("no measurement of {path} is kept; see `pearl history list`"))
+            }
+            _ => print_line("no measurements yet; see `pearl bench`"),
+        };
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header([
@@ -69,23 +80,30 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
         "at",
         "model",
         "device",
+        "engine",
         "median",
         "95 % interval",
         "verdict",
     ]);
-    for Kept { id, entry } in &kept {
+    for Kept { id, entry, engine } in &kept {
+        let engine = engine.as_ref().map(|engine| format!("{} {}", engine.name, engine.version));
         table.add_row([
             format!("#{id}"),
             entry.at.clone(),
             entry.model.clone(),
             entry.device.clone(),
+            engine.unwrap_or_default(),
             ms(entry.median_ns),
             format!("{} – {}", ms(entry.lo_ns), ms(entry.hi_ns)),
             entry.verdict.clone(),
         ]);
     }
-    for column in [4, 5] {
-        if let Some(column) = table.column_mut(column) {
+    print_aligned(table, &[5, 6])
+}
+
+fn print_aligned(mut table: Table, right: &[usize]) -> anyhow::Result<()> {
+    for column in right {
+        if let Some(column) = table.column_mut(*column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
@@ -97,6 +115,9 @@ fn show(args: &ShowArgs) -> anyhow::Result<()> {
         Fault::usage(format_args!("'{}' is no number of a measurement, such as 12", args.number))
     })?;
     let (kept, measurement) = history::load(&history::open()?, id)?;
+    if !args.json {
+        return show_launches(&kept, &measurement);
+    }
     let launches: Vec<_> = measurement
         .launches
         .iter()
@@ -112,6 +133,38 @@ fn show(args: &ShowArgs) -> anyhow::Result<()> {
     }))
 }
 
+fn show_launches(kept: &Kept, measurement: &Measurement) -> anyhow::Result<()> {
+    let entry = &kept.entry;
+    let interval = format!("{} – {}", ms(entry.lo_ns), ms(entry.hi_ns));
+    let engine = &measurement.fingerprint.engine;
+    print_line(&format!(
+        "#{}  {}  {} on {} with {} {}",
+        kept.id, entry.at, entry.model, entry.device, engine.name, engine.version
+    ))?;
+    print_line(&format!("{} (95 %: {interval})  {}", ms(entry.median_ns), entry.verdict))?;
+    for warning in measurement.warnings() {
+        print_line(&warning)?;
+    }
+    let mut table = Table::new();
+    let header = ["launch", "samples", "min", "median", "max", "sentinel before", "after", ""];
+    table.load_style(presets::NOTHING).set_header(header);
+    for (at, launch) in measurement.launches.iter().enumerate() {
+        let samples = Samples::from_ns(&launch.samples_ns).or_fault(Kind::Input)?;
+        let summary = Summary::of(&samples);
+        table.add_row([
+            (at + 1).to_string(),
+            summary.n.to_string(),
+            ms(summary.min.0),
+            ms(samples.median().0),
+            ms(summary.max.0),
+            ms(launch.sentinel_before_ns),
+            ms(launch.sentinel_after_ns),
+            if measurement.contended[at] { "contended".into() } else { String::new() },
+        ]);
+    }
+    print_aligned(table, &[0, 1, 2, 3, 4, 5, 6])
+}
+
 fn kept_json(kept: &Kept) -> Value {
     let entry = &kept.entry;
     json!({
@@ -119,6 +172,7 @@ fn kept_json(kept: &Kept) -> Value {
         "at": entry.at,
         "model": { "path": entry.model, "sha256": entry.sha256 },
         "device": { "name": entry.device, "fingerprint": entry.fingerprint },
+        "engine": kept.engine,
         "latency_ns": {
             "median": Nanos(entry.median_ns),
             "ci95": [entry.lo_ns, entry.hi_ns],

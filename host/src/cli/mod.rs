@@ -41,8 +41,10 @@ pub use terminal::Terminal;
 #[derive(Parser)]
 #[command(name = "pearl", version, propagate_version = true, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 done; 2 wrong usage or configuration; 3 bad input; 4 device \
-    unreachable or lost; 5 measured, but not to be believed; 70 a bug; 130 interrupted."
+    after_help = "Examples:\n  pearl bench student.onnx\n  pearl search --space mnas --data \
+    fashion-mnist --teacher resnet --budget 2ms --out runs/first\n\nExit codes: 0 done; 2 wrong \
+    usage or configuration; 3 bad input; 4 device unreachable or lost; 5 \
+    measured, but not to be believed; 70 a bug; 130 interrupted."
 )]
 pub struct Cli {
     #[command(flatten)]

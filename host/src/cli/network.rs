@@ -1,13 +1,14 @@
 //! A network named on the command line: an architecture's file, or a reference network.
 
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use anyhow::Context;
 use clap::Args;
-use fs_err as fs;
 use pearl_models::architecture::Architecture;
 use pearl_models::network::{ImageShape, Network};
-use pearl_models::reference;
+use pearl_models::reference::{self, ReferenceError};
 
 use crate::exit::{Classify, Fault, Kind};
 
@@ -16,7 +17,8 @@ const MOST_BYTES: u64 = 1 << 20;
 
 #[derive(Args)]
 pub struct NetworkArgs {
-    /// An architecture's JSON file, or a reference network such as mobilenet-v2:1.0@224
+    /// An architecture's JSON file, or a reference network such as mobilenet-v2:1.0@224; `pearl arch
+    /// list` has their names
     #[arg(value_name = "ARCH")]
     pub arch: String,
     /// Input of a reference network, as channels x height x width
@@ -43,20 +45,27 @@ impl NetworkArgs {
                 architecture.network().or_fault(Kind::Input).with_context(|| self.arch.clone())?;
             return Ok((Named::Architecture(architecture), network));
         }
-        let network = reference::network(&self.arch, self.input, self.classes)
-            .or_fault(Kind::Input)
-            .with_context(|| "neither the JSON file of an architecture nor a reference network")?;
+        let network = reference::network(&self.arch, self.input, self.classes);
+        let network = network.map_err(|error| match error {
+            ReferenceError::Unknown { .. } => Fault::input(format_args!(
+                "neither the JSON file of an architecture nor a reference network: {error}"
+            )),
+            error => Fault::input(error),
+        })?;
         Ok((Named::Reference { name: self.arch.clone() }, network))
     }
 }
 
 pub fn read_architecture(path: &Path) -> anyhow::Result<Architecture> {
     let name = || path.display().to_string();
-    let size = fs::metadata(path).or_fault(Kind::Input)?.len();
+    let unreadable = |error: io::Error| Fault::unreadable(Kind::Input, path, &error);
+    let size = fs::metadata(path).map_err(unreadable)?.len();
     if size > MOST_BYTES {
         return Err(Fault::input(format_args!("{}: too large for an architecture", name())).into());
     }
-    let text = fs::read_to_string(path).or_fault(Kind::Input)?;
+    let bytes = fs::read(path).map_err(unreadable)?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Fault::input(format_args!("{}: not the JSON of an architecture", name())))?;
     Architecture::from_json(&text).or_fault(Kind::Input).with_context(name)
 }
 

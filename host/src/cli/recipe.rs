@@ -17,13 +17,16 @@ pub struct RecipeArgs {
     /// Training images held out to judge accuracy by
     #[arg(long, default_value_t = 5_000)]
     pub holdout: usize,
+    /// Images of a training step
     #[arg(long, default_value_t = 64)]
     pub batch: usize,
     /// Highest learning rate of the cycle
     #[arg(long, default_value_t = 0.1, value_parser = positive)]
     pub learning_rate: f64,
+    /// Nesterov momentum of SGD
     #[arg(long, default_value_t = 0.9, value_parser = share)]
     pub momentum: f64,
+    /// L2 penalty on the weights
     #[arg(long, default_value_t = 1e-4, value_parser = not_negative)]
     pub weight_decay: f64,
     /// Keep images as they are; by default half of them are flipped left to right

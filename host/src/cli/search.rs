@@ -67,13 +67,16 @@ pub struct SearchArgs {
     /// soft[:w], hard or absolute[:b]
     #[arg(long, default_value_t)]
     objective: Objective,
+    /// How many to sample, train and measure in all
     #[arg(long, default_value_t = 48)]
     candidates: usize,
+    /// What candidates learn from
     #[arg(long, value_enum, default_value_t = Learning::Distillation)]
     searching_by: Learning,
     /// How the policy learns
     #[arg(long, value_enum, default_value_t = Policy::Reinforce)]
     policy: Policy,
+    /// Of everything random: weights, order of images, policy, order of measurements
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Epochs of the winner's training; 0 leaves it untrained

@@ -21,7 +21,7 @@ use crate::exit::{Classify, Kind};
 /// Speak the agent's protocol with a device: requests on stdin, answers on stdout
 #[derive(Args)]
 #[command(after_help = "Example:\n  \
-    echo '{\"id\": 1, \"body\": {\"hello\": {\"protocol\": 2}}}' | pearl talk pixel6")]
+    echo '{\"id\": 1, \"body\": {\"hello\": {\"protocol\": 2}}}' | pearl talk board")]
 pub struct TalkArgs {
     #[arg(value_name = "DEV")]
     device: String,

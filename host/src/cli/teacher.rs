@@ -28,6 +28,9 @@ const MOST_BYTES: u64 = 16 << 30;
 
 /// Train a teacher, import one from PyTorch, or list them
 #[derive(Subcommand)]
+#[command(
+    after_help = "Examples:\n  pearl teacher train --network resnet-8 --data fashion-mnist --name resnet\n  pearl teacher import resnet152.pt --data fashion-mnist\n  pearl teacher list"
+)]
 pub enum TeacherVerb {
     Train(TrainTeacherArgs),
     Import(ImportArgs),
@@ -40,7 +43,7 @@ pub enum TeacherVerb {
     after_help = "Example:\n  pearl teacher train --network resnet-8 --data fashion-mnist --name resnet \\\n      --images 55000 --epochs 4"
 )]
 pub struct TrainTeacherArgs {
-    /// A reference network, such as resnet-8:2 or wide-resnet-10-2
+    /// A reference network, such as resnet-8:2 or wide-resnet-10-2; see `pearl arch list`
     #[arg(long)]
     network: String,
     /// Data set by name, or the folder of its IDX files
@@ -49,6 +52,7 @@ pub struct TrainTeacherArgs {
     /// What to call the teacher; its network's name where absent
     #[arg(long)]
     name: Option<String>,
+    /// Seed of its first weights and of the order of images
     #[arg(long, default_value_t = 0)]
     seed: u64,
     #[command(flatten)]
@@ -64,6 +68,7 @@ pub struct TrainTeacherArgs {
     after_help = "Example:\n  pearl teacher import resnet152.pt --data fashion-mnist --name resnet152"
 )]
 pub struct ImportArgs {
+    /// TorchScript file; it is copied
     #[arg(value_name = "FILE.pt")]
     file: PathBuf,
     /// Data set by name, or the folder of its IDX files; the teacher is checked against it
@@ -190,6 +195,9 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
             })
             .collect();
         return print_json(&json!({ "format": "pearl.teachers/1", "teachers": teachers }));
+    }
+    if teachers.is_empty() {
+        return print_line("no teachers yet; see `pearl teacher train` and `pearl teacher import`");
     }
     for (name, teacher) in teachers {
         match teacher {

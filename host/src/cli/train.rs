@@ -36,8 +36,10 @@ pub struct TrainArgs {
     /// Name of a teacher (see `pearl teacher list`); needed for distillation
     #[arg(long)]
     teacher: Option<String>,
+    /// What it learns from
     #[arg(long, value_enum)]
     training_by: Learning,
+    /// Seed of its first weights and of the order of images
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Folder for model.onnx, model.safetensors and train.json

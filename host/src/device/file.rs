@@ -1,15 +1,15 @@
 //! `devices.toml`.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use fs_err as fs;
 use pearl_agent::agent::Frequency;
 use serde::Deserialize;
 
 use super::{Adb, Cpus, Device, Ssh, Transport};
-use crate::exit::{Classify, Kind};
+use crate::exit::{Classify, Fault, Kind};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -23,7 +23,7 @@ struct File {
 struct Entry {
     transport: Word,
     host: Option<String>,
-    port: Option<u16>,
+    port: Option<i64>,
     user: Option<String>,
     identity: Option<PathBuf>,
     serial: Option<String>,
@@ -47,7 +47,8 @@ enum Word {
 /// # Errors
 /// Of usage, in one line, with the file and the device.
 pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Device>> {
-    let text = fs::read_to_string(path).or_fault(Kind::Usage)?;
+    let text =
+        fs::read_to_string(path).map_err(|error| Fault::unreadable(Kind::Usage, path, &error))?;
     let file: File = toml::from_str(&text)
         .map_err(|error| one_line(&error, &text))
         .or_fault(Kind::Usage)
@@ -81,7 +82,13 @@ impl Entry {
                 if host.is_empty() || !host.chars().all(is_of_address) || host.starts_with('-') {
                     return Err(format!("host must be a name or an address, not {host:?}"));
                 }
-                let (port, user) = (self.port.unwrap_or(22), self.user);
+                let port = self.port.unwrap_or(22);
+                let port = u16::try_from(port).ok().filter(|port| *port > 0);
+                let port = port.ok_or("port must be a number from 1 to 65535")?;
+                let user = self.user;
+                if user.as_ref().is_some_and(|user| !is_user(user)) {
+                    return Err(format!("user must be a name, not {:?}", user.unwrap_or_default()));
+                }
                 Transport::Ssh(Ssh { host, port, user, identity: self.identity.map(from_home) })
             }
             Word::Adb => Transport::Adb(Adb { serial: self.serial }),
@@ -126,6 +133,11 @@ fn plain(word: &str) -> Result<(), String> {
     Err(format!(
         "{word:?} goes through the device's shell, so it may hold A-Z, a-z, 0-9 and _ . / - only"
     ))
+}
+
+fn is_user(name: &str) -> bool {
+    let is_odd = |c: char| c.is_whitespace() || c.is_control();
+    !name.is_empty() && !name.starts_with('-') && !name.contains(is_odd)
 }
 
 fn is_of_address(c: char) -> bool {
@@ -212,7 +224,10 @@ mod tests {
             ("[device.a]\ntransport = \"ssh\"\nhost = \"a b\"\n", "a b"),
             ("[device.a]\ntransport = \"adb\"\nport = 22\n", "port belongs to transport = \"ssh\""),
             ("[device.a]\ntransport = \"local\"\nserial = \"x\"\n", "serial belongs to"),
-            (&format!("{ssh}port = 70000\n"), "line 4"),
+            (&format!("{ssh}port = 70000\n"), "device 'a': port must be a number from 1 to 65535"),
+            (&format!("{ssh}port = 0\n"), "65535"),
+            (&format!("{ssh}user = \"-oProxyCommand=id\"\n"), "-oProxyCommand=id"),
+            (&format!("{ssh}user = \"a b\"\n"), "user must be a name"),
             (&format!("{ssh}threads = 0\n"), "threads"),
             (&format!("{ssh}frequency = \"turbo\"\n"), "turbo"),
             (&format!("{ssh}folder = \"tmp\"\n"), "folder must begin with /"),

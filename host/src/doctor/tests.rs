@@ -1,4 +1,5 @@
 use pearl_agent::agent::{Battery, Cgroup, Clock, Cluster, Engine, Frequency, Platform, State};
+use pearl_agent::wire::Failure;
 
 use super::*;
 use crate::device::Cpus;
@@ -142,6 +143,15 @@ fn what_is_wrong_is_found_with_its_evidence_and_advice() {
         assert_eq!((found[0].about, found[0].level), (about, level));
         assert!(found[0].evidence.contains(evidence), "{evidence}: {found:?}");
         assert!(found[0].advice.is_some());
+    }
+}
+
+#[test]
+fn only_a_device_that_somebody_else_has_is_worth_waiting_for() {
+    for (kind, waits) in [(FailureKind::Busy, true), (FailureKind::Device, false)] {
+        let finding = not_leased(&ChildError::Failed(Failure::new(kind, "why")));
+        assert_eq!((finding.level, finding.evidence.as_str()), (Level::Obstacle, "why"));
+        assert_eq!(finding.advice.unwrap().contains("wait"), waits);
     }
 }
 

@@ -27,10 +27,6 @@ pub fn result_json(measurement: &Measurement) -> Value {
         }
     }
     let judgement = &measurement.judgement;
-    let mut warnings = [&judgement.evidence[..], &judgement.remarks].concat();
-    if measurement.launches.iter().any(|launch| !launch.steady) {
-        warnings.push("the warm-up of a launch reached its time limit before it was steady".into());
-    }
     let launches = measurement.launches.len();
     let contended = measurement.contended_count();
     let mut document = json!({
@@ -51,7 +47,7 @@ pub fn result_json(measurement: &Measurement) -> Value {
         "verdict": judgement.verdict,
         "stable": judgement.verdict == Verdict::Stable,
         "contended": contended > 0,
-        "warnings": warnings,
+        "warnings": measurement.warnings(),
         "stability_score": measurement.stability_score(),
         "load_ns": median(measurement.launches.iter().map(|launch| launch.load_ns)),
         "optimise_ns": median(measurement.launches.iter().map(|launch| launch.optimise_ns)),

@@ -146,8 +146,10 @@ impl Worker<'_> {
         if let Err(error) = self.akin(session) {
             return self.tell(What::Failed { at: None, error });
         }
-        while let Some(at) = self.queue.take() {
+        loop {
+            // The machine first: a model is taken by a device that can measure it now.
             let alone = machine.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(at) = self.queue.take() else { return };
             let measured = self.measure(session, &[at]);
             drop(alone);
             match measured {

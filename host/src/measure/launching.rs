@@ -8,7 +8,7 @@ use pearl_agent::wire::FailureKind;
 use super::Session;
 use super::settings::nanos;
 use super::step::{Observer, Step};
-use crate::agent::{Agent, fault};
+use crate::agent::{Agent, Replaced};
 use crate::child::ChildError;
 
 /// A model on the device.
@@ -26,11 +26,13 @@ impl Session<'_> {
     ) -> anyhow::Result<Result<T, ChildError>> {
         let mut result = ask(self.agent);
         if result.as_ref().is_err_and(ChildError::lost) {
-            self.agent.replace()?;
+            let replaced = self.agent.replace()?;
+            self.losses.agents += 1;
+            self.losses.boots += usize::from(replaced == Replaced::OtherBoot);
             result = ask(self.agent);
         }
         match result {
-            Err(error) if ends_everything(&error) => Err(fault(&error).into()),
+            Err(error) if ends_everything(&error) => Err(self.agent.fault(&error).into()),
             result => Ok(result),
         }
     }

@@ -79,6 +79,16 @@ impl Measurement {
         })
     }
 
+    /// What speaks against the number, and what was put right on the way to it.
+    pub fn warnings(&self) -> Vec<String> {
+        let mut warnings = [&self.judgement.evidence[..], &self.judgement.remarks].concat();
+        if self.launches.iter().any(|launch| !launch.steady) {
+            let unsteady = "the warm-up of a launch reached its time limit before it was steady";
+            warnings.push(unsteady.into());
+        }
+        warnings
+    }
+
     /// The launches that the latency comes from.
     pub fn counted(&self) -> Vec<&LaunchReport> {
         if self.sustained.is_some() {

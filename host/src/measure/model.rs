@@ -1,14 +1,13 @@
 //! A model file, named by its content.
 
-use std::io::Read;
+use std::fs;
+use std::io::{self, Read};
 use std::path::Path;
 
-use anyhow::Context;
-use fs_err as fs;
 use pearl_agent::agent::ModelFile;
 use sha2::{Digest, Sha256};
 
-use crate::exit::{Classify, Fault, Kind};
+use crate::exit::{Fault, Kind};
 
 /// Hashes a model file, refusing what no launch would accept.
 pub fn model_file(path: &Path, most_bytes: u64) -> anyhow::Result<ModelFile> {
@@ -18,7 +17,8 @@ pub fn model_file(path: &Path, most_bytes: u64) -> anyhow::Result<ModelFile> {
             path.display()
         ))
     })?;
-    let metadata = fs::metadata(path).or_fault(Kind::Input)?;
+    let unreadable = |error: io::Error| Fault::unreadable(Kind::Input, path, &error);
+    let metadata = fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_file() {
         return Err(Fault::input(format_args!("{name}: not a file")).into());
     }
@@ -30,11 +30,11 @@ pub fn model_file(path: &Path, most_bytes: u64) -> anyhow::Result<ModelFile> {
         ))
         .into());
     }
-    let mut file = fs::File::open(path).or_fault(Kind::Input)?;
+    let mut file = fs::File::open(path).map_err(unreadable)?;
     let mut hash = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
-        match file.read(&mut buffer).or_fault(Kind::Input).context("reading a model")? {
+        match file.read(&mut buffer).map_err(unreadable)? {
             0 => break,
             n => hash.update(&buffer[..n]),
         }

@@ -4,7 +4,6 @@ use pearl_agent::agent::{ModelFile, ProfileReport, ProfileRequest};
 
 use super::Session;
 use super::step::Observer;
-use crate::agent::fault;
 
 impl Session<'_> {
     /// Profiles one model; as good or bad as a single launch.
@@ -18,11 +17,12 @@ impl Session<'_> {
         observer: &mut Observer<'_>,
     ) -> anyhow::Result<ProfileReport> {
         self.hold(observer, |session, observer| {
-            let placed = session.place(at, model, observer)?.map_err(|error| fault(&error))?;
+            let placed = session.place(at, model, observer)?;
+            let placed = placed.map_err(|error| session.agent.fault(&error))?;
             let slice = session.settings.sampling.slice_ns;
             let request = ProfileRequest { launch: session.request(placed.there, slice) };
             let profiled = session.attempt(|agent| agent.profile(request.clone()))?;
-            Ok(profiled.map_err(|error| fault(&error))?)
+            Ok(profiled.map_err(|error| session.agent.fault(&error))?)
         })
     }
 }

@@ -10,7 +10,6 @@ use super::measurement::views;
 use super::session::no_samples;
 use super::step::{Observer, Step};
 use super::{Measurement, Session};
-use crate::agent::fault;
 use crate::exit::{Classify, Kind};
 
 /// What two models in turns gave.
@@ -47,13 +46,16 @@ impl Session<'_> {
     ) -> anyhow::Result<Paired> {
         let mut placed = Vec::new();
         for (at, model) in models.iter().enumerate() {
-            placed.push(self.place(at, model, observer)?.map_err(|error| fault(&error))?);
+            let there = self.place(at, model, observer)?;
+            placed.push(there.map_err(|error| self.agent.fault(&error))?);
         }
+        let before = self.losses;
         let mut taken: [Vec<LaunchReport>; 2] = Default::default();
         let (clean, taken_pairs) = loop {
             let first = usize::from(self.rng.random_bool(0.5));
             for at in [first, 1 - first] {
-                let report = self.launch(&mut placed[at])?.map_err(|error| fault(&error))?;
+                let report = self.launch(&mut placed[at])?;
+                let report = report.map_err(|error| self.agent.fault(&error))?;
                 if report.samples_ns.is_empty() {
                     return Err(no_samples(&models[at]));
                 }
@@ -90,7 +92,8 @@ impl Session<'_> {
         let comparison = compare_pairs(&pairs, threshold).or_fault(Kind::Unstable)?;
         let [first, second] = models;
         let [of_first, of_second] = taken;
-        let (first, second) = (self.close(first, of_first)?, self.close(second, of_second)?);
+        let first = self.close(first, of_first, before)?;
+        let second = self.close(second, of_second, before)?;
         doubts.extend([&first, &second].into_iter().filter_map(doubt));
         Ok(Paired { comparison, first, second, left_out, doubts })
     }

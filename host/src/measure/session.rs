@@ -3,6 +3,7 @@
 //! **Invariant:** a model that fails fails alone; a lost agent costs one launch, and is replaced
 //! once a launch; the lease is given back however a session ends.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use pearl_agent::agent::{LaunchReport, ModelFile};
@@ -29,6 +30,15 @@ pub struct Session<'a> {
     pub(super) input_seed: u64,
     pub(super) ledger: Ledger,
     pub(super) calm: Calm,
+    pub(super) losses: Losses,
+}
+
+/// Agents that were lost on the way, and replaced.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Losses {
+    pub agents: usize,
+    /// Because the device was started again.
+    pub boots: usize,
 }
 
 /// A model on its way to a measurement.
@@ -36,6 +46,8 @@ struct Pending {
     model: ModelFile,
     placed: Option<Placed>,
     launches: Vec<LaunchReport>,
+    /// Before the first launch.
+    losses: Losses,
     done: bool,
 }
 
@@ -44,7 +56,8 @@ impl<'a> Session<'a> {
         let mut rng = Pcg64::seed_from_u64(seed);
         let input_seed = rng.random();
         let calm = Calm::new(settings.most_rest);
-        Self { agent, settings, rng, input_seed, ledger: Ledger::default(), calm }
+        let (ledger, losses) = (Ledger::default(), Losses::default());
+        Self { agent, settings, rng, input_seed, ledger, calm, losses }
     }
 
     /// Where the leased time went.
@@ -101,7 +114,7 @@ impl<'a> Session<'a> {
         self.attempt(|agent| {
             agent.lease(patience, |who| observer(Step::Waiting { who: who.to_owned() }))
         })?
-        .map_err(|error| fault(&error))?;
+        .map_err(|error| self.agent.fault(&error))?;
         let since = Instant::now();
         let result = work(self, observer);
         self.ledger.close(since.elapsed());
@@ -115,7 +128,9 @@ impl<'a> Session<'a> {
         models: Vec<ModelFile>,
         observer: &mut Observer<'_>,
     ) -> anyhow::Result<()> {
-        let pending = |model| Pending { model, placed: None, launches: Vec::new(), done: false };
+        let losses = self.losses;
+        let pending =
+            |model| Pending { model, placed: None, launches: Vec::new(), losses, done: false };
         let mut all: Vec<_> = models.into_iter().map(pending).collect();
         loop {
             let mut open: Vec<_> = (0..all.len()).filter(|&at| !all[at].done).collect();
@@ -142,15 +157,18 @@ impl<'a> Session<'a> {
         if pending.placed.is_none() {
             match self.place(at, &pending.model, observer)? {
                 Ok(placed) => pending.placed = Some(placed),
-                Err(error) => return Ok(Some(Err(fault(&error).into()))),
+                Err(error) => return Ok(Some(Err(self.agent.fault(&error).into()))),
             }
         }
         let placed = pending.placed.as_mut().expect("it was placed just now");
         let report = match self.launch(placed)? {
             Ok(report) => report,
-            Err(error) => return Ok(Some(Err(fault(&error).into()))),
+            Err(error) => return Ok(Some(Err(self.agent.fault(&error).into()))),
         };
         self.calm.note(&report);
+        if pending.launches.is_empty() {
+            pending.losses = self.losses;
+        }
         pending.launches.push(report);
         let Ok(views) = views(&pending.launches) else {
             return Ok(Some(Err(no_samples(&pending.model))));
@@ -160,7 +178,7 @@ impl<'a> Session<'a> {
         match self.next(&views) {
             Next::Done => {
                 let launches = std::mem::take(&mut pending.launches);
-                return Ok(Some(self.close(pending.model.clone(), launches)));
+                return Ok(Some(self.close(pending.model.clone(), launches, pending.losses)));
             }
             Next::Rest => self.rest_until_quiet(observer)?,
             Next::Launch => self.cool_down(observer)?,
@@ -176,11 +194,34 @@ impl<'a> Session<'a> {
         &self,
         model: ModelFile,
         launches: Vec<LaunchReport>,
+        before: Losses,
     ) -> anyhow::Result<Measurement> {
         let fingerprint = self.fingerprint(launches.first());
         let device = self.agent.device().name.clone();
         let target = self.settings.pace.target;
-        Measurement::new(model, device, fingerprint, launches, target).or_fault(Kind::Unstable)
+        let remarks = self.remarks(&launches, before);
+        let mut measurement = Measurement::new(model, device, fingerprint, launches, target)
+            .or_fault(Kind::Unstable)?;
+        measurement.judgement.remarks.extend(remarks);
+        Ok(measurement)
+    }
+
+    /// What the fingerprint cannot tell: that the device was not the same for all launches.
+    fn remarks(&self, launches: &[LaunchReport], before: Losses) -> Vec<String> {
+        let name = &self.agent.device().name;
+        let mut remarks = Vec::new();
+        if self.losses.boots > before.boots {
+            remarks.push(format!("device '{name}' was started again between launches"));
+        }
+        let governors: BTreeSet<_> =
+            launches.iter().filter_map(|launch| launch.state_before.governor.as_deref()).collect();
+        if governors.len() > 1 {
+            let governors = governors.into_iter().collect::<Vec<_>>().join(", ");
+            remarks.push(format!(
+                "the governor of device '{name}' changed between launches ({governors}); measure again"
+            ));
+        }
+        remarks
     }
 
     /// Of what this session measures; the clock rates' policy is known from the first launch on.

@@ -8,8 +8,7 @@ use super::session::no_samples;
 use super::settings::nanos;
 use super::step::{Observer, Step};
 use super::{Measurement, Session};
-use crate::agent::fault;
-use crate::exit::{Classify, Kind};
+use crate::exit::{Classify, Fault, Kind};
 
 /// The last third of fewer windows tells no interval.
 const LEAST_WINDOWS: usize = 18;
@@ -29,21 +28,23 @@ impl Session<'_> {
     ) -> anyhow::Result<anyhow::Result<Measurement>> {
         let placed = match self.place(at, &model, observer)? {
             Ok(placed) => placed,
-            Err(error) => return Ok(Err(fault(&error).into())),
+            Err(error) => return Ok(Err(self.agent.fault(&error).into())),
         };
         let slice = nanos((length / WINDOWS).clamp(SHORTEST, LONGEST));
         let request = self.request(placed.there, slice);
+        let losses = self.losses.agents;
         let since = Instant::now();
         let mut launches = Vec::new();
         while since.elapsed() < length || launches.len() < LEAST_WINDOWS {
             let begun = nanos(since.elapsed());
             match self.attempt(|agent| agent.launch(request.clone()))? {
+                Ok(_) if self.losses.agents > losses => return Ok(Err(interrupted(&model))),
                 Ok(report) if report.samples_ns.is_empty() => return Ok(Err(no_samples(&model))),
                 Ok(report) => {
                     self.ledger.launched(&report);
                     launches.push((begun, report));
                 }
-                Err(error) => return Ok(Err(fault(&error).into())),
+                Err(error) => return Ok(Err(self.agent.fault(&error).into())),
             }
             let elapsed_ns = nanos(since.elapsed());
             observer(Step::Sustaining { at, elapsed_ns, of_ns: nanos(length) });
@@ -54,4 +55,10 @@ impl Session<'_> {
         Ok(Measurement::of_sustained(model, device, fingerprint, launches, target)
             .or_fault(Kind::Unstable))
     }
+}
+
+/// What it ends up at is not known of a device that rested on the way.
+fn interrupted(model: &ModelFile) -> anyhow::Error {
+    let what = "the agent was lost on the way and the device rested meanwhile; run it again";
+    Fault::new(Kind::Unstable, format_args!("{}: {what}", model.path)).into()
 }

@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use pearl_agent::agent::Engine;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::is_full;
@@ -80,6 +81,8 @@ pub struct Entry {
 pub struct Kept {
     pub id: i64,
     pub entry: Entry,
+    /// What ran the model, where the document tells.
+    pub engine: Option<Engine>,
 }
 
 pub struct History {
@@ -157,13 +160,19 @@ impl History {
     }
 }
 
+/// A document that is no JSON is no reason to hide the rest.
 const COLUMNS: &str =
-    "id, at, model, sha256, device, fingerprint, verdict, median_ns, lo_ns, hi_ns";
+    "id, at, model, sha256, device, fingerprint, verdict, median_ns, lo_ns, hi_ns,
+     CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.engine.name' END AS engine,
+     CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.engine.version' END AS version";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Kept> {
     let ns = |column: &str| row.get::<_, i64>(column).map(i64::cast_unsigned);
+    let (name, version): (Option<String>, Option<String>) =
+        (row.get("engine")?, row.get("version")?);
     Ok(Kept {
         id: row.get("id")?,
+        engine: name.zip(version).map(|(name, version)| Engine { name, version }),
         entry: Entry {
             at: row.get("at")?,
             model: row.get("model")?,
@@ -224,8 +233,20 @@ mod tests {
         assert_eq!(ids(history.latest(9, Some("hash of a")).unwrap()), [1, 3]);
         let (kept, document) = history.get(2).unwrap();
         assert_eq!((kept.entry, document.as_str()), (entry("b", 101), "whole 1"));
+        assert_eq!(kept.engine, None);
         let error = history.get(7).unwrap_err().to_string();
         assert!(error.contains("#7"), "{error}");
+    }
+
+    #[test]
+    fn a_measurement_is_listed_with_its_engine() {
+        let home = tempfile::tempdir().unwrap();
+        let mut history = History::open(home.path()).unwrap();
+        let document =
+            r#"{"fingerprint":{"engine":{"name":"tract","version":"0.23.9"}},"launches":[]}"#;
+        history.keep(&entry("a", 100), document).unwrap();
+        let expected = Engine { name: "tract".into(), version: "0.23.9".into() };
+        assert_eq!(history.latest(1, None).unwrap()[0].engine, Some(expected));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::error::TransportError;
 use super::shell::{END, Said, Shell};
 use crate::device::Adb;
 use crate::interrupt;
-use crate::streams::Streams;
+use crate::streams::{Handle, Streams};
 
 /// Names the program; else it is found on PATH.
 const VARIABLE: &str = "PEARL_ADB";
@@ -142,9 +142,14 @@ impl Shell for Phone {
             return start(&self.shell(words));
         }
         let words = [&RAW[..], &["echo", READY, ";", "exec"], words].concat();
-        let mut streams = start(&self.shell(&words))?;
-        streams.stdout = once_ready(streams.stdout)?;
-        Ok(streams)
+        let Streams { stdin, stdout, stderr, mut process } = start(&self.shell(&words))?;
+        match once_ready(stdout) {
+            Ok(stdout) => Ok(Streams { stdin, stdout, stderr, process }),
+            Err(error) => {
+                end(&mut *process);
+                Err(error)
+            }
+        }
     }
 }
 
@@ -154,7 +159,7 @@ fn program() -> OsString {
 
 fn missing(error: &io::Error) -> TransportError {
     let program = program();
-    TransportError::Refused(format!(
+    TransportError::Lasting(format!(
         "{} cannot be started: {error}; install Android's platform tools, or name the program in \
          {VARIABLE}",
         program.display()
@@ -197,12 +202,16 @@ fn call(
     while stdout.is_ok() && adb.process.ended().is_none() && all_said.elapsed() < FAREWELL {
         thread::sleep(TICK);
     }
-    adb.process.kill();
-    // A zombie otherwise, where it was killed.
-    while adb.process.ended().is_none() {
+    end(&mut *adb.process);
+    Ok(Said { stdout: stdout?, stderr: hear(stderr)? })
+}
+
+/// Kills it, and waits, for it would stay as a zombie.
+fn end(process: &mut dyn Handle) {
+    process.kill();
+    while process.ended().is_none() {
         thread::sleep(TICK);
     }
-    Ok(Said { stdout: stdout?, stderr: hear(stderr)? })
 }
 
 /// What comes after the terminal is as it has to be.

@@ -31,7 +31,7 @@ pub(super) fn agent_for(machine: &str) -> Result<AgentFile, TransportError> {
     let known = KNOWN.iter().find(|(names, ..)| names.contains(&machine));
     let Some(&(_, arch, number, make)) = known else {
         let names: Vec<_> = KNOWN.iter().map(|(_, arch, ..)| *arch).collect();
-        return Err(TransportError::Refused(format!(
+        return Err(TransportError::Lasting(format!(
             "its processor is {machine:?}, and there are agents for {} only",
             names.join(", ")
         )));
@@ -39,13 +39,13 @@ pub(super) fn agent_for(machine: &str) -> Result<AgentFile, TransportError> {
     let places = places(arch);
     let Some(path) = places.iter().find(|path| path.is_file()) else {
         let looked: Vec<_> = places.iter().map(|path| path.display().to_string()).collect();
-        return Err(TransportError::Refused(format!(
+        return Err(TransportError::Lasting(format!(
             "there is no agent for {arch} at {}; build it with `{make}`, or name a folder of \
              agents in {FOLDER}",
             looked.join(", ")
         )));
     };
-    let bytes = fs::read(path).map_err(|error| TransportError::Refused(error.to_string()))?;
+    let bytes = fs::read(path).map_err(|error| TransportError::Lasting(error.to_string()))?;
     check(path, &bytes, arch, number, make)?;
     let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(AgentFile { path: path.clone(), sha256, bytes: bytes.len() as u64 })
@@ -82,7 +82,7 @@ fn check(
         None => "is no executable of Linux".to_owned(),
     };
     let path = path.display();
-    Err(TransportError::Refused(format!("{path}: the agent {is}; build it with `{make}`")))
+    Err(TransportError::Lasting(format!("{path}: the agent {is}; build it with `{make}`")))
 }
 
 /// The machine that an ELF file is for; ours are all little-endian.

@@ -11,6 +11,9 @@ pub(super) enum TransportError {
     /// What it says is the whole message.
     #[error("{0}")]
     Refused(String),
+    /// The same, where only a person can change it.
+    #[error("{0}")]
+    Lasting(String),
     #[error("interrupted")]
     Interrupted,
 }

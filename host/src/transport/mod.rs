@@ -21,6 +21,8 @@ use crate::exit::Fault;
 use crate::interrupt;
 use crate::streams::Streams;
 
+use error::TransportError;
+
 /// An agent that was started.
 pub struct Opened {
     pub streams: Streams,
@@ -46,6 +48,7 @@ pub fn open(device: &Device) -> anyhow::Result<Opened> {
     };
     opened.map_err(|error| {
         let message = format!("device '{}': {error}", device.name);
-        Fault::new(error.kind(), message).into()
+        let fault = Fault::new(error.kind(), message);
+        if matches!(error, TransportError::Lasting(_)) { fault.lasting() } else { fault }.into()
     })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pearl_agent::agent::ProfileReport;
-use pearl_calibration::Verdict;
+use pearl_calibration::{Judgement, Verdict};
 use serde_json::{Value, json};
 
 use crate::child::Traffic;
@@ -131,16 +131,18 @@ impl<'a> Results<'a> {
         })
     }
 
-    /// What people should know of the numbers, and where each device's time went.
-    pub fn notes(&self) -> Vec<String> {
-        let of_numbers = self.measured().flat_map(|(measurement, _)| {
-            let path = &measurement.model.path;
-            let judgement = &measurement.judgement;
-            let doubts = judgement.evidence.iter();
-            doubts
-                .map(move |evidence| format!("{path}: {}: {evidence}", judgement.verdict))
-                .chain(judgement.remarks.iter().map(move |remark| format!("{path}: {remark}")))
-        });
+    /// What people should know of the numbers.
+    pub fn remarks(&self) -> Vec<String> {
+        self.remarks_besides(None)
+    }
+
+    /// The same, without the evidence that the error is going to tell, and where each device's time
+    /// went.
+    pub fn notes(&self, accept_unstable: bool) -> Vec<String> {
+        let told = match self.doubted()[..] {
+            [only] if !accept_unstable && self.failures.is_empty() => Some(only),
+            _ => None,
+        };
         let times = self.devices.iter().filter_map(|(device, (ledger, traffic))| {
             Some(format!(
                 "device '{}': leased for {:.1} s, {:.0} % of it in timed inference or warm-up; {} \
@@ -152,7 +154,25 @@ impl<'a> Results<'a> {
                 traffic.bytes_sent >> 10
             ))
         });
-        of_numbers.chain(times).collect()
+        self.remarks_besides(told).into_iter().chain(times).collect()
+    }
+
+    fn remarks_besides(&self, told: Option<&Measurement>) -> Vec<String> {
+        let of_one = |(measurement, _): (&Measurement, Option<&ProfileReport>)| {
+            let path = &measurement.model.path;
+            let Judgement { verdict, evidence, remarks } = &measurement.judgement;
+            let untold = told.is_none_or(|told| !std::ptr::eq(told, measurement));
+            let evidence = evidence.iter().filter(|_| untold);
+            let evidence = evidence.map(|evidence| format!("{path}: {verdict}: {evidence}"));
+            let remarks = remarks.iter().map(|remark| format!("{path}: {remark}"));
+            evidence.chain(remarks).collect::<Vec<_>>()
+        };
+        self.measured().flat_map(of_one).collect()
+    }
+
+    fn doubted(&self) -> Vec<&Measurement> {
+        let all = self.measured.values();
+        all.filter(|measurement| measurement.judgement.verdict != Verdict::Stable).collect()
     }
 
     /// One failure is the error; of several one of a device, or else the first.
@@ -166,25 +186,26 @@ impl<'a> Results<'a> {
                 if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
             return Err(Fault::new(kind(&told), format_args!("{told:#}{others}")).into());
         }
-        let doubted: Vec<_> = self
-            .measured()
-            .filter(|(measurement, _)| measurement.judgement.verdict != Verdict::Stable)
-            .map(|(measurement, _)| {
-                format!("{} is {}", measurement.model.path, measurement.judgement.verdict)
-            })
-            .collect();
+        let doubted = self.doubted();
         if doubted.is_empty() || accept_unstable {
             return Ok(());
         }
-        Err(Fault::new(
-            Kind::Unstable,
-            format_args!(
-                "not to be believed: {}; repeat it on a quiet device, or accept it with \
-                 --accept-unstable",
-                doubted.join(", ")
+        let named = |measurement: &&Measurement| {
+            format!("{} is {}", measurement.model.path, measurement.judgement.verdict)
+        };
+        let names = doubted.iter().map(named).collect::<Vec<_>>().join(", ");
+        // Evidence ends with what to do.
+        let message = match doubted[..] {
+            [only] => format!(
+                "not to be believed: {names}: {}; or accept it with --accept-unstable",
+                only.judgement.evidence.join("; ")
             ),
-        )
-        .into())
+            _ => format!(
+                "not to be believed: {names}; the note on each (`warnings` in JSON) says what to do, \
+                 or accept them with --accept-unstable"
+            ),
+        };
+        Err(Fault::new(Kind::Unstable, message).into())
     }
 }
 

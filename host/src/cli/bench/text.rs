@@ -8,7 +8,7 @@ use pearl_calibration::{Percentile, Summary, Sustained, percentile};
 
 use super::results::Results;
 use crate::duration::ms;
-use crate::measure::{Measurement, OPS_CAVEAT};
+use crate::measure::{Measurement, OPS_CAVEAT, result_json};
 
 const COLUMNS: [&str; 9] = [
     "model",
@@ -30,16 +30,18 @@ pub fn table(results: &Results<'_>) -> Option<String> {
     if rows.is_empty() {
         return None;
     }
-    let mut text = aligned(&COLUMNS, rows, &RIGHT);
-    for (measurement, profile) in results.measured() {
-        if let Some(sustained) = &measurement.sustained {
-            text += &format!("\n\n{}", curve(measurement, sustained));
-        }
-        if let Some(profile) = profile {
-            text += &format!("\n\n{}", operators(measurement, profile));
-        }
-    }
-    Some(text)
+    let details = details(results).into_iter().map(|detail| format!("\n\n{detail}"));
+    Some(aligned(&COLUMNS, rows, &RIGHT) + &details.collect::<String>())
+}
+
+/// Curves and operators, where they were asked for.
+fn details(results: &Results<'_>) -> Vec<String> {
+    let of_one = |(measurement, profile): (&Measurement, Option<&ProfileReport>)| {
+        let curve = measurement.sustained.as_ref().map(|found| curve(measurement, found));
+        let operators = profile.map(|profile| operators(measurement, profile));
+        [curve, operators].into_iter().flatten()
+    };
+    results.measured().flat_map(of_one).collect()
 }
 
 pub fn markdown(results: &Results<'_>) -> String {
@@ -51,21 +53,29 @@ pub fn markdown(results: &Results<'_>) -> String {
         let cells = row(results, measurement);
         text += &line(&cells.map(|cell| cell.replace('|', "\\|").replace(['\n', '\r'], " ")));
     }
+    let remarks = results.remarks();
+    if !remarks.is_empty() {
+        text.push('\n');
+    }
+    text.extend(remarks.iter().map(|remark| format!("- {}\n", remark.replace(['\n', '\r'], " "))));
+    text.extend(details(results).iter().map(|detail| format!("\n```text\n{detail}\n```\n")));
     text
 }
 
 pub fn csv(results: &Results<'_>) -> String {
     let mut text =
         "model,sha256,device,fingerprint,engine,threads,precision,median_ns,lo_ns,hi_ns,\
-                    p90_ns,min_ns,max_ns,mean_ns,stddev_ns,samples,launches,contended_launches,\
-                    stability_score,verdict\n"
+                    p90_ns,p99_ns,min_ns,max_ns,mean_ns,stddev_ns,samples,launches,\
+                    contended_launches,stability_score,load_ns,optimise_ns,peak_memory_bytes,\
+                    verdict,history\n"
             .to_owned();
     for (measurement, _) in results.measured() {
         let samples = measurement.samples();
         let summary = Summary::of(&samples);
         let fingerprint = &measurement.fingerprint;
         let latency = measurement.latency;
-        let p90 = percentile(&samples, Percentile::P90);
+        let at = |of| percentile(&samples, of).map(|value| value.0.to_string()).unwrap_or_default();
+        let (p90, p99) = (at(Percentile::P90), at(Percentile::P99));
         let names = [
             &measurement.model.path,
             &measurement.model.sha256,
@@ -77,15 +87,21 @@ pub fn csv(results: &Results<'_>) -> String {
         ];
         let names: Vec<_> = names.into_iter().map(|name| quoted(name)).collect();
         let [median, lo, hi] = [latency.point.0, latency.lo.0, latency.hi.0];
-        let p90 = p90.map(|p90| p90.0.to_string()).unwrap_or_default();
         let Summary { min, max, mean, stddev, n } = summary;
         let (launches, contended) = (measurement.launches.len(), measurement.contended_count());
         let score = measurement.stability_score();
+        let document = result_json(measurement);
+        let [load, optimise, memory] =
+            ["load_ns", "optimise_ns", "peak_memory_bytes"].map(|field| {
+                document[field].as_u64().map(|value| value.to_string()).unwrap_or_default()
+            });
         let verdict = measurement.judgement.verdict;
+        let history = results.number_of(measurement).map(|id| id.to_string()).unwrap_or_default();
         // Writing to a string does not fail.
         let _ = writeln!(
             text,
-            "{},{median},{lo},{hi},{p90},{},{},{},{},{n},{launches},{contended},{score:.1},{verdict}",
+            "{},{median},{lo},{hi},{p90},{p99},{},{},{},{},{n},{launches},{contended},{score:.1},\
+             {load},{optimise},{memory},{verdict},{history}",
             names.join(","),
             min.0,
             max.0,

@@ -1,13 +1,16 @@
 //! Who we are, to the device: keys, then a password.
 
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags};
 use ssh2::{KeyboardInteractivePrompt, Prompt};
 
 use super::connection::within;
 use super::secret;
-use super::wire::Wire;
+use super::wire::{AGAIN, TICK, Wire, wait_for};
 use crate::device::Ssh;
 use crate::transport::error::TransportError;
 
@@ -55,7 +58,7 @@ impl Attempts<'_> {
         if let Some(identity) = identity {
             if !identity.is_file() {
                 let path = identity.display();
-                return Err(TransportError::Refused(format!("identity {path}: no such file")));
+                return Err(TransportError::Lasting(format!("identity {path}: no such file")));
             }
             return Ok(self.key(identity)? || self.agent()?);
         }
@@ -74,15 +77,16 @@ impl Attempts<'_> {
     }
 
     fn key(&mut self, path: &Path) -> Result<bool, TransportError> {
-        let passphrase = if secret::is_encrypted(path) {
-            secret::ask(&format!("passphrase of {}", path.display()))
-        } else {
-            None
-        };
+        let question = format!("passphrase of {}", path.display());
+        let passphrase = if secret::is_encrypted(path) { secret::ask(&question) } else { None };
         let passphrase = passphrase.as_deref();
         let done = self
             .attempt(|session, user| session.userauth_pubkey_file(user, None, path, passphrase));
-        self.noted(format!("key {}", path.display()), done)
+        let let_in = self.noted(format!("key {}", path.display()), done)?;
+        if !let_in {
+            secret::forget(&question);
+        }
+        Ok(let_in)
     }
 
     fn agent(&mut self) -> Result<bool, TransportError> {
@@ -100,9 +104,16 @@ impl Attempts<'_> {
         });
         // One that is late holds on to the session: there is no way on.
         let Ok((agent, keys)) = listed? else { return Ok(false) };
-        for key in keys.iter().take(KEYS_OF_AGENT) {
-            let done = self.attempt(|_, user| agent.userauth(user, key));
-            if self.noted(format!("key '{}' of the agent", key.comment()), done)? {
+        let agent = Arc::new(agent);
+        for key in keys.into_iter().take(KEYS_OF_AGENT) {
+            let what = format!("key '{}' of the agent", key.comment());
+            let doing = format!("logging in to {} with {what}", self.wire.to);
+            let (agent, user) = (Arc::clone(&agent), self.user.clone());
+            let socket = Arc::clone(&self.wire.socket);
+            // It may ask a person first, or wait for a touch.
+            let done = within(&doing, ATTEMPT, move || sign(&agent, &user, &key, &socket))?
+                .map_err(|error| TransportError::failed(&doing, error.message()));
+            if self.noted(what, done)? {
                 return Ok(true);
             }
         }
@@ -114,7 +125,8 @@ impl Attempts<'_> {
         if !plain && !methods.contains("keyboard-interactive") {
             return Ok(false);
         }
-        let Some(password) = secret::ask(&format!("password of {}", self.wire.to)) else {
+        let question = format!("password of {}", self.wire.to);
+        let Some(password) = secret::ask(&question) else {
             return Ok(false);
         };
         let done = self.attempt(|session, user| {
@@ -124,7 +136,11 @@ impl Attempts<'_> {
                 session.userauth_keyboard_interactive(user, &mut Answer(&password))
             }
         });
-        self.noted("a password".to_owned(), done)
+        let let_in = self.noted("a password".to_owned(), done)?;
+        if !let_in {
+            secret::forget(&question);
+        }
+        Ok(let_in)
     }
 
     fn attempt(
@@ -148,6 +164,25 @@ impl Attempts<'_> {
                 Ok(false)
             }
             Err(error) => Err(error),
+        }
+    }
+}
+
+/// One attempt with a key of the agent; who waits for it has gone where it takes longer.
+fn sign(
+    agent: &ssh2::Agent,
+    user: &str,
+    key: &ssh2::PublicKey,
+    socket: &TcpStream,
+) -> Result<(), ssh2::Error> {
+    let start = Instant::now();
+    loop {
+        match agent.userauth(user, key) {
+            Err(error) if error.code() == AGAIN && start.elapsed() < ATTEMPT => {
+                // One that fails shows at the next try.
+                let _ = wait_for(&mut [PollFd::new(socket, PollFlags::IN)], TICK);
+            }
+            done => return done,
         }
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn preference(session: &Session, settings: &Ssh) -> Option<String> {
 /// # Errors
 /// Where the host is not known, or known by another key.
 pub(super) fn check(wire: &Wire, settings: &Ssh) -> Result<(), TransportError> {
-    let refused = |message: String| Err(TransportError::Refused(message));
+    let refused = |message: String| Err(TransportError::Lasting(message));
     let Some((key, _)) = wire.session.host_key() else {
         return refused(format!("{} has no host key", wire.to));
     };

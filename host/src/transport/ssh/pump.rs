@@ -6,7 +6,7 @@
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write, pipe};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::io::ioctl_fionbio;
@@ -16,8 +16,9 @@ use super::wire::{Wire, wait_for};
 use crate::streams::{Handle, Streams};
 
 const CHUNK: usize = 32 << 10;
-/// Between two signs of life while nothing else is sent.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+/// The kernel asks a silent link for signs of life and says when there is none; this is for nothing
+/// but that no wait is without an end.
+const LONGEST: Duration = Duration::from_secs(10);
 /// Where the library holds bytes that the socket will not announce again.
 const SOON: Duration = Duration::from_millis(5);
 /// For the exit status, once all was said.
@@ -102,9 +103,8 @@ struct Sink {
 impl Pump {
     /// Until the end, which is told in words.
     fn run(mut self) -> String {
-        let mut alive = Instant::now();
         loop {
-            match self.step(&mut alive) {
+            match self.step() {
                 Ok(Step::Moved) => {}
                 Ok(Step::Idle) => {
                     if let Err(error) = self.wait() {
@@ -120,7 +120,7 @@ impl Pump {
         }
     }
 
-    fn step(&mut self, alive: &mut Instant) -> io::Result<Step> {
+    fn step(&mut self) -> io::Result<Step> {
         if self.is_closed() {
             return Ok(Step::Closed);
         }
@@ -129,10 +129,6 @@ impl Pump {
         if !self.writing || !self.wire.wants_to_send() {
             moved |= self.output.fill(&mut self.channel)?;
             moved |= self.errors.fill(&mut self.channel)?;
-            if alive.elapsed() > SIGN_OF_LIFE && !self.wire.wants_to_send() {
-                self.wire.session.keepalive_send()?;
-                *alive = Instant::now();
-            }
         }
         moved |= self.output.drain() | self.errors.drain();
         if moved {
@@ -182,7 +178,7 @@ impl Pump {
             }
         }
         let held = self.channel.read_window().available > 0;
-        wait_for(&mut fds, if held { SOON } else { SIGN_OF_LIFE })
+        wait_for(&mut fds, if held { SOON } else { LONGEST })
     }
 
     fn status(mut self) -> String {

@@ -1,8 +1,10 @@
 //! Passwords and passphrases: from a person at a terminal or from the environment.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{IsTerminal, stderr, stdin};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,15 +12,31 @@ use base64::engine::general_purpose::STANDARD;
 /// Holds the password, or the passphrase of the identity.
 pub(super) const VARIABLE: &str = "PEARL_SSH_PASSWORD";
 
+/// By the question.
+static TOLD: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+
 /// What the environment holds, or a person types; nothing where neither is there.
+///
+/// One question at a time and none twice: a device that is reached again at night finds nobody to ask.
 pub(super) fn ask(what: &str) -> Option<String> {
     if let Ok(secret) = std::env::var(VARIABLE) {
         return Some(secret);
     }
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(secret) = told.get(what) {
+        return Some(secret.clone());
+    }
     if !(stdin().is_terminal() && stderr().is_terminal()) {
         return None;
     }
-    rpassword::prompt_password(format!("{what}: ")).ok()
+    let secret = rpassword::prompt_password(format!("{what}: ")).ok()?;
+    told.insert(what.to_owned(), secret.clone());
+    Some(secret)
+}
+
+/// One that was refused is asked for again.
+pub(super) fn forget(what: &str) {
+    TOLD.lock().unwrap_or_else(PoisonError::into_inner).remove(what);
 }
 
 /// Whether a private key needs a passphrase.

@@ -13,9 +13,9 @@ use super::super::error::TransportError;
 use crate::interrupt;
 
 /// `LIBSSH2_ERROR_EAGAIN`: the step has to be repeated once the socket is ready.
-const AGAIN: ErrorCode = ErrorCode::Session(-37);
+pub(super) const AGAIN: ErrorCode = ErrorCode::Session(-37);
 /// How often a wait looks up for Ctrl-C.
-const TICK: Duration = Duration::from_millis(50);
+pub(super) const TICK: Duration = Duration::from_millis(50);
 
 /// Dropping it ends the connection.
 pub(super) struct Wire {
