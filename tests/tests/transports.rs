@@ -12,6 +12,7 @@ use pearl_tests::data::Noise;
 use pearl_tests::pearl::{DEADLINE, Pearl};
 use pearl_tests::running::Running;
 use pearl_tests::talk::{Talk, written};
+use serde_json::Value;
 
 const ALL: [&str; 3] = ["local", "board", "phone"];
 /// Those whose files are not this machine's, with their folder and its user.
@@ -52,6 +53,19 @@ impl Host {
         self.pearl.line(&format!("export {network} --seed {seed} -o a.onnx")).ok();
     }
 
+    /// Random students of the space `mnas`, with random weights.
+    fn students(&self, count: usize) -> Vec<PathBuf> {
+        let sample = "arch sample --space mnas --input 1x28x28 --classes 10 -o students --json";
+        let sampled = self.pearl.line(&format!("{sample} -n {count}")).ok().json();
+        let export = |student: &Value| {
+            let path = PathBuf::from(student["path"].as_str().unwrap()).with_extension("onnx");
+            let arch = student["path"].as_str().unwrap();
+            self.pearl.line(&format!("export {arch} -o {}", path.display())).ok();
+            self.pearl.path(path.to_str().unwrap())
+        };
+        sampled["architectures"].as_array().unwrap().iter().map(export).collect()
+    }
+
     fn talk(&self, device: &str) -> Talk {
         self.talk_by(device, "")
     }
@@ -85,10 +99,16 @@ fn every_device_tells_what_it_is() {
 #[test]
 fn a_network_computes_the_same_on_every_device() {
     let host = Host::new();
-    let outputs = ALL.map(|device| host.talk(device).run(&host.model, &input()).unwrap());
-    for (device, output) in ALL.iter().zip(&outputs) {
-        assert_eq!(output.len(), 10);
-        assert!(distance(output, &outputs[0]) < 1e-3, "{device}: {output:?} and {:?}", outputs[0]);
+    let students = host.students(3);
+    let mut talks = ALL.map(|device| host.talk(device));
+    for model in students.iter().chain([&host.model]) {
+        let outputs = talks.each_mut().map(|talk| talk.run(model, &input()).unwrap());
+        let largest = outputs[0].iter().fold(0.0, |most: f32, logit| most.max(logit.abs()));
+        assert_eq!((outputs[0].len(), largest > 1e-3), (10, true), "{outputs:?}");
+        for (device, output) in ALL.iter().zip(&outputs) {
+            let far = distance(output, &outputs[0]);
+            assert!(far < 1e-3 * largest, "{} on {device}: {outputs:?}", model.display());
+        }
     }
 }
 

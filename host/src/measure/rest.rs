@@ -34,22 +34,29 @@ pub(super) struct Calm {
     best_sentinel_ns: u64,
     start_mc: Option<i64>,
     hot: bool,
+    /// Whether a rest did not help: what looked like heat by the sentinel alone is something else,
+    /// such as the wandering clock of a shared machine.
+    in_vain: bool,
     left: Duration,
 }
 
 impl Calm {
     pub fn new(left: Duration) -> Self {
-        Self { best_sentinel_ns: u64::MAX, start_mc: None, hot: false, left }
+        Self { best_sentinel_ns: u64::MAX, start_mc: None, hot: false, in_vain: false, left }
     }
 
     pub fn note(&mut self, report: &LaunchReport) {
-        let sentinels = [report.sentinel_before_ns, report.sentinel_after_ns];
-        self.best_sentinel_ns = sentinels.into_iter().fold(self.best_sentinel_ns, u64::min);
         self.start_mc = self.start_mc.or(hottest(&report.state_before));
-        self.hot = match (hottest(&report.state_after), self.start_mc) {
+        let sentinels = [report.sentinel_before_ns, report.sentinel_after_ns];
+        self.feel(sentinels, hottest(&report.state_after));
+    }
+
+    fn feel(&mut self, sentinels: [u64; 2], now_mc: Option<i64>) {
+        self.best_sentinel_ns = sentinels.into_iter().fold(self.best_sentinel_ns, u64::min);
+        self.hot = match (now_mc, self.start_mc) {
             (Some(now), Some(start)) => now > start + HOT_MC,
             // Both, so that one odd reading costs no time.
-            _ => sentinels.iter().all(|sentinel| self.slower(*sentinel, HOT)),
+            _ => !self.in_vain && sentinels.iter().all(|sentinel| self.slower(*sentinel, HOT)),
         };
     }
 
@@ -74,24 +81,27 @@ impl Session<'_> {
             return Ok(());
         }
         self.calm.hot = false;
-        self.rest("hot", LONGEST, observer, Calm::is_cool)
+        self.calm.in_vain = !self.rest("hot", LONGEST, observer, Calm::is_cool)?;
+        Ok(())
     }
 
     /// Rests until nobody else runs where this session measures.
     pub(super) fn rest_until_quiet(&mut self, observer: &mut Observer<'_>) -> anyhow::Result<()> {
-        self.rest("busy", LONGEST_FOR_QUIET, observer, |_, look| {
-            look.cpu_ns as f64 >= QUIET * look.wall_ns as f64
-        })
+        let quiet = |_: &Calm, look: &LookReport| look.cpu_ns as f64 >= QUIET * look.wall_ns as f64;
+        self.rest("busy", LONGEST_FOR_QUIET, observer, quiet)?;
+        Ok(())
     }
 
+    /// Whether it was enough.
     fn rest(
         &mut self,
         why: &'static str,
         longest: Duration,
         observer: &mut Observer<'_>,
         enough: fn(&Calm, &LookReport) -> bool,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<bool> {
         let since = Instant::now();
+        let mut was_enough = false;
         let longest = longest.min(self.calm.left);
         while since.elapsed() + PAUSE <= longest {
             observer(Step::Resting { why });
@@ -102,13 +112,16 @@ impl Session<'_> {
             // An agent that cannot look leaves the pause at that.
             match self.attempt(|agent| agent.look(request.clone()))? {
                 Ok(look) if !enough(&self.calm, &look) => {}
-                _ => break,
+                looked => {
+                    was_enough = looked.is_ok();
+                    break;
+                }
             }
         }
         let spent = since.elapsed();
         self.calm.left = self.calm.left.saturating_sub(spent);
         self.ledger.rest_ns += nanos(spent);
-        Ok(())
+        Ok(was_enough)
     }
 }
 
@@ -137,6 +150,18 @@ mod tests {
     fn a_device_without_a_thermometer_is_cool_once_the_sentinel_is_back() {
         let calm = Calm { best_sentinel_ns: 1000, ..Calm::new(LONGEST) };
         assert!(calm.is_cool(&look(1030, None)) && !calm.is_cool(&look(1040, None)));
+    }
+
+    #[test]
+    fn a_rest_in_vain_is_not_repeated_where_there_is_no_thermometer() {
+        for (temperature, in_vain, hot) in
+            [(None, false, true), (None, true, false), (Some(60_000), true, true)]
+        {
+            let start_mc = temperature.map(|_| 40_000);
+            let mut calm = Calm { best_sentinel_ns: 1000, start_mc, in_vain, ..Calm::new(LONGEST) };
+            calm.feel([1200; 2], temperature);
+            assert_eq!(calm.hot, hot, "{temperature:?}, in vain: {in_vain}");
+        }
     }
 
     #[test]
