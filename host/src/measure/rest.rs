@@ -20,7 +20,9 @@ const LOOK: Duration = Duration::from_secs(2);
 /// At a time.
 const LONGEST: Duration = Duration::from_secs(10);
 const LONGEST_FOR_QUIET: Duration = Duration::from_secs(2);
-/// Slower than the session's best by more than the first asks for a rest, by the second ends it.
+/// So many readings, two a launch, tell what is usual.
+const FIRST: usize = 12;
+/// Slower than usual by more than the first asks for a rest, by the second ends it.
 const HOT: f64 = 1.10;
 const COOL: f64 = 1.03;
 /// The same in thousandths of a degree above the session's start, where the device tells.
@@ -31,7 +33,9 @@ const QUIET: f64 = 0.95;
 
 /// What a session knows of the device's mood.
 pub(super) struct Calm {
-    best_sentinel_ns: u64,
+    /// The first readings; their median is what later ones are held against, for the best of many is
+    /// a stroke of luck that every ordinary one is slow beside.
+    first_sentinels_ns: Vec<u64>,
     start_mc: Option<i64>,
     hot: bool,
     /// Whether a rest did not help: what looked like heat by the sentinel alone is something else,
@@ -42,7 +46,8 @@ pub(super) struct Calm {
 
 impl Calm {
     pub fn new(left: Duration) -> Self {
-        Self { best_sentinel_ns: u64::MAX, start_mc: None, hot: false, in_vain: false, left }
+        let first_sentinels_ns = Vec::with_capacity(FIRST);
+        Self { first_sentinels_ns, start_mc: None, hot: false, in_vain: false, left }
     }
 
     pub fn note(&mut self, report: &LaunchReport) {
@@ -52,7 +57,8 @@ impl Calm {
     }
 
     fn feel(&mut self, sentinels: [u64; 2], now_mc: Option<i64>) {
-        self.best_sentinel_ns = sentinels.into_iter().fold(self.best_sentinel_ns, u64::min);
+        let room = FIRST - self.first_sentinels_ns.len();
+        self.first_sentinels_ns.extend(sentinels.into_iter().take(room));
         self.hot = match (now_mc, self.start_mc) {
             (Some(now), Some(start)) => now > start + HOT_MC,
             // Both, so that one odd reading costs no time.
@@ -61,16 +67,15 @@ impl Calm {
     }
 
     fn slower(&self, sentinel_ns: u64, than: f64) -> bool {
-        sentinel_ns as f64 > self.best_sentinel_ns as f64 * than
+        let usual = median(&self.first_sentinels_ns);
+        usual.is_some_and(|usual| sentinel_ns as f64 > usual as f64 * than)
     }
 
     fn is_cool(&self, look: &LookReport) -> bool {
         if let (Some(now), Some(start)) = (hottest(&look.state), self.start_mc) {
             return now <= start + COOL_MC;
         }
-        let mut sentinels = look.sentinel_ns.clone();
-        sentinels.sort_unstable();
-        sentinels.get(sentinels.len() / 2).is_none_or(|median| !self.slower(*median, COOL))
+        median(&look.sentinel_ns).is_none_or(|median| !self.slower(median, COOL))
     }
 }
 
@@ -125,6 +130,12 @@ impl Session<'_> {
     }
 }
 
+fn median(readings: &[u64]) -> Option<u64> {
+    let mut sorted = readings.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len() / 2).copied()
+}
+
 fn hottest(state: &State) -> Option<i64> {
     state.temperature_mc.iter().map(|(_, temperature)| *temperature).max()
 }
@@ -148,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_device_without_a_thermometer_is_cool_once_the_sentinel_is_back() {
-        let calm = Calm { best_sentinel_ns: 1000, ..Calm::new(LONGEST) };
+        let calm = Calm { first_sentinels_ns: vec![900, 1000, 1100], ..Calm::new(LONGEST) };
         assert!(calm.is_cool(&look(1030, None)) && !calm.is_cool(&look(1040, None)));
     }
 
@@ -158,7 +169,8 @@ mod tests {
             [(None, false, true), (None, true, false), (Some(60_000), true, true)]
         {
             let start_mc = temperature.map(|_| 40_000);
-            let mut calm = Calm { best_sentinel_ns: 1000, start_mc, in_vain, ..Calm::new(LONGEST) };
+            let first_sentinels_ns = vec![1000; FIRST];
+            let mut calm = Calm { first_sentinels_ns, start_mc, in_vain, ..Calm::new(LONGEST) };
             calm.feel([1200; 2], temperature);
             assert_eq!(calm.hot, hot, "{temperature:?}, in vain: {in_vain}");
         }
@@ -166,7 +178,8 @@ mod tests {
 
     #[test]
     fn a_device_with_one_is_cool_by_its_temperature() {
-        let calm = Calm { best_sentinel_ns: 1000, start_mc: Some(40_000), ..Calm::new(LONGEST) };
+        let calm =
+            Calm { first_sentinels_ns: vec![1000], start_mc: Some(40_000), ..Calm::new(LONGEST) };
         assert!(calm.is_cool(&look(2000, Some(44_000))));
         assert!(!calm.is_cool(&look(1000, Some(44_001))));
     }
