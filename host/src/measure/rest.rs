@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use pearl_agent::agent::{LaunchReport, LookReport, LookRequest, State};
+use pearl_calibration::Samples;
 
 use super::Session;
 use super::settings::nanos;
@@ -131,9 +132,7 @@ impl Session<'_> {
 }
 
 fn median(readings: &[u64]) -> Option<u64> {
-    let mut sorted = readings.to_vec();
-    sorted.sort_unstable();
-    sorted.get(sorted.len() / 2).copied()
+    Samples::from_ns(readings).ok().map(|readings| readings.median().0)
 }
 
 fn hottest(state: &State) -> Option<i64> {

@@ -82,11 +82,7 @@ impl Attempts<'_> {
         let passphrase = passphrase.as_deref();
         let done = self
             .attempt(|session, user| session.userauth_pubkey_file(user, None, path, passphrase));
-        let let_in = self.noted(format!("key {}", path.display()), done)?;
-        if !let_in {
-            secret::forget(&question);
-        }
-        Ok(let_in)
+        self.answered(&question, format!("key {}", path.display()), done)
     }
 
     fn agent(&mut self) -> Result<bool, TransportError> {
@@ -136,11 +132,7 @@ impl Attempts<'_> {
                 session.userauth_keyboard_interactive(user, &mut Answer(&password))
             }
         });
-        let let_in = self.noted("a password".to_owned(), done)?;
-        if !let_in {
-            secret::forget(&question);
-        }
-        Ok(let_in)
+        self.answered(&question, "a password".to_owned(), done)
     }
 
     fn attempt(
@@ -149,6 +141,19 @@ impl Attempts<'_> {
     ) -> Result<(), TransportError> {
         let doing = format!("logging in to {}", self.wire.to);
         self.wire.until(&doing, ATTEMPT, |session| step(session, &self.user))
+    }
+
+    /// As [`Self::noted`], of an attempt with a secret: one that was refused is asked for again.
+    fn answered(
+        &mut self,
+        question: &str,
+        what: String,
+        done: Result<(), TransportError>,
+    ) -> Result<bool, TransportError> {
+        if matches!(done, Err(TransportError::Failed { .. })) {
+            secret::forget(question);
+        }
+        self.noted(what, done)
     }
 
     /// A refusal is no error yet; a link that is lost is.
