@@ -103,7 +103,7 @@ bench: teacher .setup/tract/bin/tract .setup/torchvision
 	$(PYTHON) tests/python/profiler.py
 
 # What the README says of learning: minutes to hours.
-SEEDS_BUDGET ?= 1ms
+SEEDS_BUDGET ?= 0.45ms
 experiments: teacher
 	$(PYTHON) tests/python/distillation.py
 	$(PYTHON) tests/python/seeds.py --budget $(SEEDS_BUDGET)
