@@ -29,7 +29,7 @@ const EACH_LOOK: f64 = 0.9975;
 /// than ten no interval reaches the confidence of a look.
 pub const LOOKS: [usize; 7] = [10, 13, 17, 22, 29, 38, 50];
 
-/// The second over the first.
+/// One over another, such as the second over the first.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ratio {
     pub point: f64,
@@ -74,7 +74,7 @@ pub fn compare_pairs(
     pairs: &[(Nanos, Nanos)],
     threshold: f64,
 ) -> Result<Comparison, StatisticError> {
-    let logs: Vec<f64> = pairs.iter().map(|(a, b)| log(*b) - log(*a)).collect();
+    let logs: Vec<f64> = pairs.iter().map(|(a, b)| log(b.0 as f64) - log(a.0 as f64)).collect();
     let centre = signed_rank(&logs, EACH_LOOK)?;
     Ok(conclude(centre.point, centre.lo, centre.hi, pairs.len(), threshold))
 }
@@ -93,8 +93,26 @@ pub fn decided(pairs: &[(Nanos, Nanos)], threshold: f64) -> bool {
             }))
 }
 
-/// Compares launches that were taken at different times, by Welch's interval of the medians'
-/// logarithms. What changed between the two times is part of the difference.
+/// What launches of different times are compared in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    /// What changed between the two times is part of the difference.
+    Time,
+    /// What moved the sentinel alike, such as the clock rate, is not; see [`crate::in_sentinels`].
+    Sentinels,
+}
+
+impl Unit {
+    fn of(self, launch: &LaunchView) -> f64 {
+        match self {
+            Self::Time => launch.samples.median().0 as f64,
+            Self::Sentinels => launch.in_sentinels(),
+        }
+    }
+}
+
+/// Compares launches that were taken at different times, by Welch's interval of the logarithms of
+/// their medians.
 ///
 /// # Errors
 /// Where there are fewer than two launches of either.
@@ -102,8 +120,9 @@ pub fn compare_apart(
     first: &[LaunchView],
     second: &[LaunchView],
     threshold: f64,
+    unit: Unit,
 ) -> Result<Comparison, StatisticError> {
-    let (a, b) = (Moments::of(first)?, Moments::of(second)?);
+    let (a, b) = (Moments::of(first, unit)?, Moments::of(second, unit)?);
     let (from_a, from_b) = (a.variance / a.n, b.variance / b.n);
     let error = from_a + from_b;
     let half = if error > 0.0 {
@@ -124,22 +143,22 @@ struct Moments {
 }
 
 impl Moments {
-    fn of(launches: &[LaunchView]) -> Result<Self, StatisticError> {
+    fn of(launches: &[LaunchView], unit: Unit) -> Result<Self, StatisticError> {
         if launches.len() < 2 {
             let name = "a comparison of launches".to_owned();
             return Err(StatisticError::TooFew { name, needed: 2, n: launches.len() });
         }
         let n = launches.len() as f64;
-        let logs: Vec<f64> = launches.iter().map(|launch| log(launch.samples.median())).collect();
+        let logs: Vec<f64> = launches.iter().map(|launch| log(unit.of(launch))).collect();
         let mean = logs.iter().sum::<f64>() / n;
         let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (n - 1.0);
         Ok(Self { n, mean, variance })
     }
 }
 
-/// No clock is so fast that a median would be zero.
-fn log(median: Nanos) -> f64 {
-    (median.0.max(1) as f64).ln()
+/// Finite for a median of zero too, though no clock is slow enough for that.
+fn log(value: f64) -> f64 {
+    value.max(f64::MIN_POSITIVE).ln()
 }
 
 fn conclude(point: f64, lo: f64, hi: f64, n: usize, threshold: f64) -> Comparison {

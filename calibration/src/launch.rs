@@ -38,4 +38,9 @@ impl LaunchView {
     pub fn sentinel(&self) -> Nanos {
         Nanos(self.sentinel_before.0.midpoint(self.sentinel_after.0))
     }
+
+    /// How many sentinels the median inference takes.
+    pub fn in_sentinels(&self) -> f64 {
+        self.samples.median().0 as f64 / self.sentinel().0.max(1) as f64
+    }
 }

@@ -3,7 +3,7 @@
 //! A measurement is several launches (fresh processes) of many samples each. [`measurement`] turns
 //! them into an interval of the median that also covers what differs from launch to launch,
 //! [`judge`] says whether to believe it, [`Pace`] when it has enough launches, [`compare_pairs`] which
-//! of two is slower, [`sustained`] what is left of a device that got hot; [`percentile`], [`Summary`]
+//! of two is slower, [`in_sentinels`] what is left where the clock rate is taken out, [`sustained`] what is left of a device that got hot; [`percentile`], [`Summary`]
 //! and [`stability_score`] describe the samples.
 //!
 //! **Invariant:** pure functions, no clock and no files. A statistic that is claimed is never a bare
@@ -14,6 +14,7 @@
 mod clean;
 mod comparison;
 mod estimate;
+mod in_sentinels;
 mod judge;
 mod launch;
 mod measurement;
@@ -34,10 +35,11 @@ mod verdict;
 
 pub use clean::{clean, contended, counted};
 pub use comparison::{
-    CONFIDENCE as COMPARISON_CONFIDENCE, Comparison, LOOKS, Outcome, Ratio, compare_apart,
+    CONFIDENCE as COMPARISON_CONFIDENCE, Comparison, LOOKS, Outcome, Ratio, Unit, compare_apart,
     compare_pairs, decided,
 };
 pub use estimate::Estimate;
+pub use in_sentinels::in_sentinels;
 pub use judge::judge;
 pub use launch::LaunchView;
 pub use measurement::{LEAST_LAUNCHES, converged, measurement};

@@ -110,16 +110,35 @@ fn measurements_of_different_times_are_compared_by_their_launches() {
             .collect()
     };
     let one = launches(1, 5e6, 0.005);
-    let other = compare_apart(&one, &launches(2, 5.4e6, 0.005), 0.02).unwrap();
+    let other = compare_apart(&one, &launches(2, 5.4e6, 0.005), 0.02, Unit::Time).unwrap();
     assert_eq!((other.outcome, other.ratio.n), (Outcome::Slower, 16));
     assert!(other.ratio.lo < 1.08 && 1.08 < other.ratio.hi, "{other}");
-    assert_eq!(compare_apart(&one, &one, 0.02).unwrap().outcome, Outcome::NoDifference);
-    assert!(compare_apart(&one, &one[..1], 0.02).is_err());
+    let same = compare_apart(&one, &one, 0.02, Unit::Time).unwrap();
+    assert_eq!(same.outcome, Outcome::NoDifference);
+    assert!(compare_apart(&one, &one[..1], 0.02, Unit::Time).is_err());
     let mut alarms = 0;
     for seed in 0..2000 {
         let (a, b) = (launches(2 * seed, 5e6, 0.02), launches(2 * seed + 1, 5e6, 0.02));
-        let found = compare_apart(&a, &b, 0.0).unwrap();
+        let found = compare_apart(&a, &b, 0.0, Unit::Time).unwrap();
         alarms += u32::from(found.outcome != Outcome::NoDifference);
     }
     assert!(alarms <= 30, "{alarms} false alarms of 2000");
+}
+
+#[test]
+fn a_clock_that_changed_in_between_is_no_difference_in_sentinels() {
+    let mut stream = Stream::new(8);
+    let mut launches = |slowdown: f64| -> Vec<LaunchView> {
+        let mut launch = || {
+            let mut launch = quiet_launch(&mut stream, 5e6 * slowdown, 21);
+            let sentinel = Nanos::from_f64(5e5 * slowdown);
+            (launch.sentinel_before, launch.sentinel_after) = (sentinel, sentinel);
+            launch
+        };
+        (0..8).map(|_| launch()).collect()
+    };
+    let (one, other) = (launches(1.0), launches(1.1));
+    let outcome = |unit| compare_apart(&one, &other, 0.02, unit).unwrap().outcome;
+    assert_eq!(outcome(Unit::Time), Outcome::Slower);
+    assert_eq!(outcome(Unit::Sentinels), Outcome::NoDifference);
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use pearl_calibration::{Comparison, Outcome, Verdict, compare_apart};
+use pearl_calibration::{Comparison, Outcome, Unit, Verdict, compare_apart};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -56,6 +56,8 @@ pub struct CompareArgs {
 /// Two sides with what is said of the second against the first.
 struct Compared {
     comparison: Comparison,
+    /// Where they were measured apart, by one agent build on one device.
+    in_sentinels: Option<Comparison>,
     sides: [Measurement; 2],
     /// Numbers in the history, where they have some.
     numbers: [Option<i64>; 2],
@@ -138,7 +140,8 @@ fn by_turns(args: &CompareArgs, terminal: &Terminal) -> anyhow::Result<Compared>
     }
     let remarks = remarks.into_iter().collect();
     let comparison = paired.comparison;
-    Ok(Compared { comparison, sides, numbers, doubts, remarks, how: How::ByTurns })
+    let how = How::ByTurns;
+    Ok(Compared { comparison, in_sentinels: None, sides, numbers, doubts, remarks, how })
 }
 
 fn apart(
@@ -171,7 +174,9 @@ fn apart(
         .into());
     }
     let (a, b) = (first.views().or_fault(Kind::Input)?, second.views().or_fault(Kind::Input)?);
-    let comparison = compare_apart(&a, &b, args.threshold).or_fault(Kind::Unstable)?;
+    let compare = |unit| compare_apart(&a, &b, args.threshold, unit).or_fault(Kind::Unstable);
+    let comparison = compare(Unit::Time)?;
+    let in_sentinels = differences.is_empty().then(|| compare(Unit::Sentinels)).transpose()?;
     let doubted = |side: &Measurement, name: &str| {
         let judgement = &side.judgement;
         let evidence = judgement.evidence.first().map_or("", String::as_str);
@@ -187,6 +192,7 @@ fn apart(
     remarks.extend(differences.iter().map(|difference| format!("they differ in {difference}")));
     Ok(Compared {
         comparison,
+        in_sentinels,
         sides: [first, second],
         numbers: kept,
         doubts: doubts.into_iter().flatten().collect(),
@@ -233,7 +239,7 @@ fn document(compared: &Compared, args: &CompareArgs) -> Value {
     });
     let differences = compared.sides[0].fingerprint.differences(&compared.sides[1].fingerprint);
     let warnings = [&compared.doubts[..], &compared.remarks].concat();
-    json!({
+    let mut document = json!({
         "format": "pearl.compare/1",
         "comparison": comparison_json(&compared.comparison),
         "threshold": args.threshold,
@@ -243,7 +249,11 @@ fn document(compared: &Compared, args: &CompareArgs) -> Value {
         "different_fingerprints": differences,
         "believed": compared.doubts.is_empty(),
         "warnings": warnings,
-    })
+    });
+    if let Some(in_sentinels) = &compared.in_sentinels {
+        document["in_sentinels"] = comparison_json(in_sentinels);
+    }
+    document
 }
 
 fn print(compared: &Compared) -> anyhow::Result<()> {
@@ -270,7 +280,21 @@ fn print(compared: &Compared) -> anyhow::Result<()> {
         How::ByTurns => format!("centre of the ratios of {n} pairs of launches"),
     };
     print_line(&headline(compared))?;
-    print_line(&format!("B/A = {:.4} (99 %: {:.4} – {:.4}), {of}", ratio.point, ratio.lo, ratio.hi))
+    print_line(&format!(
+        "B/A = {:.4} (99 %: {:.4} – {:.4}), {of}",
+        ratio.point, ratio.lo, ratio.hi
+    ))?;
+    if let Some(found) = &compared.in_sentinels
+        && let (Some(one), Some(other)) = (first.sentinel(), second.sentinel())
+    {
+        let (ratio, one, other) = (found.ratio, ms(one.0), ms(other.0));
+        print_line(&format!(
+            "in sentinels, with the core's speed taken out: B/A = {:.4} ({:.4} – {:.4}), {found}; \
+             the sentinel took {one} with A, {other} with B",
+            ratio.point, ratio.lo, ratio.hi
+        ))?;
+    }
+    Ok(())
 }
 
 fn headline(compared: &Compared) -> String {

@@ -142,6 +142,15 @@ fn show_launches(kept: &Kept, measurement: &Measurement) -> anyhow::Result<()> {
         kept.id, entry.at, entry.model, entry.device, engine.name, engine.version
     ))?;
     print_line(&format!("{} (95 %: {interval})  {}", ms(entry.median_ns), entry.verdict))?;
+    if let (Some(found), Some(sentinel)) = (measurement.in_sentinels(), measurement.sentinel()) {
+        print_line(&format!(
+            "{:.3} sentinels (95 %: {:.3} – {:.3}) of {}",
+            found.point,
+            found.lo,
+            found.hi,
+            ms(sentinel.0)
+        ))?;
+    }
     for warning in measurement.warnings() {
         print_line(&warning)?;
     }

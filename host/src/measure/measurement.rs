@@ -2,8 +2,8 @@
 
 use pearl_agent::agent::{LaunchReport, ModelFile};
 use pearl_calibration::{
-    Estimate, Judgement, LaunchView, Nanos, Samples, StatisticError, Sustained, Thresholds, Window,
-    contended, counted, judge, measurement, stability_score, sustained,
+    Estimate, Judgement, LaunchView, Nanos, Ratio, Samples, StatisticError, Sustained, Thresholds,
+    Window, contended, counted, in_sentinels, judge, measurement, stability_score, sustained,
 };
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +119,17 @@ impl Measurement {
     /// ExecuTorch's.
     pub fn stability_score(&self) -> f64 {
         stability_score(&self.samples())
+    }
+
+    /// The latency with the core's own speed taken out; none of too few launches.
+    pub fn in_sentinels(&self) -> Option<Ratio> {
+        in_sentinels(&self.views().ok()?, CONFIDENCE).ok()
+    }
+
+    /// What the fixed piece of work took in the median.
+    pub fn sentinel(&self) -> Option<Nanos> {
+        let sentinels = self.views().ok()?.iter().map(LaunchView::sentinel).collect();
+        Samples::new(sentinels).ok().map(|sentinels| sentinels.median())
     }
 
     /// Of the package, in microjoules, where the device tells.

@@ -66,7 +66,7 @@ pub fn csv(results: &Results<'_>) -> String {
     let mut text =
         "model,sha256,device,fingerprint,engine,threads,precision,median_ns,lo_ns,hi_ns,\
                     p90_ns,p99_ns,min_ns,max_ns,mean_ns,stddev_ns,samples,launches,\
-                    contended_launches,stability_score,load_ns,optimise_ns,peak_memory_bytes,\
+                    contended_launches,stability_score,sentinel_ns,in_sentinels,load_ns,optimise_ns,peak_memory_bytes,\
                     verdict,history\n"
             .to_owned();
     for (measurement, _) in results.measured() {
@@ -91,17 +91,19 @@ pub fn csv(results: &Results<'_>) -> String {
         let (launches, contended) = (measurement.launches.len(), measurement.contended_count());
         let score = measurement.stability_score();
         let document = result_json(measurement);
-        let [load, optimise, memory] =
-            ["load_ns", "optimise_ns", "peak_memory_bytes"].map(|field| {
+        let [sentinel, load, optimise, memory] =
+            ["sentinel_ns", "load_ns", "optimise_ns", "peak_memory_bytes"].map(|field| {
                 document[field].as_u64().map(|value| value.to_string()).unwrap_or_default()
             });
+        let quotient = measurement.in_sentinels();
+        let quotient = quotient.map(|found| format!("{:.5}", found.point)).unwrap_or_default();
         let verdict = measurement.judgement.verdict;
         let history = results.number_of(measurement).map(|id| id.to_string()).unwrap_or_default();
         // Writing to a string does not fail.
         let _ = writeln!(
             text,
             "{},{median},{lo},{hi},{p90},{p99},{},{},{},{},{n},{launches},{contended},{score:.1},\
-             {load},{optimise},{memory},{verdict},{history}",
+             {sentinel},{quotient},{load},{optimise},{memory},{verdict},{history}",
             names.join(","),
             min.0,
             max.0,

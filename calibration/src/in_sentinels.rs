@@ -1,0 +1,56 @@
+//! The latency in units of the sentinel: what is left of it once the core's own speed is taken out.
+//!
+//! Where the clock rate wanders between measurements (boost, heat, a hypervisor that nobody asked),
+//! the fixed piece of work wanders with it, and the quotient of the two does not: a control variate,
+//! whose coefficient is one because both are work of the same core. What the sentinel does not do, it
+//! cannot take out: it fits the first-level cache, so that slow memory stays in the quotient.
+//!
+//! **Invariant:** a launch is divided by its own sentinel. The number means something beside others of
+//! the same agent build and the same processors alone.
+
+use crate::signed_rank::signed_rank;
+use crate::{LaunchView, Ratio, StatisticError};
+
+/// The launches' medians over their sentinels, with the centre's interval at `confidence`.
+///
+/// # Errors
+/// Where the launches are too few for any interval at that confidence (under 6 for 0.95).
+pub fn in_sentinels(launches: &[LaunchView], confidence: f64) -> Result<Ratio, StatisticError> {
+    let quotients: Vec<f64> = launches.iter().map(LaunchView::in_sentinels).collect();
+    let centre = signed_rank(&quotients, confidence)?;
+    Ok(Ratio { point: centre.point, lo: centre.lo, hi: centre.hi, n: launches.len() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Nanos;
+    use crate::simulation::{Stream, quiet_launch};
+
+    /// On a core whose clock is slower by `slowdown`.
+    fn launches(stream: &mut Stream, slowdown: f64) -> Vec<LaunchView> {
+        let mut launch = || {
+            let mut launch = quiet_launch(stream, 5e6 * slowdown, 21);
+            let sentinel = Nanos::from_f64(5e5 * slowdown);
+            (launch.sentinel_before, launch.sentinel_after) = (sentinel, sentinel);
+            launch
+        };
+        (0..8).map(|_| launch()).collect()
+    }
+
+    #[test]
+    fn a_slower_clock_changes_the_latency_and_not_its_quotient() {
+        let mut stream = Stream::new(3);
+        let usual = in_sentinels(&launches(&mut stream, 1.0), 0.95).unwrap();
+        let slow = in_sentinels(&launches(&mut stream, 1.25), 0.95).unwrap();
+        assert!((usual.point - 10.0).abs() < 0.2, "{usual:?}");
+        assert!((slow.point / usual.point - 1.0).abs() < 0.02, "{usual:?}, {slow:?}");
+        assert!(usual.lo <= usual.point && usual.point <= usual.hi && usual.n == 8);
+    }
+
+    #[test]
+    fn too_few_launches_are_refused() {
+        let few = &launches(&mut Stream::new(4), 1.0)[..5];
+        assert!(in_sentinels(few, 0.95).is_err());
+    }
+}
