@@ -21,7 +21,7 @@ pub struct RecipeArgs {
     #[arg(long, default_value_t = 64)]
     pub batch: usize,
     /// Highest learning rate of the cycle
-    #[arg(long, default_value_t = 0.1, value_parser = positive)]
+    #[arg(long, default_value_t = 0.05, value_parser = positive)]
     pub learning_rate: f64,
     /// Nesterov momentum of SGD
     #[arg(long, default_value_t = 0.9, value_parser = share)]
