@@ -128,7 +128,8 @@ def repeatability(folder, sessions):
     run(PEARL, "--quiet", "export", "mobilenet-v3-small", "-o", model)
     device = devices(folder)
     for mood in ("quiet", "contended"):
-        ours, quotients, theirs, fixed, said, intervals, told = [], [], [], [], [], [], 0
+        ours, quotients, theirs, fixed, said, told = [], [], [], [], [], 0
+        intervals, in_sentinels = [], []
         for session in range(sessions):
             busy = None
             if mood == "contended":
@@ -138,6 +139,7 @@ def repeatability(folder, sessions):
                 ours.append(result["latency_ns"]["median"])
                 quotients.append(result["in_sentinels"]["point"])
                 intervals.append(result["latency_ns"]["ci95"])
+                in_sentinels.append(result["in_sentinels"]["ci95"])
                 said.append(result["verdict"])
                 # Also where enough launches were clean, so that the number may be believed.
                 told += result["contended"]
@@ -154,9 +156,10 @@ def repeatability(folder, sessions):
         verdicts = ", ".join(f"{said.count(verdict)} {verdict}" for verdict in sorted(set(said)))
         print(f"  contention told in {told}; verdicts: {verdicts}")
         if mood == "quiet":
-            truth = statistics.median(ours)
-            covered = sum(lo <= truth <= hi for lo, hi in intervals)
-            print(f"coverage: {covered} of {sessions} intervals hold the median of all sessions")
+            for unit, found, told_of in (("ms", ours, intervals), ("sentinels", quotients, in_sentinels)):
+                truth = statistics.median(found)
+                covered = sum(lo <= truth <= hi for lo, hi in told_of)
+                print(f"coverage in {unit}: {covered} of {sessions} intervals hold the median of all sessions")
 
 
 def power(folder, comparisons):

@@ -209,17 +209,22 @@ fn measurements_are_kept_listed_shown_and_compared() {
     let samples = shown["launches"][0]["report"]["samples_ns"].as_array().unwrap();
     assert_eq!(samples.len(), 60);
 
-    let apart = pearl.run(["compare", "#1", "#2", "--json"]);
+    let apart = pearl.run(["compare", "#1", "#2", "--json"]).ok().json();
     let of_one: Vec<_> = listed["measurements"].as_array().unwrap()[..2]
         .iter()
         .map(|kept| kept["latency_ns"]["median"].as_f64().unwrap())
         .collect();
-    let ratio = apart.ok().json()["comparison"]["ratio"]["point"].as_f64().unwrap();
+    let ratio = apart["comparison"]["ratio"]["point"].as_f64().unwrap();
     assert!((ratio - of_one[1] / of_one[0]).abs() < 1e-9, "{ratio} of {of_one:?}");
+    let in_sentinels = &apart["in_sentinels"]["ratio"];
+    assert!(in_sentinels["point"].as_f64().unwrap() > 0.0, "{in_sentinels}");
 
     let unlike = pearl.line("--quiet compare 1 3");
     assert_eq!(unlike.faults_of_refusal(2, &["threads: 1, 2", "--across"]), [""; 0]);
-    assert!(pearl.line("compare 1 3 --across").ok().stdout.contains("B/A = "));
+    let across = pearl.line("compare 1 3 --across").ok().stdout;
+    assert!(across.contains("B/A = ") && !across.contains("in sentinels"), "{across}");
+    let alike = pearl.line("compare 1 2").ok().stdout;
+    assert!(alike.contains("in sentinels"), "{alike}");
     let itself = pearl.run(["--quiet", "compare", "#2", "2"]);
     assert_eq!(itself.faults_of_refusal(2, &["#2", "one measurement"]), [""; 0]);
     let fresh = pearl.line("compare 1 a.onnx --device one").ok().stdout;

@@ -5,7 +5,7 @@
 //! neighbour on the same core's other hardware thread slows down. Both fit the smallest first-level
 //! cache.
 //!
-//! **Invariant:** the same work on every device and in every launch of one agent build; about half a
+//! **Invariant:** the same work on every device and in every launch of one agent build; about a
 //! millisecond on a core of 3 GHz.
 
 use std::hint::black_box;

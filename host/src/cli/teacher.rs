@@ -11,14 +11,14 @@ use serde_json::json;
 use super::Terminal;
 use super::recipe::RecipeArgs;
 use super::terminal::{print_json, print_line};
-use super::train::check;
+use super::train::{check, trained};
 use crate::data;
-use crate::exit::{Classify, Fault, Kind};
+use crate::exit::{Classify, Kind};
 use crate::home;
 use crate::measure::model_file;
 use crate::seeds::Seeds;
 use crate::teacher::{Teacher, Teachers};
-use crate::worker::client::{self, Worker};
+use crate::worker::client::Worker;
 use crate::worker::protocol::{
     Loss, NetworkSource, Split, TeachRequest, TeacherSource, TrainRequest,
 };
@@ -125,24 +125,7 @@ fn train(args: &TrainTeacherArgs, terminal: &Terminal) -> anyhow::Result<()> {
         weights_out: Some(weights.clone()),
         test: true,
     };
-    let bar = terminal.bar(1, "{bar:24} step {pos}/{len}, {eta} left  {msg}");
-    let report = worker
-        .train(&request, |progress| {
-            bar.set_length(progress.steps as u64);
-            bar.set_position(progress.step as u64);
-            bar.set_message(
-                progress.loss.map(|loss| format!("loss {loss:.3}")).unwrap_or_default(),
-            );
-        })
-        .map_err(|error| client::fault(&error))?;
-    bar.finish_and_clear();
-    if let Some(reason) = report.diverged {
-        return Err(Fault::input(format_args!(
-            "{}: training diverged: {reason}; try a lower --learning-rate",
-            args.network
-        ))
-        .into());
-    }
+    let report = trained(&mut worker, &request, &args.network, terminal)?;
     let sha256 = model_file(&weights, MOST_BYTES)?.sha256;
     let source = TeacherSource::Native { network: args.network.clone(), weights };
     let mut teacher = Teacher::new(&name, &data_source.name, data.classes, source, sha256);

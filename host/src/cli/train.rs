@@ -20,7 +20,9 @@ use crate::seeds::Seeds;
 use crate::teacher::Teachers;
 use crate::weights::{WeightsFile, replace_file};
 use crate::worker::client::{self, Worker};
-use crate::worker::protocol::{DataReport, Loss, NetworkSource, TeachRequest, TrainRequest};
+use crate::worker::protocol::{
+    DataReport, Loss, NetworkSource, TeachRequest, TrainReport, TrainRequest,
+};
 
 /// Train one student and export it
 #[derive(Args)]
@@ -98,24 +100,7 @@ pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
         weights_out: Some(weights_path.clone()),
         test: true,
     };
-    let bar = terminal.bar(1, "{bar:24} step {pos}/{len}, {eta} left  {msg}");
-    let report = worker
-        .train(&request, |progress| {
-            bar.set_length(progress.steps as u64);
-            bar.set_position(progress.step as u64);
-            bar.set_message(
-                progress.loss.map(|loss| format!("loss {loss:.3}")).unwrap_or_default(),
-            );
-        })
-        .map_err(|error| client::fault(&error))?;
-    bar.finish_and_clear();
-    if let Some(reason) = &report.diverged {
-        return Err(Fault::input(format_args!(
-            "{}: training diverged: {reason}; try a lower --learning-rate",
-            args.network.arch
-        ))
-        .into());
-    }
+    let report = trained(&mut worker, &request, &args.network.arch, terminal)?;
     let onnx_path = out.join("model.onnx");
     let weights = WeightsFile::read(&weights_path)?;
     replace_file(&onnx_path, &onnx::export(&network, &weights)?).or_fault(Kind::Usage)?;
@@ -143,6 +128,33 @@ pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
         100.0 * report.holdout.share()
     ))?;
     print_line(&format!("model:  {}", args.out.join("model.onnx").display()))
+}
+
+/// Trains with progress on the terminal.
+///
+/// # Errors
+/// Where the worker fails, or the loss of the network of that `name` diverges.
+pub fn trained(
+    worker: &mut Worker,
+    request: &TrainRequest,
+    name: &str,
+    terminal: &Terminal,
+) -> anyhow::Result<TrainReport> {
+    let bar = terminal.bar(1, "{bar:24} step {pos}/{len}, {eta} left  {msg}");
+    let report = worker.train(request, |progress| {
+        bar.set_length(progress.steps as u64);
+        bar.set_position(progress.step as u64);
+        bar.set_message(progress.loss.map(|loss| format!("loss {loss:.3}")).unwrap_or_default());
+    });
+    bar.finish_and_clear();
+    let report = report.map_err(|error| client::fault(&error))?;
+    match &report.diverged {
+        Some(reason) => Err(Fault::input(format_args!(
+            "{name}: training diverged: {reason}; try a lower --learning-rate"
+        ))
+        .into()),
+        None => Ok(report),
+    }
 }
 
 /// A network must take what the data has.
