@@ -62,7 +62,7 @@ $(DATA):
 build: setup
 	cargo build --release --locked --workspace
 
-# About two minutes on two quiet cores.
+# About a minute on two quiet cores.
 TEACHER := $(PEARL_HOME)/teachers/resnet/teacher.json
 teacher: build
 	@test -f "$(TEACHER)" || { echo "training the teacher"; \

@@ -156,9 +156,11 @@ impl Moments {
     }
 }
 
-/// Finite for a median of zero too, though no clock is slow enough for that.
+/// So that a median of zero, which no real clock gives, leaves the ratio finite.
+const LEAST: f64 = 1e-9;
+
 fn log(value: f64) -> f64 {
-    value.max(f64::MIN_POSITIVE).ln()
+    value.max(LEAST).ln()
 }
 
 fn conclude(point: f64, lo: f64, hi: f64, n: usize, threshold: f64) -> Comparison {

@@ -1,12 +1,13 @@
 //! The latency in units of the sentinel: what is left of it once the core's own speed is taken out.
 //!
-//! Where the clock rate wanders between measurements (boost, heat, a hypervisor that nobody asked),
-//! the fixed piece of work wanders with it, and the quotient of the two does not: a control variate,
-//! whose coefficient is one because both are work of the same core. What the sentinel does not do, it
-//! cannot take out: it fits the first-level cache, so that slow memory stays in the quotient.
+//! Where the clock rate wanders between measurements (boost, heat, a hypervisor that nobody asked), a
+//! piece of work that fits the first-level cache takes longer in proportion, and so does a model that
+//! waits for nothing but its core: the quotient of the two does not tell of the rate. It is a control
+//! variate of the logarithm with a coefficient of one. What else slows a model (memory, a neighbour
+//! on the core's other hardware thread) moves the sentinel less, more or not at all, and stays.
 //!
 //! **Invariant:** a launch is divided by its own sentinel. The number means something beside others of
-//! the same agent build and the same processors alone.
+//! the same fingerprint alone.
 
 use crate::signed_rank::signed_rank;
 use crate::{LaunchView, Ratio, StatisticError};

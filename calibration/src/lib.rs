@@ -3,12 +3,13 @@
 //! A measurement is several launches (fresh processes) of many samples each. [`measurement`] turns
 //! them into an interval of the median that also covers what differs from launch to launch,
 //! [`judge`] says whether to believe it, [`Pace`] when it has enough launches, [`compare_pairs`] which
-//! of two is slower, [`in_sentinels`] what is left where the clock rate is taken out, [`sustained`] what is left of a device that got hot; [`percentile`], [`Summary`]
-//! and [`stability_score`] describe the samples.
+//! of two is slower, [`in_sentinels`] what is left where the clock rate is taken out, [`sustained`]
+//! what is left of a device that got hot; [`percentile`], [`Summary`] and [`stability_score`] describe
+//! the samples.
 //!
-//! **Invariant:** pure functions, no clock and no files. A statistic that is claimed is never a bare
-//! number: it comes with its interval and count, or is refused. No sample is ever dropped, and no
-//! function reorders its input.
+//! **Invariant:** pure functions, no clock and no files. A median or a ratio that is claimed is never a
+//! bare number: it comes with its interval and count. What too few samples cannot tell is refused. No
+//! sample is ever dropped, and no function reorders its input.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod clean;

@@ -4,9 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Estimate;
+use crate::clean::counted;
 use crate::signed_rank::signed_rank;
-use crate::{LaunchView, Nanos, Samples, StatisticError};
+use crate::{Estimate, LaunchView, Nanos, Samples, StatisticError, Thresholds};
 
 /// Slower than at the start by more than this is throttled.
 const SLOWDOWN: f64 = 1.10;
@@ -35,7 +35,7 @@ pub struct CurvePoint {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sustained {
     pub curve: Vec<CurvePoint>,
-    /// Of the last third of the windows, with its 95 % interval.
+    /// Of those windows of the last third that count, with its 95 % interval.
     pub steady: Estimate,
     /// When latency and sentinel became more than a tenth slower than at the start and stayed so.
     #[serde(rename = "time_to_throttle_ns")]
@@ -44,7 +44,7 @@ pub struct Sustained {
 
 /// # Errors
 /// Where the last third holds too few windows for an interval: under 16 windows in all.
-pub fn sustained(windows: &[Window]) -> Result<Sustained, StatisticError> {
+pub fn sustained(windows: &[Window], thresholds: &Thresholds) -> Result<Sustained, StatisticError> {
     let point = |window: &Window| CurvePoint {
         at: window.at,
         median: window.launch.samples.median(),
@@ -52,10 +52,11 @@ pub fn sustained(windows: &[Window]) -> Result<Sustained, StatisticError> {
     };
     let curve: Vec<CurvePoint> = windows.iter().map(point).collect();
     let last = &windows[windows.len() - windows.len().div_ceil(3)..];
-    let medians: Vec<f64> =
-        last.iter().map(|window| window.launch.samples.median().0 as f64).collect();
+    let last: Vec<LaunchView> = last.iter().map(|window| window.launch.clone()).collect();
+    let last = counted(&last, thresholds);
+    let medians: Vec<f64> = last.iter().map(|launch| launch.samples.median().0 as f64).collect();
     let centre = signed_rank(&medians, 0.95)?;
-    let n = last.iter().map(|window| window.launch.samples.n()).sum();
+    let n = last.iter().map(|launch| launch.samples.n()).sum();
     let [point, lo, hi] = [centre.point, centre.lo, centre.hi].map(Nanos::from_f64);
     let steady = Estimate { point, lo, hi, n };
     let time_to_throttle = time_to_throttle(&curve)?;
@@ -95,9 +96,23 @@ mod tests {
     }
 
     #[test]
+    fn windows_that_had_to_share_are_left_out_of_the_number() {
+        let same = |_| 1.0;
+        let mut shared = windows(60, same, same);
+        for window in shared.iter_mut().skip(50) {
+            window.launch.cpu = Nanos(window.launch.wall.0 / 2);
+            window.launch.samples = Samples::from_ns(&[10_000_000; 40]).unwrap();
+        }
+        let found = sustained(&shared, &Thresholds::default()).unwrap();
+        assert_eq!(found.steady.n, 400);
+        assert!(found.steady.hi < Nanos(6_000_000), "{found:?}");
+        assert_eq!(found.curve.len(), 60);
+    }
+
+    #[test]
     fn a_device_that_throttles_tells_when_and_what_is_left() {
         let hot = |at: usize| if at < 40 { 1.0 } else { 1.5 };
-        let found = sustained(&windows(120, hot, hot)).unwrap();
+        let found = sustained(&windows(120, hot, hot), &Thresholds::default()).unwrap();
         assert_eq!(found.time_to_throttle, Some(Nanos(20_000_000_000)));
         assert!((found.steady.point.as_ms() - 7.5).abs() < 0.1, "{}", found.steady);
         assert_eq!(found.curve.len(), 120);
@@ -106,19 +121,28 @@ mod tests {
     #[test]
     fn a_device_that_stays_cool_has_no_time_to_throttle() {
         let never = |_| 1.0;
-        assert_eq!(sustained(&windows(60, never, never)).unwrap().time_to_throttle, None);
+        assert_eq!(
+            sustained(&windows(60, never, never), &Thresholds::default()).unwrap().time_to_throttle,
+            None
+        );
         // A burst passes, a slower model with a steady sentinel is not the device's heat.
         let burst = |at: usize| if (20..25).contains(&at) { 2.0 } else { 1.0 };
-        assert_eq!(sustained(&windows(60, burst, burst)).unwrap().time_to_throttle, None);
+        assert_eq!(
+            sustained(&windows(60, burst, burst), &Thresholds::default()).unwrap().time_to_throttle,
+            None
+        );
         let slow = |at: usize| 1.0 + at as f64 / 100.0;
-        assert_eq!(sustained(&windows(60, slow, never)).unwrap().time_to_throttle, None);
+        assert_eq!(
+            sustained(&windows(60, slow, never), &Thresholds::default()).unwrap().time_to_throttle,
+            None
+        );
     }
 
     #[test]
     fn too_short_a_run_has_no_steady_state() {
         let never = |_| 1.0;
-        assert!(sustained(&windows(15, never, never)).is_err());
-        assert!(sustained(&windows(16, never, never)).is_ok());
-        assert!(sustained(&[]).is_err());
+        assert!(sustained(&windows(15, never, never), &Thresholds::default()).is_err());
+        assert!(sustained(&windows(16, never, never), &Thresholds::default()).is_ok());
+        assert!(sustained(&[], &Thresholds::default()).is_err());
     }
 }

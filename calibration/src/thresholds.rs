@@ -11,14 +11,18 @@ pub struct Thresholds {
     /// Least share of the wall-clock time that the thread of a launch was running. A thread alone on
     /// its core gets 0.97 and more; one other busy thread on the same core takes half.
     pub least_cpu_share: f64,
-    /// Most that the sentinel may slow down from the first third of the launches to the last.
+    /// Most that the sentinel may slow down from the first third of the launches to the last. A
+    /// virtual machine with nothing else to do was seen to wander by 5 % either way, and heat to halve
+    /// a phone's speed (MegaDetector, issue 34).
     pub most_sentinel_slowdown: f64,
-    /// Most that clock rates may drop from the first launch to the last.
+    /// Most that clock rates may drop from the first launch to the last, for the same reason.
     pub most_frequency_drop: f64,
-    /// Most that the median of the later half of the launches may differ from the earlier half's.
+    /// Most that the median of the later half of the launches may differ from the earlier half's:
+    /// beyond what such wandering makes of them.
     pub most_drift: f64,
     /// Beyond this share of pairs of an earlier and a later launch that agree on which is slower, the
-    /// halves are apart; of halves alike, 0.5 agree.
+    /// halves are apart; of halves alike 0.5 agree, but all do by chance in one of ten
+    /// measurements of six launches, which is why the halves have to differ by much, too.
     pub least_separation: f64,
     /// Most that each half of the interval may be of the median.
     pub target: f64,

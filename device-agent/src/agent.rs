@@ -5,7 +5,8 @@
 //! interval of the median is narrow enough, so that a statistic has one definition and a lost link
 //! costs one launch.
 //!
-//! **Invariant:** raw samples, in time order; nothing here is aggregated.
+//! **Invariant:** samples are raw and in time order; the fixed workload and operators alone are told
+//! by their medians.
 
 use serde::{Deserialize, Serialize};
 

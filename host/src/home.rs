@@ -1,4 +1,4 @@
-//! Where Pearl keeps what outlives a run: teachers and their logits.
+//! Where Pearl keeps what outlives a run: teachers, their logits, and the history.
 
 use std::path::PathBuf;
 

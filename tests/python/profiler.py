@@ -139,7 +139,7 @@ def repeatability(folder, sessions):
                 ours.append(result["latency_ns"]["median"])
                 quotients.append(result["in_sentinels"]["point"])
                 intervals.append(result["latency_ns"]["ci95"])
-                in_sentinels.append(result["in_sentinels"]["ci95"])
+                in_sentinels.append([result["in_sentinels"][end] for end in ("lo", "hi")])
                 said.append(result["verdict"])
                 # Also where enough launches were clean, so that the number may be believed.
                 told += result["contended"]

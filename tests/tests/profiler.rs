@@ -216,8 +216,13 @@ fn measurements_are_kept_listed_shown_and_compared() {
         .collect();
     let ratio = apart["comparison"]["ratio"]["point"].as_f64().unwrap();
     assert!((ratio - of_one[1] / of_one[0]).abs() < 1e-9, "{ratio} of {of_one:?}");
-    let in_sentinels = &apart["in_sentinels"]["ratio"];
-    assert!(in_sentinels["point"].as_f64().unwrap() > 0.0, "{in_sentinels}");
+    // These devices' sentinels all take a millisecond.
+    let in_sentinels = apart["comparison_in_sentinels"]["ratio"]["point"].as_f64().unwrap();
+    assert!((in_sentinels - ratio).abs() < 1e-9, "{in_sentinels} of {ratio}");
+    assert_eq!(shown["result"]["sentinel_ns"], 1_000_000);
+    let quotient = shown["result"]["in_sentinels"]["point"].as_f64().unwrap();
+    assert!((quotient - a as f64 / 1e6).abs() < 1e-9, "{quotient} of {a}");
+    assert!(table.contains(" sentinels (95 %: "), "{table}");
 
     let unlike = pearl.line("--quiet compare 1 3");
     assert_eq!(unlike.faults_of_refusal(2, &["threads: 1, 2", "--across"]), [""; 0]);

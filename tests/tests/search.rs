@@ -154,6 +154,18 @@ fn a_loss_that_is_not_a_number_gives_accuracy_0_with_the_reason_and_the_search_g
 }
 
 #[test]
+fn a_winner_whose_final_training_diverges_is_an_error_that_keeps_the_candidates() {
+    let pearl = Pearl::new();
+    let run = pearl.path("run");
+    let search = SmallSearch { candidates: 1, final_epochs: 1, ..SmallSearch::new(&pearl) };
+    let search = search.with("--learning-rate 1e9");
+    let refused = pearl.run(search.args(&run));
+    let named = ["candidate 0", "diverged", "pearl report", "models/", "--learning-rate"];
+    assert_eq!(refused.faults_of_refusal(3, &named), [""; 0]);
+    assert!(!run.join("best.json").exists() && !run.join("best.onnx").exists());
+}
+
+#[test]
 fn a_diverged_candidate_that_cannot_be_measured_keeps_both_reasons() {
     let pearl = Pearl::new();
     pearl.write("rough.toml", python::steady_device("rough", &["--rough"]));

@@ -5,10 +5,12 @@
 //!   models/<sha256>.onnx   whole files, verified
 //!   models/<sha256>.part   what is being received, locked by the agent that receives it
 //!   journal.json           what was changed of the device, locked by the agent that changed it
+//!   agent-<sha256>         agents that hosts put there
 //! ```
 //!
-//! **Invariant:** nobody else can read it or put anything into it; what an agent finds in it that is
-//! older than [`KEEP`], or half received by an agent that is gone, goes away at its start.
+//! **Invariant:** nobody else can read it or put anything into it; a model that nobody
+//! asked for since [`KEEP`], or that an agent which is gone half received, goes away at an agent's
+//! start.
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, Permissions};

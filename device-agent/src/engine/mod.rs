@@ -12,7 +12,8 @@
 //!
 //! Linux and Android: pinning, limits and the child's tie to its parent are theirs.
 //!
-//! **Invariant:** only [`tract`] names the engine's own types. The service never reads a model.
+//! **Invariant:** only [`tract`] and [`onnx_graph`] name the engine's own types. The service stores
+//! model files and never parses or runs one.
 
 mod android;
 mod boot;

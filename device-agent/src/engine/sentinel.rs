@@ -6,7 +6,7 @@
 //! cache.
 //!
 //! **Invariant:** the same work on every device and in every launch of one agent build; about a
-//! millisecond on a core of 3 GHz.
+//! millisecond on a fast core.
 
 use std::hint::black_box;
 use std::time::Instant;

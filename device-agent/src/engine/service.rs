@@ -1,7 +1,7 @@
 //! The agent as the host knows it: answers requests until the host is gone.
 //!
-//! **Invariant:** no model is touched in this process; however it ends, save by a kill, everything is
-//! left as it was found.
+//! **Invariant:** no model is parsed or run in this process; however it ends, save by a kill,
+//! everything is left as it was found.
 
 use std::fs::File;
 use std::io::{self, BufReader};

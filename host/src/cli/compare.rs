@@ -56,7 +56,7 @@ pub struct CompareArgs {
 /// Two sides with what is said of the second against the first.
 struct Compared {
     comparison: Comparison,
-    /// Where they were measured apart, by one agent build on one device.
+    /// Where they were measured apart, under one fingerprint.
     in_sentinels: Option<Comparison>,
     sides: [Measurement; 2],
     /// Numbers in the history, where they have some.
@@ -251,7 +251,7 @@ fn document(compared: &Compared, args: &CompareArgs) -> Value {
         "warnings": warnings,
     });
     if let Some(in_sentinels) = &compared.in_sentinels {
-        document["in_sentinels"] = comparison_json(in_sentinels);
+        document["comparison_in_sentinels"] = comparison_json(in_sentinels);
     }
     document
 }
@@ -289,7 +289,7 @@ fn print(compared: &Compared) -> anyhow::Result<()> {
     {
         let (ratio, one, other) = (found.ratio, ms(one.0), ms(other.0));
         print_line(&format!(
-            "in sentinels, with the core's speed taken out: B/A = {:.4} ({:.4} – {:.4}), {found}; \
+            "in sentinels, with the core's speed taken out: B/A = {:.4} (99 %: {:.4} – {:.4}), {found}; \
              the sentinel took {one} with A, {other} with B",
             ratio.point, ratio.lo, ratio.hi
         ))?;

@@ -4,6 +4,27 @@ use clap::Args;
 
 use crate::worker::protocol::{Recipe, Split};
 
+/// What torch works on, and where.
+#[derive(Args)]
+#[command(next_help_heading = "Training")]
+pub struct WorkArgs {
+    /// Training images; the last --holdout of the training files judge
+    #[arg(long, default_value_t = 6_000)]
+    pub images: usize,
+    /// Training images held out to judge accuracy by
+    #[arg(long, default_value_t = 5_000)]
+    pub holdout: usize,
+    /// Where torch computes: auto, cpu or cuda:N
+    #[arg(long, default_value = "auto")]
+    pub torch_device: String,
+}
+
+impl WorkArgs {
+    pub fn split(&self) -> Split {
+        Split { images: self.images, holdout: self.holdout }
+    }
+}
+
 /// Defaults are those of a search on 28×28 images.
 #[derive(Args)]
 #[command(next_help_heading = "Training")]
@@ -11,12 +32,8 @@ pub struct RecipeArgs {
     /// Passes over the training images
     #[arg(long, default_value_t = 3)]
     pub epochs: usize,
-    /// Training images; the last --holdout of the training files judge
-    #[arg(long, default_value_t = 6_000)]
-    pub images: usize,
-    /// Training images held out to judge accuracy by
-    #[arg(long, default_value_t = 5_000)]
-    pub holdout: usize,
+    #[command(flatten)]
+    pub work: WorkArgs,
     /// Images of a training step
     #[arg(long, default_value_t = 64)]
     pub batch: usize,
@@ -32,9 +49,6 @@ pub struct RecipeArgs {
     /// Keep images as they are; by default half of them are flipped left to right
     #[arg(long)]
     pub no_flip: bool,
-    /// Where torch computes: auto, cpu or cuda:N
-    #[arg(long, default_value = "auto")]
-    pub torch_device: String,
 }
 
 impl RecipeArgs {
@@ -47,10 +61,6 @@ impl RecipeArgs {
             weight_decay: self.weight_decay,
             flip: !self.no_flip,
         }
-    }
-
-    pub fn split(&self) -> Split {
-        Split { images: self.images, holdout: self.holdout }
     }
 }
 

@@ -155,7 +155,7 @@ fn config(args: &SearchArgs) -> anyhow::Result<SearchConfig> {
     Ok(SearchConfig {
         space: args.space.clone(),
         data,
-        split: args.recipe.split(),
+        split: args.recipe.work.split(),
         teacher,
         recipe: args.recipe.recipe(),
         loss,
@@ -171,7 +171,7 @@ fn config(args: &SearchArgs) -> anyhow::Result<SearchConfig> {
         objective: args.objective,
         controller: ControllerConfig { update, ..ControllerConfig::default() },
         seeds: Seeds::derive(args.seed),
-        torch_device: args.recipe.torch_device.clone(),
+        torch_device: args.recipe.work.torch_device.clone(),
         candidates: args.candidates,
         final_training: (args.final_epochs > 0)
             .then_some(FinalTraining { epochs: args.final_epochs, images: args.final_images }),

@@ -9,7 +9,7 @@ use pearl_models::reference;
 use serde_json::json;
 
 use super::Terminal;
-use super::recipe::RecipeArgs;
+use super::recipe::{RecipeArgs, WorkArgs};
 use super::terminal::{print_json, print_line};
 use super::train::{check, trained};
 use crate::data;
@@ -78,7 +78,7 @@ pub struct ImportArgs {
     #[arg(long)]
     name: Option<String>,
     #[command(flatten)]
-    recipe: RecipeArgs,
+    work: WorkArgs,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -105,7 +105,7 @@ fn train(args: &TrainTeacherArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let teachers = Teachers::open()?;
     let name = args.name.clone().unwrap_or_else(|| args.network.replace([':', '@'], "-"));
     let data_source = data::resolve(&args.data).or_fault(Kind::Usage)?;
-    let mut worker = Worker::start(&args.recipe.torch_device)?;
+    let mut worker = Worker::start(&args.recipe.work.torch_device)?;
     let data = worker.data(data_source.clone())?;
     let network =
         reference::network(&args.network, Some(data.input), data.classes).or_fault(Kind::Usage)?;
@@ -118,7 +118,7 @@ fn train(args: &TrainTeacherArgs, terminal: &Terminal) -> anyhow::Result<()> {
             classes: data.classes,
         },
         data: data_source.clone(),
-        split: args.recipe.split(),
+        split: args.recipe.work.split(),
         recipe: args.recipe.recipe(),
         loss: Loss::Hard,
         seeds: Seeds::derive(args.seed).of_candidate(0),
@@ -141,7 +141,7 @@ fn import(args: &ImportArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let name = args.name.clone().or(stem).context("the file has a name")?;
     let given = model_file(&args.file, MOST_BYTES)?;
     let data_source = data::resolve(&args.data).or_fault(Kind::Usage)?;
-    let mut worker = Worker::start(&args.recipe.torch_device)?;
+    let mut worker = Worker::start(&args.work.torch_device)?;
     let data = worker.data(data_source.clone())?;
     let check = |worker: &mut Worker, file: PathBuf, split: Split| {
         worker.teach(TeachRequest {
@@ -153,7 +153,7 @@ fn import(args: &ImportArgs, terminal: &Terminal) -> anyhow::Result<()> {
     };
     terminal.note("the teacher looks at the data once; its logits are kept");
     let file = fs::canonicalize(&args.file).or_fault(Kind::Input)?;
-    let report = check(&mut worker, file.clone(), args.recipe.split())?;
+    let report = check(&mut worker, file.clone(), args.work.split())?;
     let kept = teachers.prepare(&name)?.join("teacher.pt");
     if kept != file {
         let partial = kept.with_extension("partial");

@@ -60,7 +60,7 @@ pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let data_source = data::resolve(&args.data).or_fault(Kind::Usage)?;
     let teachers = Teachers::open()?;
     let teacher = args.teacher.as_deref().map(|name| teachers.get(name)).transpose()?;
-    let split = args.recipe.split();
+    let split = args.recipe.work.split();
     let loss = match (args.training_by, teacher) {
         (Learning::Hard, _) => Loss::Hard,
         (Learning::Distillation, None) => {
@@ -74,7 +74,7 @@ pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
         },
     };
     let (named, network) = args.network.resolve()?;
-    let mut worker = Worker::start(&args.recipe.torch_device)?;
+    let mut worker = Worker::start(&args.recipe.work.torch_device)?;
     let data = worker.data(data_source.clone())?;
     check(&args.network.arch, &network, &data)?;
     if let Loss::Distillation { teacher, cache, .. } = &loss {

@@ -24,11 +24,12 @@ pub struct ControllerConfig {
     /// Share of the moving baseline (and of the moving variance) that one update keeps. Low enough
     /// to follow a policy that improves within a few updates.
     pub baseline_decay: f64,
-    /// The gradient of one step is scaled down to this norm.
+    /// The gradient of one step is scaled down to this norm: with three rewards a batch, an odd one
+    /// would carry the policy away.
     pub max_grad_norm: f64,
-    /// Width of the LSTM's state.
+    /// Width of the LSTM's state. A few dozen rewards teach no more than a few units could hold.
     pub hidden: usize,
-    /// Width of the embedding of a choice.
+    /// Width of the embedding of a choice; there are two to four choices a decision.
     pub embedding: usize,
 }
 

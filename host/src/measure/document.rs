@@ -53,12 +53,9 @@ pub fn result_json(measurement: &Measurement) -> Value {
         "optimise_ns": median(measurement.launches.iter().map(|launch| launch.optimise_ns)),
     });
     let peak = measurement.launches.iter().filter_map(|launch| launch.peak_memory_bytes).max();
-    let in_sentinels = measurement.in_sentinels();
-    let in_sentinels = in_sentinels
-        .map(|found| json!({ "point": found.point, "ci95": [found.lo, found.hi], "n": found.n }));
     let known = [
         ("sentinel_ns", measurement.sentinel().map(|sentinel| json!(sentinel))),
-        ("in_sentinels", in_sentinels),
+        ("in_sentinels", measurement.in_sentinels().map(|found| json!(found))),
         ("peak_memory_bytes", peak.map(Value::from)),
         ("energy_per_inference_uj", measurement.energy_per_inference_uj().map(Value::from)),
         ("sustained", measurement.sustained.as_ref().map(|sustained| json!(sustained))),

@@ -63,17 +63,20 @@ impl Measurement {
             .iter()
             .map(|(at, launch)| Ok(Window { at: Nanos(*at), launch: view(launch)? }))
             .collect::<Result<Vec<_>, StatisticError>>()?;
-        let found = sustained(&windows)?;
+        let thresholds = Thresholds { target, ..Thresholds::default() };
+        let found = sustained(&windows, &thresholds)?;
         let last = launches.len() - launches.len().div_ceil(3);
         let launches: Vec<_> = launches.into_iter().map(|(_, launch)| launch).collect();
-        let thresholds = Thresholds { target, ..Thresholds::default() };
+        let views = views(&launches)?;
+        // The part that the number comes from is labelled by itself, as it is judged.
+        let label = |part: &[LaunchView]| contended(part, &thresholds);
         Ok(Self {
             model,
             device,
             fingerprint,
             latency: found.steady,
-            judgement: judge(&views(&launches[last..])?, &thresholds)?,
-            contended: contended(&views(&launches)?, &thresholds),
+            judgement: judge(&views[last..], &thresholds)?,
+            contended: [&views[..last], &views[last..]].map(label).concat(),
             launches,
             sustained: Some(found),
         })
@@ -91,14 +94,13 @@ impl Measurement {
 
     /// The launches that the latency comes from.
     pub fn counted(&self) -> Vec<&LaunchReport> {
-        if self.sustained.is_some() {
-            let last = self.launches.len() - self.launches.len().div_ceil(3);
-            return self.launches[last..].iter().collect();
-        }
-        let clean = self.launches.iter().zip(&self.contended).filter(|(_, spoilt)| !**spoilt);
+        let all = self.launches.len();
+        let first = if self.sustained.is_some() { all - all.div_ceil(3) } else { 0 };
+        let launches = &self.launches[first..];
+        let clean = launches.iter().zip(&self.contended[first..]).filter(|(_, spoilt)| !**spoilt);
         let clean: Vec<_> = clean.map(|(launch, _)| launch).collect();
         if clean.len() < pearl_calibration::LEAST_LAUNCHES {
-            self.launches.iter().collect()
+            launches.iter().collect()
         } else {
             clean
         }

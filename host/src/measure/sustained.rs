@@ -10,7 +10,7 @@ use super::step::{Observer, Step};
 use super::{Measurement, Session};
 use crate::exit::{Classify, Fault, Kind};
 
-/// The last third of fewer windows tells no interval.
+/// A third of them are the fewest launches that tell an interval.
 const LEAST_WINDOWS: usize = 18;
 /// That a run should have, where the processes' starts leave room for them.
 const WINDOWS: u32 = 60;

@@ -54,7 +54,8 @@ impl fmt::Display for Budget {
     }
 }
 
-/// Measures random students with random weights and takes the percentile of their medians.
+/// Measures random students with random weights and takes the percentile of the medians that can be
+/// believed; all measurements are handed back.
 ///
 /// # Errors
 /// Where fewer than half of them could be measured believably.
@@ -77,8 +78,9 @@ pub fn measure(
         .collect::<anyhow::Result<Vec<_>>>()?;
     let mut session = Session::new(agent, settings, seeds.measurement);
     let measured = session.measure(models, on_launch)?;
-    let mut believed = measured.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
-    believed.retain(|measurement| measurement.judgement.verdict == Verdict::Stable);
+    let measured = measured.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    let stable = |measured: &&Measurement| measured.judgement.verdict == Verdict::Stable;
+    let believed: Vec<_> = measured.iter().filter(stable).collect();
     if believed.len() < STUDENTS / 2 {
         return Err(Fault::new(
             Kind::Unstable,
@@ -95,7 +97,7 @@ pub fn measure(
     medians.sort_unstable();
     // To the microsecond: a budget is quoted, and the students' spread is far wider.
     let budget_ns = quantile(&medians, percent).div_ceil(1000) * 1000;
-    Ok((budget_ns, believed))
+    Ok((budget_ns, measured))
 }
 
 /// Linear between order statistics (Hyndman and Fan's type 7).

@@ -9,7 +9,7 @@ use super::event::Observer;
 use super::run::Run;
 use super::{Event, FinalTraining};
 use crate::choice::choose;
-use crate::exit::{Classify, Kind};
+use crate::exit::{Classify, Fault, Kind};
 use crate::measure::{Session, Settings, model_file};
 use crate::store::Best;
 use crate::weights::{WeightsFile, replace_file};
@@ -52,6 +52,16 @@ pub(super) fn make(run: &mut Run<'_>, observer: &mut Observer<'_>) -> anyhow::Re
         })
         .map_err(|error| client::fault(&error))?;
 
+    if let Some(reason) = report.diverged {
+        return Err(Fault::input(format_args!(
+            "candidate {index}: its final training diverged: {reason}; see all candidates with `pearl \
+             report {}`, and train {}/models/{}.json with `pearl train` and a lower --learning-rate",
+            out.display(),
+            out.display(),
+            candidate.arch_id
+        ))
+        .into());
+    }
     let network = architecture.network().context("own architecture")?;
     let weights = WeightsFile::read(&weights_path)?;
     replace_file(&onnx_path, &onnx::export(&network, &weights)?).or_fault(Kind::Usage)?;
@@ -77,7 +87,6 @@ pub(super) fn make(run: &mut Run<'_>, observer: &mut Observer<'_>) -> anyhow::Re
         lo_ns: latency.lo_ns,
         hi_ns: latency.hi_ns,
         verdict: measurement.judgement.verdict.to_string(),
-        diverged: report.diverged,
     };
     let text = serde_json::to_string(&best).context("own result")?;
     run.store.set_fact("best", &text).or_fault(Kind::Usage)?;

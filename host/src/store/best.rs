@@ -16,6 +16,4 @@ pub struct Best {
     pub lo_ns: u64,
     pub hi_ns: u64,
     pub verdict: String,
-    /// Why training stopped early, where it did.
-    pub diverged: Option<String>,
 }
