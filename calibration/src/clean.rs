@@ -1,13 +1,17 @@
 //! Which launches had the processor to themselves.
 //!
-//! Somebody else on the same core takes time from a launch while he is there and no longer. So a
-//! launch is the unit that is spoilt: it keeps its samples and its label, and others tell the number.
+//! Somebody else on the same core takes time from a launch while he is there and no longer. A launch
+//! that he met is spoilt: it keeps its samples and its label, and others tell the number, or those of
+//! its samples that had the processor whole, where they are enough to.
 //!
-//! **Invariant:** a label hangs on the share of time that a launch got, never on how fast it was:
-//! leaving out what is slow would make every number too good.
+//! **Invariant:** a label hangs on the share of time that a launch or a sample got, never on how fast it
+//! was: leaving out what is slow would make every number too good.
 
 use crate::measurement::LEAST_LAUNCHES;
-use crate::{LaunchView, Thresholds};
+use crate::{LaunchView, Nanos, Samples, Thresholds};
+
+/// With fewer the launch's median hangs on where in the launch they lie.
+const LEAST_SAMPLES: usize = 20;
 
 /// Whether each launch had to share the processor.
 ///
@@ -22,11 +26,34 @@ pub fn contended(launches: &[LaunchView], thresholds: &Thresholds) -> Vec<bool> 
     launches.iter().map(|launch| launch.cpu_share() < wanted(launch)).collect()
 }
 
-/// The launches that were not contended.
+/// The launches that were not contended, and what is left of those that were.
 pub fn clean(launches: &[LaunchView], thresholds: &Thresholds) -> Vec<LaunchView> {
-    let spoilt = contended(launches, thresholds);
-    let kept = launches.iter().zip(spoilt).filter(|(_, spoilt)| !spoilt);
-    kept.map(|(launch, _)| launch.clone()).collect()
+    let kept = |(launch, spoilt): (&LaunchView, bool)| {
+        if spoilt { rescued(launch, thresholds) } else { Some(launch.clone()) }
+    };
+    launches.iter().zip(contended(launches, thresholds)).filter_map(kept).collect()
+}
+
+/// Whether the last launch was contended and nothing of it is left.
+pub fn last_is_lost(launches: &[LaunchView], thresholds: &Thresholds) -> bool {
+    let spoilt = contended(launches, thresholds).last() == Some(&true);
+    spoilt && launches.last().is_some_and(|launch| rescued(launch, thresholds).is_none())
+}
+
+/// A spoilt launch with those samples alone that had the processor whole.
+///
+/// One of several threads also waits for the others, in every sample another time: there is no telling.
+fn rescued(launch: &LaunchView, thresholds: &Thresholds) -> Option<LaunchView> {
+    let whole = |(sample, cpu): &(&Nanos, &Nanos)| {
+        cpu.0 as f64 >= thresholds.least_cpu_share * sample.0 as f64
+    };
+    let samples = launch.samples.in_time_order().iter().zip(&launch.sample_cpu).filter(whole);
+    let samples: Vec<Nanos> = samples.map(|(sample, _)| *sample).collect();
+    if launch.threads > 1 || samples.len() < LEAST_SAMPLES {
+        return None;
+    }
+    let samples = Samples::new(samples).ok()?;
+    Some(LaunchView { samples, sample_cpu: Vec::new(), ..launch.clone() })
 }
 
 /// The launches that the number comes from: the clean ones, or all where the clean ones are too few
@@ -61,6 +88,26 @@ mod tests {
         assert_eq!(contended(&mixed, &rule), labels);
         assert_eq!((clean(&mixed, &rule).len(), counted(&mixed, &rule).len()), (6, 6));
         assert_eq!(counted(&mixed[..7], &rule).len(), 7);
+    }
+
+    #[test]
+    fn samples_that_had_the_processor_whole_speak_for_a_launch_that_had_not() {
+        let rule = Thresholds::default();
+        let mut spoilt = launches(&[0.7], 1);
+        let taken = spoilt[0].samples.in_time_order().to_vec();
+        let slow = |at: usize| if at % 2 == 0 { 2 } else { 1 };
+        let samples = taken.iter().enumerate().map(|(at, ns)| Nanos(ns.0 * slow(at))).collect();
+        spoilt[0].samples = Samples::new(samples).unwrap();
+        assert!(clean(&spoilt, &rule).is_empty(), "without their CPU times nothing is known");
+        spoilt[0].sample_cpu = taken.clone();
+        let rescued = clean(&spoilt, &rule);
+        let odd: Vec<Nanos> = taken.iter().skip(1).step_by(2).copied().collect();
+        assert_eq!(rescued[0].samples.in_time_order(), odd);
+        assert_eq!(contended(&spoilt, &rule), [true]);
+        assert!(!last_is_lost(&spoilt, &rule));
+        spoilt[0].sample_cpu[1] = Nanos(0);
+        assert!(last_is_lost(&spoilt, &rule));
+        assert!(clean(&spoilt, &rule).is_empty(), "19 are too few");
     }
 
     #[test]

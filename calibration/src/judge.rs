@@ -2,13 +2,13 @@
 //!
 //! A measurement that breaks several rules is named after the first: a contended one drifts and does
 //! not converge because it is contended, and that is what there is something to be done about.
-//! Contention spoils launches, not measurements: where enough clean launches are left, they alone are
-//! judged, and that others were spoilt is a remark.
+//! Contention spoils launches, not measurements: where enough that is clean is left, it alone is
+//! judged, and that the rest was spoilt is a remark.
 //!
 //! **Invariant:** a verdict depends on the launches and the thresholds alone, and never on which
 //! sample of a launch came first.
 
-use crate::clean::{contended, counted};
+use crate::clean::{clean, contended, counted};
 use crate::measurement::{LEAST_LAUNCHES, pooled};
 use crate::{
     Judgement, LaunchView, Nanos, Samples, StatisticError, Thresholds, Verdict, measurement,
@@ -38,10 +38,9 @@ pub fn judge(
     let mut remarks = Vec::new();
     match contention(launches, thresholds) {
         None => {}
-        Some(seen) if counted.len() < launches.len() => remarks.push(format!(
-            "{seen}; they are left out of the number, which is of the {} others",
-            counted.len()
-        )),
+        Some(seen) if clean(launches, thresholds).len() >= LEAST_LAUNCHES => {
+            remarks.push(format!("{seen}; {}", what_counts(launches, &counted, thresholds)));
+        }
         Some(seen) => {
             // Only the clock's steps say more: they show on an idle device too.
             let place = usize::from(broken.first().is_some_and(|(v, _)| *v == Verdict::TooShort));
@@ -52,6 +51,18 @@ pub fn judge(
     let verdict = broken.first().map_or(Verdict::Stable, |(verdict, _)| *verdict);
     let evidence = broken.into_iter().map(|(_, evidence)| evidence).collect();
     Ok(Judgement { verdict, evidence, remarks })
+}
+
+/// Of launches some of which were spoilt.
+fn what_counts(launches: &[LaunchView], counted: &[LaunchView], thresholds: &Thresholds) -> String {
+    let whole = contended(launches, thresholds).iter().filter(|spoilt| !**spoilt).count();
+    match counted.len() - whole {
+        0 => format!("they are left out of the number, which is of the {whole} others"),
+        parts => format!(
+            "the number is of the samples of {parts} of them in which nobody else ran, and of {whole} \
+             other launches"
+        ),
+    }
 }
 
 /// Somebody else had the processor: the thread did not get the time that passed.

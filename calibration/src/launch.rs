@@ -8,6 +8,8 @@ use crate::{Nanos, Samples};
 #[derive(Clone, Debug, PartialEq)]
 pub struct LaunchView {
     pub samples: Samples,
+    /// CPU time that the sampling thread was given during each of them; empty where that is not known.
+    pub sample_cpu: Vec<Nanos>,
     /// CPU time that the sampling thread was given while it took the samples.
     pub cpu: Nanos,
     /// Wall-clock time of the sampling loop.

@@ -3,7 +3,7 @@
 //! **Invariant:** a measurement ends, whatever its launches say: clean ones up to the most that are
 //! allowed, and at most as many spoilt ones as clean ones beyond the first few.
 
-use crate::clean::{clean, contended};
+use crate::clean::{clean, last_is_lost};
 use crate::measurement::{LEAST_LAUNCHES, half_width_of_launches};
 use crate::{LaunchView, Thresholds, converged};
 
@@ -19,7 +19,7 @@ pub struct Pace {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     Launch,
-    /// The last launch had to share the processor: see that the device is quiet, then launch.
+    /// The last launch had to share the processor and is lost: see that the device is quiet, then launch.
     Rest,
     Done,
 }
@@ -34,7 +34,7 @@ impl Pace {
             || converged(&clean, self.min_launches, self.target)
         {
             Next::Done
-        } else if contended(launches, thresholds).last() == Some(&true) {
+        } else if last_is_lost(launches, thresholds) {
             Next::Rest
         } else {
             Next::Launch

@@ -74,6 +74,7 @@ pub fn quiet_launch(stream: &mut Stream, level: f64, count: usize) -> LaunchView
     let lost = wall as f64 * -0.004 * stream.uniform().ln();
     LaunchView {
         samples: Samples::new(samples).expect("a launch has samples"),
+        sample_cpu: Vec::new(),
         cpu: Nanos(wall - lost as u64),
         wall: Nanos(wall),
         threads: 1,
@@ -143,6 +144,7 @@ impl Busy {
         // Every sample that meets it waits for about as long as it runs.
         let met = (share * 50.0) as usize;
         let mut samples: Vec<Nanos> = launch.samples.clone().into();
+        launch.sample_cpu.clone_from(&samples);
         samples.iter_mut().take(met).for_each(|sample| sample.0 *= 2);
         launch.samples = Samples::new(samples).expect("a launch has samples");
         launch.cpu = Nanos::from_f64(launch.cpu.0 as f64 * (1.0 - share / 2.0));

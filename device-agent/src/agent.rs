@@ -243,6 +243,9 @@ pub struct Limits {
     pub time_ns: u64,
 }
 
+/// The share of the sampling loop's time from which on single samples are not told of.
+pub const NEARLY_ALL_PERCENT: u64 = 99;
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LaunchReport {
     pub load_ns: u64,
@@ -258,6 +261,10 @@ pub struct LaunchReport {
     pub cpu_ns: u64,
     /// Wall-clock time of the whole sampling loop.
     pub wall_ns: u64,
+    /// CPU time that the sampling thread was given during each sample; empty where it had
+    /// [`NEARLY_ALL_PERCENT`] of the loop's time, for then no sample lost any to speak of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub samples_cpu_ns: Vec<u64>,
     pub involuntary_switches: u64,
     /// Resolution of the clock and what reading it costs, both measured.
     pub clock: Clock,

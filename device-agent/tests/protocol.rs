@@ -111,14 +111,15 @@ prop_compose! {
 prop_compose! {
     fn launch_report()(
         (load_ns, optimise_ns, cpu_ns, wall_ns) in any::<(u64, u64, u64, u64)>(),
-        (warm_up_ns, samples_ns) in any::<(Vec<u64>, Vec<u64>)>(), steady: bool,
+        (warm_up_ns, samples_ns, samples_cpu_ns) in any::<(Vec<u64>, Vec<u64>, Vec<u64>)>(),
+        steady: bool,
         (involuntary_switches, threads) in any::<(u64, usize)>(), clock in clock(),
         (sentinel_before_ns, sentinel_after_ns) in any::<(u64, u64)>(),
         (peak_memory_bytes, energy_uj) in any::<(Option<u64>, Option<u64>)>(),
         state_before in state(), state_after in state(),
     ) -> LaunchReport {
         LaunchReport {
-            load_ns, optimise_ns, warm_up_ns, steady, samples_ns, cpu_ns, wall_ns,
+            load_ns, optimise_ns, warm_up_ns, steady, samples_ns, cpu_ns, wall_ns, samples_cpu_ns,
             involuntary_switches, clock, sentinel_before_ns, sentinel_after_ns, threads,
             peak_memory_bytes, energy_uj, state_before, state_after,
         }

@@ -42,6 +42,7 @@ def steady(launch, path):
         samples_ns=samples,
         cpu_ns=sum(samples) // (2 if rough else 1),
         wall_ns=sum(samples),
+        samples_cpu_ns=[sample // 2 for sample in samples] if rough else [],
         involuntary_switches=1000 if rough else 0,
         sentinel_before_ns=1_000_000,
         sentinel_after_ns=1_000_000,

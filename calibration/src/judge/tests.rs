@@ -64,6 +64,19 @@ fn a_spoilt_launch_among_enough_clean_ones_is_a_remark() {
 }
 
 #[test]
+fn launches_of_which_enough_is_left_are_no_contention_but_a_remark() {
+    let mut shared = launches(&[5 * MS; 7]);
+    for launch in &mut shared {
+        launch.cpu = Nanos(launch.wall.0 / 2);
+        launch.sample_cpu = launch.samples.clone().into();
+    }
+    check(&shared, Verdict::Stable, "");
+    let remarks = judge(&shared, &Thresholds::default()).unwrap().remarks;
+    assert!(remarks[0].contains("7 of 7 launches"), "{remarks:?}");
+    assert!(remarks[0].contains("samples of 7 of them"), "{remarks:?}");
+}
+
+#[test]
 fn a_device_that_slows_as_a_whole_is_throttled() {
     let mut hot = launches(&[5 * MS, 5 * MS, 5 * MS, 6 * MS, 6 * MS, 7 * MS, 7 * MS]);
     check(&hot, Verdict::Drifting, "by +");
@@ -132,6 +145,7 @@ proptest! {
             (prop::collection::vec(any::<u64>(), 1..20), any::<[u64; 7]>(), any::<Vec<u64>>()), 1..6),
     ) {
         let launches: Vec<LaunchView> = numbers.into_iter().map(|(samples, n, khz)| LaunchView {
+            sample_cpu: samples.iter().rev().copied().map(Nanos).collect(),
             samples: Samples::from_ns(&samples).unwrap(),
             cpu: Nanos(n[0]), wall: Nanos(n[1]), threads: 1, involuntary_switches: n[2],
             sentinel_before: Nanos(n[3]), sentinel_after: Nanos(n[4]),

@@ -75,6 +75,7 @@ fn measure(engine: &impl Engine, request: &LaunchRequest) -> Result<LaunchReport
         samples_ns: sampled.samples_ns,
         cpu_ns: sampled.cpu_ns,
         wall_ns: sampled.wall_ns,
+        samples_cpu_ns: sampled.samples_cpu_ns,
         involuntary_switches: sampled.involuntary_switches,
         clock,
         sentinel_before_ns,

@@ -1,14 +1,14 @@
 //! The timed loop.
 //!
 //! **Invariant:** between the two readings of the clock that make a sample there is one inference and
-//! nothing else; the buffer is in memory before the first.
+//! nothing else; the buffers are in memory before the first.
 
 use std::time::Instant;
 
 use super::clock::nanos;
 use super::usage::{self, Usage};
 use super::{EngineError, Runnable};
-use crate::agent::Sampling;
+use crate::agent::{NEARLY_ALL_PERCENT, Sampling};
 
 /// Of one launch: more would not fit the longest line.
 pub const MOST_SAMPLES: usize = 1 << 20;
@@ -18,6 +18,8 @@ pub struct Sampled {
     /// Of the loop alone.
     pub cpu_ns: u64,
     pub wall_ns: u64,
+    /// Of each sample, or of none.
+    pub samples_cpu_ns: Vec<u64>,
     pub involuntary_switches: u64,
 }
 
@@ -26,15 +28,20 @@ pub struct Sampled {
 pub fn sample(model: &mut dyn Runnable, rule: Sampling) -> Result<Sampled, EngineError> {
     // Written to, so that no sample pays for a page fault.
     let mut samples_ns = vec![u64::MAX; rule.max_samples];
+    let mut samples_cpu_ns = samples_ns.clone();
     let mut taken = 0;
     let switches = usage::involuntary_switches();
     let cpu = Usage::start();
     let start = Instant::now();
+    let mut cpu_before_ns = cpu.elapsed_ns();
     while taken < rule.max_samples {
         let begun = Instant::now();
         model.infer()?;
         let ended = Instant::now();
         samples_ns[taken] = nanos(ended - begun);
+        let cpu_now_ns = cpu.elapsed_ns();
+        samples_cpu_ns[taken] = cpu_now_ns.saturating_sub(cpu_before_ns);
+        cpu_before_ns = cpu_now_ns;
         taken += 1;
         if taken >= rule.min_samples && nanos(ended - start) >= rule.slice_ns {
             break;
@@ -43,8 +50,11 @@ pub fn sample(model: &mut dyn Runnable, rule: Sampling) -> Result<Sampled, Engin
     let wall_ns = nanos(start.elapsed());
     let cpu_ns = cpu.elapsed_ns();
     samples_ns.truncate(taken);
+    let had_nearly_all =
+        u128::from(cpu_ns) * 100 >= u128::from(wall_ns) * u128::from(NEARLY_ALL_PERCENT);
+    samples_cpu_ns.truncate(if had_nearly_all { 0 } else { taken });
     let involuntary_switches = usage::involuntary_switches().saturating_sub(switches);
-    Ok(Sampled { samples_ns, cpu_ns, wall_ns, involuntary_switches })
+    Ok(Sampled { samples_ns, cpu_ns, wall_ns, samples_cpu_ns, involuntary_switches })
 }
 
 /// The upper median; zero of nothing.

@@ -92,18 +92,11 @@ impl Measurement {
         warnings
     }
 
-    /// The launches that the latency comes from.
-    pub fn counted(&self) -> Vec<&LaunchReport> {
+    /// The launches that the latency is of, with whether each had to share the processor.
+    fn in_question(&self) -> (&[LaunchReport], &[bool]) {
         let all = self.launches.len();
         let first = if self.sustained.is_some() { all - all.div_ceil(3) } else { 0 };
-        let launches = &self.launches[first..];
-        let clean = launches.iter().zip(&self.contended[first..]).filter(|(_, spoilt)| !**spoilt);
-        let clean: Vec<_> = clean.map(|(launch, _)| launch).collect();
-        if clean.len() < pearl_calibration::LEAST_LAUNCHES {
-            launches.iter().collect()
-        } else {
-            clean
-        }
+        (&self.launches[first..], &self.contended[first..])
     }
 
     pub fn contended_count(&self) -> usize {
@@ -112,9 +105,9 @@ impl Measurement {
 
     /// The samples that the latency comes from, launch by launch.
     pub fn samples(&self) -> Samples {
-        let counted = self.counted();
-        let all = counted.iter().flat_map(|launch| &launch.samples_ns);
-        Samples::from_ns(&all.copied().collect::<Vec<_>>())
+        let views = self.views().unwrap_or_default();
+        let all = views.iter().flat_map(|launch| launch.samples.in_time_order());
+        Samples::new(all.copied().collect())
             .expect("a measurement has samples, or its interval would have been refused")
     }
 
@@ -134,12 +127,14 @@ impl Measurement {
         Samples::new(sentinels).ok().map(|sentinels| sentinels.median())
     }
 
-    /// Of the package, in microjoules, where the device tells.
+    /// Of the package, in microjoules, where the device tells and nobody else used it up.
     pub fn energy_per_inference_uj(&self) -> Option<f64> {
-        let known = self
-            .counted()
-            .into_iter()
-            .filter_map(|launch| Some((launch.energy_uj? as f64, launch.samples_ns.len() as f64)));
+        let (launches, contended) = self.in_question();
+        let known = launches
+            .iter()
+            .zip(contended)
+            .filter(|(_, contended)| !**contended)
+            .filter_map(|(of, _)| Some((of.energy_uj? as f64, of.samples_ns.len() as f64)));
         let (energy, inferences) = known.fold((0.0, 0.0), |(e, n), (de, dn)| (e + de, n + dn));
         (inferences > 0.0).then(|| energy / inferences)
     }
@@ -151,7 +146,7 @@ impl Measurement {
 
     /// The launches that count, as statistics see them.
     pub fn views(&self) -> Result<Vec<LaunchView>, StatisticError> {
-        self.counted().into_iter().map(view).collect()
+        Ok(counted(&views(self.in_question().0)?, &Thresholds::default()))
     }
 }
 
@@ -162,6 +157,12 @@ pub(super) fn views(launches: &[LaunchReport]) -> Result<Vec<LaunchView>, Statis
 fn view(launch: &LaunchReport) -> Result<LaunchView, StatisticError> {
     Ok(LaunchView {
         samples: Samples::from_ns(&launch.samples_ns)?,
+        // Told of every sample or of none.
+        sample_cpu: if launch.samples_cpu_ns.len() == launch.samples_ns.len() {
+            launch.samples_cpu_ns.iter().copied().map(Nanos).collect()
+        } else {
+            Vec::new()
+        },
         cpu: Nanos(launch.cpu_ns),
         wall: Nanos(launch.wall_ns),
         threads: launch.threads,
