@@ -95,7 +95,7 @@ mod tests {
         let rule = Thresholds::default();
         let mut spoilt = launches(&[0.7], 1);
         let taken = spoilt[0].samples.in_time_order().to_vec();
-        let slow = |at: usize| if at % 2 == 0 { 2 } else { 1 };
+        let slow = |at: usize| if at.is_multiple_of(2) { 2 } else { 1 };
         let samples = taken.iter().enumerate().map(|(at, ns)| Nanos(ns.0 * slow(at))).collect();
         spoilt[0].samples = Samples::new(samples).unwrap();
         assert!(clean(&spoilt, &rule).is_empty(), "without their CPU times nothing is known");
