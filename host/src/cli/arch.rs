@@ -132,7 +132,7 @@ fn show(args: &ShowArgs) -> anyhow::Result<()> {
     let (named, network) = args.network.resolve()?;
     let id = match &named {
         Named::Architecture(architecture) => Some(architecture.id()),
-        Named::Reference { .. } => None,
+        Named::Reference => None,
     };
     if args.json { print_json(&document(id, &network)) } else { print_table(id, &network) }
 }

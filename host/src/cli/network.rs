@@ -32,7 +32,7 @@ pub struct NetworkArgs {
 /// What was named.
 pub enum Named {
     Architecture(Architecture),
-    Reference { name: String },
+    Reference,
 }
 
 impl NetworkArgs {
@@ -52,7 +52,7 @@ impl NetworkArgs {
             )),
             error => Fault::input(error),
         })?;
-        Ok((Named::Reference { name: self.arch.clone() }, network))
+        Ok((Named::Reference, network))
     }
 }
 

@@ -87,7 +87,8 @@ pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let request = TrainRequest {
         network: match named {
             Named::Architecture(architecture) => NetworkSource::Architecture(architecture),
-            Named::Reference { name } => {
+            Named::Reference => {
+                let name = args.network.arch.clone();
                 let (input, classes) = (network.input, network.classes);
                 NetworkSource::Reference { name, input, classes }
             }
