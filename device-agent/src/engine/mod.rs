@@ -12,7 +12,7 @@
 //!
 //! Linux and Android: pinning, limits and the child's tie to its parent are theirs.
 //!
-//! **Invariant:** only [`tract`] and [`onnx_graph`] name the engine's own types. The service stores
+//! **Invariant:** only [`tract`] and `onnx_graph` name the engine's own types. The service stores
 //! model files and never parses or runs one.
 
 mod android;
