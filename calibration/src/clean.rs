@@ -1,4 +1,4 @@
-//! Which launches had the processor to themselves.
+//! Which launches, and which of their samples, had the processor to themselves.
 //!
 //! Somebody else on the same core takes time from a launch while he is there and no longer. A launch
 //! that he met is spoilt: it keeps its samples and its label, and others tell the number, or those of

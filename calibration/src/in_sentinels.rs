@@ -25,25 +25,13 @@ pub fn in_sentinels(launches: &[LaunchView], confidence: f64) -> Result<Ratio, S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Nanos;
-    use crate::simulation::{Stream, quiet_launch};
-
-    /// On a core whose clock is slower by `slowdown`.
-    fn launches(stream: &mut Stream, slowdown: f64) -> Vec<LaunchView> {
-        let mut launch = || {
-            let mut launch = quiet_launch(stream, 5e6 * slowdown, 21);
-            let sentinel = Nanos::from_f64(5e5 * slowdown);
-            (launch.sentinel_before, launch.sentinel_after) = (sentinel, sentinel);
-            launch
-        };
-        (0..8).map(|_| launch()).collect()
-    }
+    use crate::simulation::{Stream, slowed_launches};
 
     #[test]
     fn a_slower_clock_changes_the_latency_and_not_its_quotient() {
         let mut stream = Stream::new(3);
-        let usual = in_sentinels(&launches(&mut stream, 1.0), 0.95).unwrap();
-        let slow = in_sentinels(&launches(&mut stream, 1.25), 0.95).unwrap();
+        let usual = in_sentinels(&slowed_launches(&mut stream, 1.0), 0.95).unwrap();
+        let slow = in_sentinels(&slowed_launches(&mut stream, 1.25), 0.95).unwrap();
         assert!((usual.point - 10.0).abs() < 0.2, "{usual:?}");
         assert!((slow.point / usual.point - 1.0).abs() < 0.02, "{usual:?}, {slow:?}");
         assert!(usual.lo <= usual.point && usual.point <= usual.hi && usual.n == 8);
@@ -51,7 +39,7 @@ mod tests {
 
     #[test]
     fn too_few_launches_are_refused() {
-        let few = &launches(&mut Stream::new(4), 1.0)[..5];
+        let few = &slowed_launches(&mut Stream::new(4), 1.0)[..5];
         assert!(in_sentinels(few, 0.95).is_err());
     }
 }

@@ -89,6 +89,17 @@ pub fn quiet_launch(stream: &mut Stream, level: f64, count: usize) -> LaunchView
     }
 }
 
+/// Eight launches on a core whose clock is slower by `slowdown`, the sentinel like the model.
+pub fn slowed_launches(stream: &mut Stream, slowdown: f64) -> Vec<LaunchView> {
+    let sentinel = Nanos::from_f64(5e5 * slowdown);
+    let launch = |_| LaunchView {
+        sentinel_before: sentinel,
+        sentinel_after: sentinel,
+        ..quiet_launch(stream, 5e6 * slowdown, 21)
+    };
+    (0..8).map(launch).collect()
+}
+
 /// What launches one after another feel besides the model: their own luck, a drift of 5 % over
 /// minutes, and bursts of somebody else's work.
 pub struct Weather {

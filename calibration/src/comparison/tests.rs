@@ -1,5 +1,5 @@
 use super::*;
-use crate::simulation::{Stream, Weather, quiet_launch};
+use crate::simulation::{Stream, Weather, quiet_launch, slowed_launches};
 
 const THRESHOLD: f64 = 0.02;
 const SESSIONS: u32 = 1000;
@@ -128,16 +128,7 @@ fn measurements_of_different_times_are_compared_by_their_launches() {
 #[test]
 fn a_clock_that_changed_in_between_is_no_difference_in_sentinels() {
     let mut stream = Stream::new(8);
-    let mut launches = |slowdown: f64| -> Vec<LaunchView> {
-        let mut launch = || {
-            let mut launch = quiet_launch(&mut stream, 5e6 * slowdown, 21);
-            let sentinel = Nanos::from_f64(5e5 * slowdown);
-            (launch.sentinel_before, launch.sentinel_after) = (sentinel, sentinel);
-            launch
-        };
-        (0..8).map(|_| launch()).collect()
-    };
-    let (one, other) = (launches(1.0), launches(1.1));
+    let (one, other) = (slowed_launches(&mut stream, 1.0), slowed_launches(&mut stream, 1.1));
     let outcome = |unit| compare_apart(&one, &other, 0.02, unit).unwrap().outcome;
     assert_eq!(outcome(Unit::Time), Outcome::Slower);
     assert_eq!(outcome(Unit::Sentinels), Outcome::NoDifference);

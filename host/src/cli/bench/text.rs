@@ -66,7 +66,8 @@ pub fn csv(results: &Results<'_>) -> String {
     let mut text =
         "model,sha256,device,fingerprint,engine,threads,precision,median_ns,lo_ns,hi_ns,\
                     p90_ns,p99_ns,min_ns,max_ns,mean_ns,stddev_ns,samples,launches,\
-                    contended_launches,stability_score,sentinel_ns,in_sentinels,load_ns,optimise_ns,peak_memory_bytes,\
+                    contended_launches,stability_score,sentinel_ns,in_sentinels,\
+                    load_ns,optimise_ns,peak_memory_bytes,\
                     verdict,history\n"
             .to_owned();
     for (measurement, _) in results.measured() {
