@@ -114,11 +114,11 @@ experiments: teacher
 AGENT_TARGETS := $(shell rustup target list --installed 2>/dev/null)
 first_installed = $(firstword $(foreach target,$(1),$(filter $(target),$(AGENT_TARGETS))))
 
-# $(call cross_build,FOLDER,TARGET,GCC): with Debian's compiler where rustup has no such target.
+# $(call cross_build,FOLDER,TARGET,GCC,FLAGS): with Debian's compiler where rustup has no such target.
 define cross_build
 	$(if $(filter $(2),$(AGENT_TARGETS)),,RUSTC=/usr/bin/rustc) CC_$(subst -,_,$(2))=$(3) \
 	CARGO_TARGET_$(shell echo $(2) | tr a-z- A-Z_)_LINKER=$(3) \
-	CARGO_TARGET_$(shell echo $(2) | tr a-z- A-Z_)_RUSTFLAGS="-C target-feature=+crt-static" \
+	CARGO_TARGET_$(shell echo $(2) | tr a-z- A-Z_)_RUSTFLAGS="-C target-feature=+crt-static $(4)" \
 	cargo build --profile agent --locked --package pearl-agent --target $(2) --target-dir target/$(1)
 endef
 
@@ -154,8 +154,10 @@ agent-arm64: .setup/arm64
 
 ARMV7_INSTALLED := $(call first_installed,armv7-unknown-linux-musleabihf armv7-unknown-linux-gnueabihf)
 ARMV7_TARGET := $(or $(ARMV7_INSTALLED),armv7-unknown-linux-gnueabihf)
+# GNU ld 2.40 loses the Thumb bit of glibc's resolvers where the text is longer than a branch reaches
+# (16 MiB), and the agent ends with SIGILL before main.
 agent-armv7: .setup/armv7
-	$(call cross_build,armv7,$(ARMV7_TARGET),arm-linux-gnueabihf-gcc)
+	$(call cross_build,armv7,$(ARMV7_TARGET),arm-linux-gnueabihf-gcc,-C link-arg=-fuse-ld=gold)
 	$(call tried,target/armv7/$(ARMV7_TARGET)/agent/pearl-agent,qemu-arm-static,target/agents/pearl-agent-armv7)
 
 # A stable compiler has what the instrumentation needs, and calls it unstable.

@@ -343,6 +343,7 @@ pub struct OpProfile {
 pub struct RunRequest {
     pub model: ModelFile,
     pub inputs: Vec<TensorData>,
+    pub precision: Precision,
     pub limits: Limits,
 }
 

@@ -37,10 +37,14 @@ prop_compose! {
     }
 }
 
+fn precision() -> impl Strategy<Value = Precision> {
+    prop_oneof![Just(Precision::F32), Just(Precision::F16)]
+}
+
 prop_compose! {
     fn launch_request()(
         model in model(), limits in limits(), input_seed: u64, cpus: Vec<usize>, threads: usize,
-        precision in prop_oneof![Just(Precision::F32), Just(Precision::F16)],
+        precision in precision(),
         (min_ns, max_ns, tolerance_ppm) in any::<(u64, u64, u32)>(),
         (slice_ns, min_samples, max_samples) in any::<(u64, usize, usize)>(),
     ) -> LaunchRequest {
@@ -77,9 +81,11 @@ fn request() -> impl Strategy<Value = AgentRequest> {
             .prop_map(|(cpus, time_ns)| AgentRequest::Look(LookRequest { cpus, time_ns })),
         launch_request().prop_map(AgentRequest::Launch),
         launch_request().prop_map(|launch| AgentRequest::Profile(ProfileRequest { launch })),
-        (model(), vec(tensor(), 0..3), limits()).prop_map(|(model, inputs, limits)| {
-            AgentRequest::Run(RunRequest { model, inputs, limits })
-        }),
+        (model(), vec(tensor(), 0..3), precision(), limits()).prop_map(
+            |(model, inputs, precision, limits)| {
+                AgentRequest::Run(RunRequest { model, inputs, precision, limits })
+            }
+        ),
     ]
 }
 

@@ -21,6 +21,13 @@ mount -t sysfs -o ro sysfs "$root/sys"
 mount --rbind /dev "$root/dev"
 mount -t tmpfs -o "$(cat "$folder/tmp.options" 2>/dev/null || echo mode=1777)" tmpfs "$root/tmp"
 mount --bind "$folder/boot_id" "$root/proc/sys/kernel/random/boot_id"
+# The emulator shows the processor below; this is the one it emulates, as far as a phone has it.
+for processor in $(seq 0 $(($(nproc) - 1))); do
+  printf '%s\n' "processor : $processor" \
+    "Features : fp asimd aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp" \
+    "CPU implementer : 0x00" "CPU architecture: 8" "CPU variant : 0x0" "CPU part : 0x051" "CPU revision : 0" ""
+done >"$folder/cpuinfo"
+mount --bind "$folder/cpuinfo" "$root/proc/cpuinfo"
 [ ! -e "$folder/meminfo" ] || mount --bind "$folder/meminfo" "$root/proc/meminfo"
 
 mkdir -p "$root/root/.ssh" "$root/run/sshd" "$root/data/local/tmp"

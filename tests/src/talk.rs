@@ -97,8 +97,17 @@ impl Talk {
 
     /// The first output for this input.
     pub fn run(&mut self, model: &Path, input: &TensorData) -> Result<Vec<f32>, String> {
+        self.run_in(Precision::F32, model, input)
+    }
+
+    pub fn run_in(
+        &mut self,
+        precision: Precision,
+        model: &Path,
+        input: &TensorData,
+    ) -> Result<Vec<f32>, String> {
         let inputs = vec![input.clone()];
-        let request = RunRequest { model: model_file(model), inputs, limits: LIMITS };
+        let request = RunRequest { model: model_file(model), inputs, precision, limits: LIMITS };
         match self.ask(AgentRequest::Run(request))? {
             AgentDone::Run(mut report) => Ok(report.outputs.remove(0).values),
             other => panic!("{other:?}"),

@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pearl_agent::agent::{AgentDone, AgentRequest, Limits, ModelFile, RunRequest, TensorData};
+use pearl_agent::agent::{
+    AgentDone, AgentRequest, Limits, ModelFile, Precision, RunRequest, TensorData,
+};
 use pearl_agent::wire::PROTOCOL;
 use pearl_models::architecture::Architecture;
 use pearl_models::network::{ImageShape, Network};
@@ -171,7 +173,8 @@ fn forward(worker: &mut Link, subject: &Subject, input: &TensorData) -> Result<V
 
 fn run(agent: &mut Link, path: &Path, input: &TensorData) -> Result<Vec<f32>, String> {
     let model = ModelFile { path: path.to_str().unwrap().to_owned(), sha256: sha256(path) };
-    let request = RunRequest { model, inputs: vec![input.clone()], limits: LIMITS };
+    let (inputs, precision) = (vec![input.clone()], Precision::F32);
+    let request = RunRequest { model, inputs, precision, limits: LIMITS };
     match agent.ask(AgentRequest::Run(request))? {
         AgentDone::Run(mut report) if report.outputs.len() == 1 => {
             Ok(report.outputs.remove(0).values)

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use pearl_agent::agent::TensorData;
+use pearl_agent::agent::{Precision, TensorData};
 use pearl_tests::board::Board;
 use pearl_tests::data::Noise;
 use pearl_tests::pearl::{DEADLINE, Pearl};
@@ -109,6 +109,29 @@ fn a_network_computes_the_same_on_every_device() {
             let far = distance(output, &outputs[0]);
             assert!(far < 1e-3 * largest, "{} on {device}: {outputs:?}", model.display());
         }
+    }
+}
+
+#[test]
+fn half_precision_agrees_with_full_where_the_device_has_it_and_is_refused_elsewhere() {
+    let host = Host::new();
+    let student = &host.students(1)[0];
+    for device in ALL {
+        let mut talk = host.talk(device);
+        let has_it = talk.hello().platform.half_precision;
+        // The emulated processor has it.
+        assert!(has_it || device == "local", "{device}");
+        let half = talk.run_in(Precision::F16, student, &input());
+        if has_it {
+            let (half, full) = (half.unwrap(), talk.run(student, &input()).unwrap());
+            let largest = full.iter().fold(0.0, |most: f32, logit| most.max(logit.abs()));
+            let far = distance(&half, &full);
+            // Ten bits of mantissa, and some twenty layers.
+            assert!(far > 0.0 && far < 0.02 * largest, "{device}: {half:?}, {full:?}");
+        } else {
+            assert!(half.unwrap_err().contains("precision f16: "), "{device}");
+        }
+        talk.close();
     }
 }
 

@@ -30,7 +30,7 @@ fn done(asked: usize) -> Result<AgentDone, Failure> {
 impl Device for Watch {
     fn hello(&mut self) -> Result<AgentHello, Failure> {
         self.greeted = true;
-        let text = r#"{"protocol":2,"version":"","build":"","engine":{"name":"","version":""},
+        let text = r#"{"protocol":3,"version":"","build":"","engine":{"name":"","version":""},
             "platform":{"arch":"","os":"","kernel":null,"cpu_model":null,"cpus":[],"clusters":[],
             "memory_bytes":null,"cgroup":{"memory_bytes":null,"cpu_milli":null},"android":null,
             "half_precision":false,"root":false,"boot_id":null,"folder":""}}"#;

@@ -5,6 +5,8 @@
 //!   models/<sha256>.onnx   whole files, verified
 //!   models/<sha256>.part   what is being received, locked by the agent that receives it
 //!   journal.json           what was changed of the device, locked by the agent that changed it
+//!   lease                  who measures; only where $PEARL_AGENT_FOLDER names the folder, else it
+//!                          lies in the folder that all users share
 //!   agent-<sha256>         agents that hosts put there
 //! ```
 //!

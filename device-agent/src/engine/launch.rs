@@ -119,7 +119,13 @@ fn has(engine: &impl Engine, request: &LaunchRequest) -> Result<(), EngineError>
         let lacking = format!("{threads} threads cannot run at once on {processors} processors");
         return Err(EngineError::Device(lacking));
     }
-    if request.precision == Precision::F16 && !engine.half_precision() {
+    has_precision(engine, request.precision)
+}
+
+/// # Errors
+/// Where these processors, or the engine for them, lack it.
+pub fn has_precision(engine: &impl Engine, precision: Precision) -> Result<(), EngineError> {
+    if precision == Precision::F16 && !engine.half_precision() {
         let arch = std::env::consts::ARCH;
         let lacking = if arch == "aarch64" {
             "these processors lack the instructions for it (asimdhp)".into()

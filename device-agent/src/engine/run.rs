@@ -1,15 +1,18 @@
 //! Given inputs through a model once, for parity.
 //!
-//! **Invariant:** the model is loaded and optimised exactly as for a launch on one thread in full precision.
+//! **Invariant:** the model is loaded and optimised exactly as for a launch on one thread.
 
+use super::launch::has_precision;
 use super::{Engine, EngineError, model_file};
-use crate::agent::{Precision, RunReport, RunRequest};
+use crate::agent::{RunReport, RunRequest};
 
 /// # Errors
-/// Where the model cannot be loaded or run, or the inputs do not fit.
+/// Where the model cannot be loaded or run, the inputs do not fit, or the device lacks the precision.
 pub fn run(engine: &impl Engine, request: &RunRequest) -> Result<RunReport, EngineError> {
+    has_precision(engine, request.precision)?;
     let bytes = model_file::read_model(&request.model, request.limits.model_bytes)?;
-    let mut model = engine.optimise(engine.load(&request.model.path, bytes)?, Precision::F32)?;
+    let loaded = engine.load(&request.model.path, bytes)?;
+    let mut model = engine.optimise(loaded, request.precision)?;
     model.set_inputs(&request.inputs)?;
     Ok(RunReport { outputs: model.outputs()? })
 }

@@ -121,7 +121,8 @@ impl Agent {
     }
 
     pub fn run(&mut self, model: ModelFile, inputs: Vec<TensorData>) -> Result<RunReport, Failure> {
-        self.ask(AgentRequest::Run(RunRequest { model, inputs, limits: limits() })).map(|done| {
+        let request = RunRequest { model, inputs, precision: Precision::F32, limits: limits() };
+        self.ask(AgentRequest::Run(request)).map(|done| {
             let AgentDone::Run(report) = done else { panic!("{done:?}") };
             report
         })
