@@ -16,7 +16,7 @@ Usage: pearl-agent [--version | --help]
 Without arguments it answers requests, one JSON document a line, from stdin on stdout, until stdin
 ends. `pearl` starts it; by hand:
 
-  (echo '{\"id\": 1, \"body\": {\"hello\": {\"protocol\": 2}}}'; sleep 1) | pearl-agent
+  (echo '{\"id\": 1, \"body\": {\"hello\": {\"protocol\": PROTOCOL}}}'; sleep 1) | pearl-agent
 ";
 
 pub fn main() -> ExitCode {
@@ -31,7 +31,7 @@ pub fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         (Some("--help" | "-h"), 1) => {
-            print!("{HELP}");
+            print!("{}", HELP.replace("PROTOCOL", &PROTOCOL.to_string()));
             ExitCode::SUCCESS
         }
         (Some(other), _) => {

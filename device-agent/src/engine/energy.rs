@@ -5,8 +5,8 @@
 
 use super::procfs::Tree;
 
-/// Packages that a machine may have.
-const MOST_PACKAGES: usize = 16;
+/// Zones of RAPL that a machine may have: its packages, and the whole platform, which holds them.
+const MOST_ZONES: usize = 32;
 
 /// A battery's counter must have moved by as many of its own steps: then half a step at either end
 /// is 5 %.
@@ -36,7 +36,7 @@ struct Charge {
 
 impl Meter {
     pub fn read(tree: &Tree) -> Self {
-        let packages = (0..MOST_PACKAGES).map_while(|number| package(tree, number)).collect();
+        let packages = (0..MOST_ZONES).filter_map(|number| package(tree, number)).collect();
         Self { packages, battery: charge(tree) }
     }
 
@@ -79,6 +79,9 @@ impl Meter {
 
 fn package(tree: &Tree, number: usize) -> Option<Package> {
     let value = |file: &str| tree.number(format!("sys/class/powercap/intel-rapl:{number}/{file}"));
+    if !tree.text(format!("sys/class/powercap/intel-rapl:{number}/name"))?.starts_with("package") {
+        return None;
+    }
     Some(Package { energy_uj: value("energy_uj")?, range_uj: value("max_energy_range_uj")? })
 }
 
@@ -111,12 +114,14 @@ mod tests {
     use crate::engine::procfs::tests::tree;
 
     fn rapl(counters: &[u64]) -> Meter {
+        let names = ["package-0", "package-1", "psys"];
         let files: Vec<_> = counters
             .iter()
             .enumerate()
             .flat_map(|(number, energy)| {
                 let folder = format!("sys/class/powercap/intel-rapl:{number}");
                 [
+                    (format!("{folder}/name"), names[number].into()),
                     (format!("{folder}/energy_uj"), energy.to_string()),
                     (format!("{folder}/max_energy_range_uj"), "262143328850".into()),
                 ]
@@ -131,6 +136,7 @@ mod tests {
             (&[1_000][..], &[251_000][..], Some(250_000)),
             (&[262_143_328_000], &[150], Some(1_000)),
             (&[10, 20], &[110, 220], Some(300)),
+            (&[10, 20, 30], &[110, 220, 1_000], Some(300)),
             (&[10], &[10], None),
             (&[10], &[20, 30], None),
             (&[], &[], None),

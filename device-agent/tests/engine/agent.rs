@@ -139,8 +139,9 @@ fn a_launch_that_makes_no_sense_is_refused() {
 
 #[test]
 fn the_command_line_answers_and_refuses() {
+    let version = format!("pearl-agent 0.1.0 (tract 0.23.9, protocol {PROTOCOL})");
     for (argument, code, told) in [
-        ("--version", 0, "pearl-agent 0.1.0 (tract 0.23.9, protocol 2)"),
+        ("--version", 0, version.as_str()),
         ("--help", 0, "Usage: pearl-agent"),
         ("--frobnicate", 2, "'--frobnicate'"),
     ] {

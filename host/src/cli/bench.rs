@@ -108,7 +108,7 @@ pub fn run(args: BenchArgs, terminal: &Terminal) -> anyhow::Result<()> {
     if let Some(error) = unkept {
         return Err(error);
     }
-    results.conclude(args.accept_unstable)
+    results.conclude(args.accept_unstable, terminal)
 }
 
 fn order(args: &BenchArgs) -> anyhow::Result<Order> {

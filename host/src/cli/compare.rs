@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::Terminal;
 use super::measuring::{MeasuringArgs, percent};
-use super::terminal::{print_json, print_line};
+use super::terminal::{Waiting, print_json, print_line};
 use crate::agent::Agent;
 use crate::device::Devices;
 use crate::duration::ms;
@@ -61,6 +61,8 @@ struct Compared {
     sides: [Measurement; 2],
     /// Numbers in the history, where they have some.
     numbers: [Option<i64>; 2],
+    /// Why one could not be kept.
+    unkept: Option<anyhow::Error>,
     doubts: Vec<String>,
     remarks: Vec<String>,
     how: How,
@@ -95,6 +97,10 @@ pub fn run(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<()> {
         let accepted = compared.doubts.iter().filter(|_| args.accept_unstable);
         accepted.chain(&compared.remarks).for_each(|doubt| terminal.note(doubt));
     }
+    // The numbers are on the screen before it is said that they were not kept.
+    if let Some(error) = compared.unkept {
+        return Err(error);
+    }
     if compared.doubts.is_empty() || args.accept_unstable {
         return Ok(());
     }
@@ -115,13 +121,14 @@ fn by_turns(args: &CompareArgs, terminal: &Terminal) -> anyhow::Result<Compared>
     let mut agent = Agent::connect(devices.get(&args.device)?)?;
     let bar = terminal.bar(1, "{bar:24} {pos}/{len} pairs, {elapsed} so far, {eta} left  {msg}");
     let mut session = Session::new(&mut agent, &settings, args.measuring.seed);
+    let mut waiting = Waiting::default();
     let paired = session.compare(files, args.threshold, &mut |step| match step {
         Step::Launched { launches, expected, .. } => {
             bar.set_length(expected as u64);
             bar.set_position(launches as u64);
             bar.set_message("");
         }
-        Step::Waiting { who } => bar.set_message(format!("waiting: {who}")),
+        Step::Waiting { who } => waiting.tell(terminal, &who),
         Step::Resting { why } => bar.set_message(format!("the device is {why}: giving it a rest")),
         _ => {}
     });
@@ -132,16 +139,20 @@ fn by_turns(args: &CompareArgs, terminal: &Terminal) -> anyhow::Result<Compared>
         format!("{} pairs were left out: somebody else had the processor", paired.left_out)
     });
     let sides = [paired.first, paired.second];
-    let mut numbers = [None; 2];
+    let (mut numbers, mut unkept) = ([None; 2], None);
     if let Some(history) = &mut history {
         for (number, side) in numbers.iter_mut().zip(&sides) {
-            *number = Some(history::keep(history, side)?);
+            match history::keep(history, side) {
+                Ok(kept) => *number = Some(kept),
+                Err(error) => unkept = Some(error),
+            }
         }
     }
     let remarks = remarks.into_iter().collect();
     let comparison = paired.comparison;
     let how = How::ByTurns;
-    Ok(Compared { comparison, in_sentinels: None, sides, numbers, doubts, remarks, how })
+    let in_sentinels = None;
+    Ok(Compared { comparison, in_sentinels, sides, numbers, unkept, doubts, remarks, how })
 }
 
 fn apart(
@@ -150,13 +161,16 @@ fn apart(
     terminal: &Terminal,
 ) -> anyhow::Result<Compared> {
     let mut all = Vec::new();
-    let mut kept = numbers;
+    let (mut kept, mut unkept) = (numbers, None);
     for ((number, kept), path) in numbers.iter().zip(&mut kept).zip([&args.first, &args.second]) {
         match number {
             Some(number) => all.push(history::load(&history::open()?, *number)?.1),
             None => {
-                let (measurement, number) = measure(args, path, terminal)?;
-                *kept = number;
+                let measurement = measure(args, path, terminal)?;
+                match keep(args, &measurement) {
+                    Ok(number) => *kept = number,
+                    Err(error) => unkept = Some(error),
+                }
                 all.push(measurement);
             }
         }
@@ -195,34 +209,37 @@ fn apart(
         in_sentinels,
         sides: [first, second],
         numbers: kept,
+        unkept,
         doubts: doubts.into_iter().flatten().collect(),
         remarks,
         how: How::Apart,
     })
 }
 
-fn measure(
-    args: &CompareArgs,
-    path: &str,
-    terminal: &Terminal,
-) -> anyhow::Result<(Measurement, Option<i64>)> {
+fn keep(args: &CompareArgs, measurement: &Measurement) -> anyhow::Result<Option<i64>> {
+    if args.measuring.no_history {
+        return Ok(None);
+    }
+    history::keep(&mut history::open()?, measurement).map(Some)
+}
+
+fn measure(args: &CompareArgs, path: &str, terminal: &Terminal) -> anyhow::Result<Measurement> {
     let settings = settings(args);
     let model = model_file(Path::new(path), settings.limits.model_bytes)?;
     let devices = Devices::find(args.measuring.devices.as_deref())?;
     let mut agent = Agent::connect(devices.get(&args.device)?)?;
     let spinner = terminal.spinner();
     let mut session = Session::new(&mut agent, &settings, args.measuring.seed);
-    let measured = session.measure(vec![model], |_, launches| {
-        spinner.set_message(format!("launch {launches} of {path}"));
+    let mut waiting = Waiting::default();
+    let measured = session.measure(vec![model], |step| match step {
+        Step::Launched { launches, expected, .. } => {
+            spinner.set_message(format!("launch {launches} of {expected}, {path}"));
+        }
+        Step::Waiting { who } => waiting.tell(terminal, who),
+        _ => {}
     });
     spinner.finish_and_clear();
-    let measurement = measured?.pop().expect("one model gives one result")?;
-    let number = if args.measuring.no_history {
-        None
-    } else {
-        Some(history::keep(&mut history::open()?, &measurement)?)
-    };
-    Ok((measurement, number))
+    measured?.pop().expect("one model gives one result")
 }
 
 fn settings(args: &CompareArgs) -> Settings {

@@ -2,7 +2,7 @@
 
 use indicatif::ProgressBar;
 
-use super::Terminal;
+use super::terminal::{Terminal, Waiting};
 use crate::duration::ms;
 use crate::search::Event;
 use crate::store::{Candidate, Status};
@@ -17,6 +17,7 @@ pub struct SearchProgress<'a> {
     budget_ns: u64,
     best: Option<(f64, u64)>,
     rewards: Vec<f64>,
+    waiting: Waiting,
 }
 
 impl<'a> SearchProgress<'a> {
@@ -28,6 +29,7 @@ impl<'a> SearchProgress<'a> {
             budget_ns: 0,
             best: None,
             rewards: Vec::new(),
+            waiting: Waiting::default(),
         }
     }
 
@@ -35,6 +37,10 @@ impl<'a> SearchProgress<'a> {
         match event {
             Event::FindingBudget { launches } => {
                 self.step.set_message(format!("finding the budget: launch {launches}"));
+            }
+            Event::Waiting { who } => {
+                self.waiting.tell(self.terminal, who);
+                self.step.set_message("waiting for the device");
             }
             Event::Budget { budget_ns } => {
                 self.budget_ns = *budget_ns;
@@ -56,6 +62,7 @@ impl<'a> SearchProgress<'a> {
                 self.step.set_message(format!("candidate {index}: training, step {step}/{steps}"));
             }
             Event::Measuring { index, launches } => {
+                self.waiting = Waiting::default();
                 self.step.set_message(format!("candidate {index}: measuring, launch {launches}"));
             }
             Event::Finished { candidate } => {

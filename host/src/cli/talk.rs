@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Args;
 use pearl_agent::agent::{AgentDone, AgentRequest, NoProgress};
 use pearl_agent::serve::{Progress, serve};
-use pearl_agent::wire::{Failure, FailureKind};
+use pearl_agent::wire::{Failure, FailureKind, PROTOCOL};
 
 use super::Terminal;
 use crate::agent::{Agent, Replaced, fault};
@@ -20,8 +20,8 @@ use crate::exit::{Classify, Kind};
 
 /// Speak the agent's protocol with a device: requests on stdin, answers on stdout
 #[derive(Args)]
-#[command(after_help = "Example:\n  \
-    echo '{\"id\": 1, \"body\": {\"hello\": {\"protocol\": 2}}}' | pearl talk board")]
+#[command(after_help = format!("Example:\n  \
+    echo '{{\"id\": 1, \"body\": {{\"hello\": {{\"protocol\": {PROTOCOL}}}}}}}' | pearl talk board"))]
 pub struct TalkArgs {
     #[arg(value_name = "DEV")]
     device: String,

@@ -68,3 +68,17 @@ pub fn print_line(line: &str) -> anyhow::Result<()> {
         written => written.context("stdout"),
     }
 }
+
+/// Says who has a device, once in a wait.
+#[derive(Default)]
+pub struct Waiting {
+    told: bool,
+}
+
+impl Waiting {
+    pub fn tell(&mut self, terminal: &Terminal, who: &str) {
+        if !std::mem::replace(&mut self.told, true) {
+            terminal.note(format!("{who}; waiting"));
+        }
+    }
+}

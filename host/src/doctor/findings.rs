@@ -1,9 +1,10 @@
 //! The rules, each on its own.
 
-use pearl_agent::agent::{AgentHello, Cluster, Frequency};
+use pearl_agent::agent::{AgentHello, Frequency};
 
 use super::Level::{Note, Obstacle, Warning};
 use super::{Finding, Seen};
+use crate::measure::{FULL_RATE, highest_khz};
 
 const MIB: u64 = 1 << 20;
 /// Beyond it, most phones lower their clock rates.
@@ -12,8 +13,6 @@ const WARM_MC: i64 = 60_000;
 const ALONE: f64 = 0.97;
 /// Of the slowest repeat of the sentinel over the fastest.
 const EVEN: f64 = 1.05;
-/// Of the clock rate in use over the highest.
-const FULL_RATE: f64 = 0.85;
 const IDLE_LOAD_MILLI: u64 = 500;
 const LEAST_MEMORY: u64 = 512 * MIB;
 const LEAST_DISK: u64 = 256 * MIB;
@@ -120,11 +119,7 @@ fn frequency(seen: &Seen<'_>) -> Finding {
 fn throttling(seen: &Seen<'_>) -> Finding {
     let about = "throttling";
     let state = &seen.look.state;
-    let clusters = &seen.hello.platform.clusters;
-    let used = |cluster: &&Cluster| {
-        seen.cpus.is_empty() || cluster.cpus.iter().any(|cpu| seen.cpus.contains(cpu))
-    };
-    let highest = clusters.iter().filter(used).filter_map(|cluster| cluster.max_khz).min();
+    let highest = highest_khz(&seen.hello.platform.clusters, seen.cpus);
     let (Some(now), Some(highest)) = (state.frequency_khz.iter().copied().max(), highest) else {
         return Finding::new(
             Note,

@@ -84,12 +84,7 @@ impl Measurement {
 
     /// What speaks against the number, and what was put right on the way to it.
     pub fn warnings(&self) -> Vec<String> {
-        let mut warnings = [&self.judgement.evidence[..], &self.judgement.remarks].concat();
-        if self.launches.iter().any(|launch| !launch.steady) {
-            let unsteady = "the warm-up of a launch reached its time limit before it was steady";
-            warnings.push(unsteady.into());
-        }
-        warnings
+        [&self.judgement.evidence[..], &self.judgement.remarks].concat()
     }
 
     /// The launches that the latency is of, with whether each had to share the processor.
@@ -130,12 +125,12 @@ impl Measurement {
     /// Of the package, in microjoules, where the device tells and nobody else used it up.
     pub fn energy_per_inference_uj(&self) -> Option<f64> {
         let (launches, contended) = self.in_question();
-        let known = launches
-            .iter()
-            .zip(contended)
-            .filter(|(_, contended)| !**contended)
-            .filter_map(|(of, _)| Some((of.energy_uj? as f64, of.samples_ns.len() as f64)));
-        let (energy, inferences) = known.fold((0.0, 0.0), |(e, n), (de, dn)| (e + de, n + dn));
+        let alone = launches.iter().zip(contended).filter(|(_, contended)| !**contended);
+        // All or none: those in which a coarse counter happened to move would tell too much.
+        let known: Option<Vec<_>> =
+            alone.map(|(of, _)| Some((of.energy_uj? as f64, of.samples_ns.len() as f64))).collect();
+        let (energy, inferences) =
+            known?.into_iter().fold((0.0, 0.0), |(e, n), (de, dn)| (e + de, n + dn));
         (inferences > 0.0).then(|| energy / inferences)
     }
 

@@ -3,7 +3,6 @@
 //! **Invariant:** a model that fails fails alone; a lost agent costs one launch, and is replaced
 //! once a launch; the lease is given back however a session ends.
 
-use std::collections::BTreeSet;
 use std::time::Instant;
 
 use pearl_agent::agent::{LaunchReport, ModelFile};
@@ -15,6 +14,7 @@ use rand_pcg::Pcg64;
 
 use super::launching::Placed;
 use super::measurement::views;
+use super::remarks::{Asked, remarks};
 use super::rest::Calm;
 use super::step::{Observer, Step};
 use super::{Fingerprint, Ledger, Measurement, Settings};
@@ -85,21 +85,19 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Measures all models and returns when the last is done; `on_launch` hears of every launch, by
-    /// the model's index and its number of launches so far.
+    /// Measures all models and returns when the last is done; `watch` sees every step on the way.
     ///
     /// # Errors
     /// As [`Session::measure_each`]; of one model alone: what is wrong with that model.
     pub fn measure(
         &mut self,
         models: Vec<ModelFile>,
-        mut on_launch: impl FnMut(usize, usize),
+        mut watch: impl FnMut(&Step),
     ) -> anyhow::Result<Vec<anyhow::Result<Measurement>>> {
         let mut results: Vec<_> = models.iter().map(|_| None).collect();
         self.measure_each(models, &mut |step| match step {
-            Step::Launched { at, launches, .. } => on_launch(at, launches),
             Step::Finished { at, result } => results[at] = Some(*result),
-            _ => {}
+            step => watch(&step),
         })?;
         Ok(results.into_iter().map(|result| result.expect("every model got a result")).collect())
     }
@@ -199,29 +197,21 @@ impl<'a> Session<'a> {
         let fingerprint = self.fingerprint(launches.first());
         let device = self.agent.device().name.clone();
         let target = self.settings.pace.target;
-        let remarks = self.remarks(&launches, before);
+        let mut remarks = self.remarks(&launches);
+        if self.losses.boots > before.boots {
+            remarks.push(format!("device '{device}' was started again between launches"));
+        }
         let mut measurement = Measurement::new(model, device, fingerprint, launches, target)
             .or_fault(Kind::Unstable)?;
         measurement.judgement.remarks.extend(remarks);
         Ok(measurement)
     }
 
-    /// What the fingerprint cannot tell: that the device was not the same for all launches.
-    fn remarks(&self, launches: &[LaunchReport], before: Losses) -> Vec<String> {
-        let name = &self.agent.device().name;
-        let mut remarks = Vec::new();
-        if self.losses.boots > before.boots {
-            remarks.push(format!("device '{name}' was started again between launches"));
-        }
-        let governors: BTreeSet<_> =
-            launches.iter().filter_map(|launch| launch.state_before.governor.as_deref()).collect();
-        if governors.len() > 1 {
-            let governors = governors.into_iter().collect::<Vec<_>>().join(", ");
-            remarks.push(format!(
-                "the governor of device '{name}' changed between launches ({governors}); measure again"
-            ));
-        }
-        remarks
+    pub(super) fn remarks(&self, launches: &[LaunchReport]) -> Vec<String> {
+        let clusters = &self.agent.hello().platform.clusters;
+        let (cpus, threads) = (self.agent.cpus(), self.threads());
+        let device = &self.agent.device().name;
+        remarks(launches, &Asked { device, clusters, cpus: &cpus, threads })
     }
 
     /// Of what this session measures; the clock rates' policy is known from the first launch on.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pearl_agent::agent::ModelFile;
+use pearl_agent::agent::{LaunchReport, ModelFile};
 
 use super::session::no_samples;
 use super::settings::nanos;
@@ -16,6 +16,8 @@ const LEAST_WINDOWS: usize = 18;
 const WINDOWS: u32 = 60;
 const SHORTEST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(2);
+/// That a launch may take besides its work: a process has to start, and a link to carry its report.
+const MOST_IDLE: Duration = Duration::from_secs(10);
 
 impl Session<'_> {
     /// The outer error ends everything, the inner one this model.
@@ -37,10 +39,15 @@ impl Session<'_> {
         let mut launches = Vec::new();
         while since.elapsed() < length || launches.len() < LEAST_WINDOWS {
             let begun = nanos(since.elapsed());
+            let asked = Instant::now();
             match self.attempt(|agent| agent.launch(request.clone()))? {
                 Ok(_) if self.losses.agents > losses => return Ok(Err(interrupted(&model))),
                 Ok(report) if report.samples_ns.is_empty() => return Ok(Err(no_samples(&model))),
                 Ok(report) => {
+                    let rest = asked.elapsed().saturating_sub(busy(&report));
+                    if rest > MOST_IDLE {
+                        return Ok(Err(rested(&model, rest)));
+                    }
                     self.ledger.launched(&report);
                     launches.push((begun, report));
                 }
@@ -52,9 +59,27 @@ impl Session<'_> {
         let fingerprint = self.fingerprint(launches.first().map(|(_, report)| report));
         let device = self.agent.device().name.clone();
         let target = self.settings.pace.target;
-        Ok(Measurement::of_sustained(model, device, fingerprint, launches, target)
-            .or_fault(Kind::Unstable))
+        let reports: Vec<_> = launches.iter().map(|(_, report)| report.clone()).collect();
+        let remarks = self.remarks(&reports);
+        let measurement = Measurement::of_sustained(model, device, fingerprint, launches, target);
+        Ok(measurement.or_fault(Kind::Unstable).map(|mut measurement| {
+            measurement.judgement.remarks.extend(remarks);
+            measurement
+        }))
     }
+}
+
+/// From the start of the load to the last sample.
+fn busy(report: &LaunchReport) -> Duration {
+    let warm_up: u64 = report.warm_up_ns.iter().sum();
+    Duration::from_nanos(report.load_ns + report.optimise_ns + warm_up + report.wall_ns)
+}
+
+fn rested(model: &ModelFile, rest: Duration) -> anyhow::Error {
+    let what = "the device rested meanwhile; see that its link holds and run it again";
+    let message =
+        format!("{}: an answer came {:.0} s late and {what}", model.path, rest.as_secs_f64());
+    Fault::new(Kind::Unstable, message).into()
 }
 
 /// What it ends up at is not known of a device that rested on the way.

@@ -17,7 +17,7 @@ use rand_pcg::Pcg64;
 use crate::agent::Agent;
 use crate::duration;
 use crate::exit::{Fault, Kind};
-use crate::measure::{Measurement, Session, Settings, model_file};
+use crate::measure::{Measurement, Session, Settings, Step, model_file};
 use crate::seeds::Seeds;
 
 /// Random students measured to find a quantile.
@@ -65,7 +65,7 @@ pub fn measure(
     agent: &mut Agent,
     settings: &Settings,
     seeds: &Seeds,
-    on_launch: impl FnMut(usize, usize),
+    watch: impl FnMut(&Step),
 ) -> anyhow::Result<(u64, Vec<Measurement>)> {
     let folder = tempfile::tempdir().context("a folder for random students")?;
     let mut rng = Pcg64::seed_from_u64(seeds.measurement);
@@ -77,7 +77,7 @@ pub fn measure(
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     let mut session = Session::new(agent, settings, seeds.measurement);
-    let measured = session.measure(models, on_launch)?;
+    let measured = session.measure(models, watch)?;
     let measured = measured.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
     let stable = |measured: &&Measurement| measured.judgement.verdict == Verdict::Stable;
     let believed: Vec<_> = measured.iter().filter(stable).collect();

@@ -16,7 +16,7 @@ use super::run::Run;
 use crate::child::ChildError;
 use crate::exit::{Classify, Fault, Kind};
 use crate::interrupt;
-use crate::measure::{Measurement, Session, model_file};
+use crate::measure::{Measurement, Session, Step, model_file};
 use crate::store::{Candidate, CandidateTime, Latency, Status};
 use crate::weights::{WeightsFile, replace_file};
 use crate::worker::client;
@@ -81,8 +81,12 @@ impl Run<'_> {
             let seed =
                 self.config.seeds.measurement.wrapping_add((index * MEASUREMENTS + attempt) as u64);
             let mut session = Session::new(&mut self.agent, &self.config.measuring, seed);
-            let mut measured = session.measure(vec![model.clone()], |_, launches| {
-                observer(Event::Measuring { index, launches });
+            let mut measured = session.measure(vec![model.clone()], |step| match step {
+                Step::Waiting { who } => observer(Event::Waiting { who }),
+                Step::Launched { launches, .. } => {
+                    observer(Event::Measuring { index, launches: *launches });
+                }
+                _ => {}
             })?;
             match measured.pop().expect("one model gives one result") {
                 Ok(measurement) => {

@@ -13,6 +13,10 @@ pub enum Event<'a> {
     FindingBudget {
         launches: usize,
     },
+    /// Somebody else measures on the device.
+    Waiting {
+        who: &'a str,
+    },
     /// The budget in use.
     Budget {
         budget_ns: u64,

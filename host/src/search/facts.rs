@@ -10,7 +10,7 @@ use super::event::Observer;
 use super::run::Run;
 use super::{Budget, Event, budget};
 use crate::exit::{Classify, Kind};
-use crate::measure::Measurement;
+use crate::measure::{Measurement, Step};
 
 impl Run<'_> {
     pub fn keep(
@@ -33,9 +33,13 @@ impl Run<'_> {
                 let Self { config, space, agent, .. } = self;
                 let (settings, seeds) = (&config.measuring, &config.seeds);
                 let mut launches = 0;
-                let count = |_, _| {
-                    launches += 1;
-                    observer(Event::FindingBudget { launches });
+                let count = |step: &Step| match step {
+                    Step::Waiting { who } => observer(Event::Waiting { who }),
+                    Step::Launched { .. } => {
+                        launches += 1;
+                        observer(Event::FindingBudget { launches });
+                    }
+                    _ => {}
                 };
                 let (budget_ns, measured) =
                     budget::measure(percent, space, agent, settings, seeds, count)?;

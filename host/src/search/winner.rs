@@ -10,7 +10,7 @@ use super::run::Run;
 use super::{Event, FinalTraining};
 use crate::choice::choose;
 use crate::exit::{Classify, Fault, Kind};
-use crate::measure::{Session, Settings, model_file};
+use crate::measure::{Session, Settings, Step, model_file};
 use crate::store::Best;
 use crate::weights::{WeightsFile, replace_file};
 use crate::worker::client;
@@ -71,8 +71,12 @@ pub(super) fn make(run: &mut Run<'_>, observer: &mut Observer<'_>) -> anyhow::Re
     let settings = Settings { pace: Settings::bench().pace, ..run.config.measuring.clone() };
     let model = model_file(&onnx_path, settings.limits.model_bytes)?;
     let seed = run.config.seeds.measurement;
-    let mut measured =
-        Session::new(&mut run.agent, &settings, seed).measure(vec![model], |_, _| {})?;
+    let mut session = Session::new(&mut run.agent, &settings, seed);
+    let mut measured = session.measure(vec![model], |step| {
+        if let Step::Waiting { who } = step {
+            observer(Event::Waiting { who });
+        }
+    })?;
     let measurement = measured.pop().expect("one model gives one result")?;
     run.keep(None, &measurement)?;
     let latency = latency(&measurement);

@@ -7,6 +7,7 @@ use pearl_calibration::{Judgement, Verdict};
 use serde_json::{Value, json};
 
 use crate::child::Traffic;
+use crate::cli::Terminal;
 use crate::exit::{Fault, Kind, kind};
 use crate::measure::{FleetEvent, Ledger, Measurement, Order, Step, What, ops_json, result_json};
 
@@ -175,15 +176,18 @@ impl<'a> Results<'a> {
         all.filter(|measurement| measurement.judgement.verdict != Verdict::Stable).collect()
     }
 
-    /// One failure is the error; of several one of a device, or else the first.
-    pub fn conclude(mut self, accept_unstable: bool) -> anyhow::Result<()> {
+    /// One failure is the error; of several one of a device, or else the first, after the others.
+    pub fn conclude(mut self, accept_unstable: bool, terminal: &Terminal) -> anyhow::Result<()> {
         let count = self.failures.len();
         if count > 0 {
             let worst = |of: Kind| self.failures.iter().position(|error| kind(error) == of);
             let at = worst(Kind::Interrupted).or_else(|| worst(Kind::Device)).unwrap_or(0);
-            let told = self.failures.swap_remove(at);
+            let told = self.failures.remove(at);
+            for other in &self.failures {
+                terminal.note(format!("also failed: {other:#}"));
+            }
             let others =
-                if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
+                if count > 1 { format!(" (and {} more, above)", count - 1) } else { String::new() };
             return Err(Fault::new(kind(&told), format_args!("{told:#}{others}")).into());
         }
         let doubted = self.doubted();

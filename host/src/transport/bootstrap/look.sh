@@ -30,8 +30,10 @@ consider() {
   fi
   rm -f "$test"
   say folder "$own"
+  # Of uploads that were cut off. Who uploads right now is left alone.
+  find "$own" -name 'part-*' -mmin +60 -exec rm -f {} + 2>/dev/null
   for file in "$own"/agent-*; do
-    [ -f "$file" ] && [ -x "$file" ] && say has "${file##*/}"
+    [ -s "$file" ] && [ -x "$file" ] && say has "${file##*/}"
   done
   return 0
 }

@@ -8,13 +8,13 @@ bytes=$(wc -c <"$2" | tr -d ' ')
 [ "$bytes" = "$4" ] || refuse "$bytes of $4 bytes arrived" "$2"
 sum=$(sha256sum "$2" 2>/dev/null) && sum=${sum%% *} &&
   { [ "$sum" = "$3" ] || refuse "other bytes arrived than were sent" "$2"; }
+# A name that outlives a power cut must not outlive its bytes.
+sync "$2" 2>/dev/null || sync
 chmod 700 "$2" && mv -f "$2" "agent-$3" || refuse "it cannot be renamed" "$2"
 # One that runs keeps its file until it ends.
 for file in agent-*; do
   [ "$file" = "agent-$3" ] || rm -f "$file"
 done
-# Of uploads that were cut off. Who uploads right now is left alone.
-find . -name 'part-*' -mmin +60 -exec rm -f {} + 2>/dev/null
 say settled "agent-$3"
 say end 0
 exit 0

@@ -78,7 +78,7 @@ impl Attempts<'_> {
 
     fn key(&mut self, path: &Path) -> Result<bool, TransportError> {
         let question = format!("passphrase of {}", path.display());
-        let passphrase = if secret::is_encrypted(path) { secret::ask(&question) } else { None };
+        let passphrase = if secret::is_encrypted(path) { secret::ask(&question)? } else { None };
         let passphrase = passphrase.as_deref();
         let done = self
             .attempt(|session, user| session.userauth_pubkey_file(user, None, path, passphrase));
@@ -122,7 +122,7 @@ impl Attempts<'_> {
             return Ok(false);
         }
         let question = format!("password of {}", self.wire.to);
-        let Some(password) = secret::ask(&question) else {
+        let Some(password) = secret::ask(&question)? else {
             return Ok(false);
         };
         let done = self.attempt(|session, user| {

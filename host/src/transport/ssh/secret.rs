@@ -1,16 +1,27 @@
 //! Passwords and passphrases: from a person at a terminal or from the environment.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{IsTerminal, stderr, stdin};
 use std::path::Path;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+
+use crate::interrupt;
+use crate::transport::error::TransportError;
 
 /// Holds the password, or the passphrase of the identity.
 pub(super) const VARIABLE: &str = "PEARL_SSH_PASSWORD";
+
+/// Nobody comes to a question that was left for so long.
+const PATIENCE: Duration = Duration::from_secs(300);
+const GLANCE: Duration = Duration::from_millis(100);
 
 /// By the question.
 static TOLD: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
@@ -18,20 +29,51 @@ static TOLD: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 /// What the environment holds, or a person types; nothing where neither is there.
 ///
 /// One question at a time and none twice: a device that is reached again at night finds nobody to ask.
-pub(super) fn ask(what: &str) -> Option<String> {
+///
+/// # Errors
+/// An interrupt.
+pub(super) fn ask(what: &str) -> Result<Option<String>, TransportError> {
     if let Ok(secret) = std::env::var(VARIABLE) {
-        return Some(secret);
+        return Ok(Some(secret));
     }
     let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(secret) = told.get(what) {
-        return Some(secret.clone());
+        return Ok(Some(secret.clone()));
     }
     if !(stdin().is_terminal() && stderr().is_terminal()) {
-        return None;
+        return Ok(None);
     }
-    let secret = rpassword::prompt_password(format!("{what}: ")).ok()?;
-    told.insert(what.to_owned(), secret.clone());
-    Some(secret)
+    let secret = typed(format!("{what}: "));
+    if interrupt::requested() {
+        return Err(TransportError::Interrupted);
+    }
+    if let Some(secret) = &secret {
+        told.insert(what.to_owned(), secret.clone());
+    }
+    Ok(secret)
+}
+
+/// What a person types, within [`PATIENCE`] and without an interrupt.
+fn typed(question: String) -> Option<String> {
+    let terminal = File::open("/dev/tty").ok()?;
+    let before = tcgetattr(&terminal).ok()?;
+    let (sender, typed) = channel();
+    // It reads until a line ends, or the program.
+    thread::spawn(move || sender.send(rpassword::prompt_password(question).ok()));
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match typed.recv_timeout(GLANCE) {
+            Ok(secret) => return secret,
+            Err(RecvTimeoutError::Timeout) if Instant::now() < until && !interrupt::requested() => {
+            }
+            Err(_) => {
+                // What is typed is to be seen again.
+                let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
+                eprintln!();
+                return None;
+            }
+        }
+    }
 }
 
 /// One that was refused is asked for again.

@@ -1,0 +1,150 @@
+//! What a number's reader should know of the launches behind it, and the number does not tell.
+//!
+//! **Invariant:** pure; what a device does not tell gives no remark.
+
+use std::collections::BTreeSet;
+
+use pearl_agent::agent::{Cluster, LaunchReport};
+
+/// Of the clock rate in use over the highest; below it a device is hot or saves power.
+pub const FULL_RATE: f64 = 0.85;
+
+/// What was asked of a device, by its name.
+pub(super) struct Asked<'a> {
+    pub device: &'a str,
+    pub clusters: &'a [Cluster],
+    pub cpus: &'a [usize],
+    pub threads: usize,
+}
+
+pub(super) fn remarks(launches: &[LaunchReport], asked: &Asked<'_>) -> Vec<String> {
+    [
+        unsteady(launches),
+        slow_clock(launches, asked),
+        few_threads(launches, asked.threads),
+        governors(launches, asked.device),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// The least of the highest rates of the clusters that these processors (none: all) belong to, in kHz.
+pub fn highest_khz(clusters: &[Cluster], cpus: &[usize]) -> Option<u64> {
+    let used =
+        |cluster: &&Cluster| cpus.is_empty() || cluster.cpus.iter().any(|cpu| cpus.contains(cpu));
+    clusters.iter().filter(used).filter_map(|cluster| cluster.max_khz).min()
+}
+
+fn unsteady(launches: &[LaunchReport]) -> Option<String> {
+    let unsteady = launches.iter().filter(|launch| !launch.steady).count();
+    (unsteady > 0).then(|| {
+        format!(
+            "the warm-up of {unsteady} of {} launches reached its time limit before it was steady",
+            launches.len()
+        )
+    })
+}
+
+/// What was so from the first launch to the last is no drift, and no verdict sees it.
+fn slow_clock(launches: &[LaunchReport], asked: &Asked<'_>) -> Option<String> {
+    let highest = highest_khz(asked.clusters, asked.cpus)?;
+    let after = |launch: &LaunchReport| launch.state_after.frequency_khz.iter().copied().max();
+    let mut rates: Vec<u64> = launches.iter().filter_map(after).collect();
+    rates.sort_unstable();
+    let usual = *rates.get(rates.len() / 2)?;
+    ((usual as f64) < FULL_RATE * highest as f64).then(|| {
+        format!(
+            "the processors ran at {} MHz, the highest is {} MHz: let the device cool down, or leave \
+             its power-saving mode; see `pearl devices check {}`",
+            usual / 1000,
+            highest / 1000,
+            asked.device
+        )
+    })
+}
+
+fn few_threads(launches: &[LaunchReport], asked: usize) -> Option<String> {
+    let busy = launches.iter().map(|launch| launch.threads).max()?;
+    (busy < asked).then(|| {
+        format!(
+            "{asked} threads were asked for and {busy} computed: the network has no more to share"
+        )
+    })
+}
+
+fn governors(launches: &[LaunchReport], device: &str) -> Option<String> {
+    let governors: BTreeSet<_> =
+        launches.iter().filter_map(|launch| launch.state_before.governor.as_deref()).collect();
+    (governors.len() > 1).then(|| {
+        let governors = governors.into_iter().collect::<Vec<_>>().join(", ");
+        format!(
+            "the governor of device '{device}' changed between launches ({governors}); measure again"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn launch(steady: bool, threads: usize, khz: u64, governor: &str) -> LaunchReport {
+        let state = json!({
+            "frequency_khz": [khz], "governor": governor, "temperature_mc": [], "load_milli": null,
+            "memory_available_bytes": null, "battery": null,
+        });
+        serde_json::from_value(json!({
+            "load_ns": 1, "optimise_ns": 1, "warm_up_ns": [1], "steady": steady, "samples_ns": [1],
+            "cpu_ns": 1, "wall_ns": 1, "involuntary_switches": 0,
+            "clock": { "resolution_ns": 1, "overhead_ns": 1 },
+            "sentinel_before_ns": 1, "sentinel_after_ns": 1, "threads": threads,
+            "peak_memory_bytes": null, "energy_uj": null,
+            "state_before": state, "state_after": state,
+        }))
+        .unwrap()
+    }
+
+    fn clusters() -> [Cluster; 2] {
+        [(0, 1_800_000), (4, 2_800_000)].map(|(cpu, khz)| Cluster {
+            cpus: vec![cpu],
+            capacity: None,
+            max_khz: Some(khz),
+        })
+    }
+
+    #[test]
+    fn what_was_not_as_it_should_be_is_said() {
+        let good = || launch(true, 2, 2_700_000, "performance");
+        for (other, said) in [
+            (good(), None),
+            (launch(false, 2, 2_700_000, "performance"), Some("warm-up of 2 of 3 launches")),
+            (launch(true, 2, 1_200_000, "performance"), Some("1200 MHz, the highest is 2800 MHz")),
+            (launch(true, 2, 2_700_000, "powersave"), Some("(performance, powersave)")),
+        ] {
+            let launches = [good(), other.clone(), other];
+            let clusters = &clusters();
+            let asked = Asked { device: "phone", clusters, cpus: &[4], threads: 2 };
+            let remarks = remarks(&launches, &asked);
+            assert_eq!(remarks.len(), usize::from(said.is_some()), "{remarks:?}");
+            assert!(said.is_none_or(|said| remarks[0].contains(said)), "{remarks:?}");
+        }
+    }
+
+    #[test]
+    fn fewer_threads_than_asked_for_are_said_and_unknown_clock_rates_are_not() {
+        let asked = Asked { device: "local", clusters: &[], cpus: &[], threads: 4 };
+        let remarks = remarks(&[launch(true, 1, 1, "performance")], &asked);
+        assert_eq!(remarks.len(), 1, "{remarks:?}");
+        assert!(remarks[0].starts_with("4 threads were asked for and 1 computed"));
+    }
+
+    #[test]
+    fn the_highest_rate_is_that_of_the_slowest_cluster_in_use() {
+        for (cpus, khz) in [(&[4][..], 2_800_000), (&[0, 4], 1_800_000), (&[], 1_800_000)] {
+            assert_eq!(highest_khz(&clusters(), cpus), Some(khz), "{cpus:?}");
+        }
+        assert_eq!(highest_khz(&[], &[]), None);
+    }
+}
