@@ -134,7 +134,8 @@ endef
 define cross_tools
 	@mkdir -p .setup
 	$(if $(3),,$(SUDO) dpkg --add-architecture $(2))
-	$(APT) update
+	@# An architecture whose lists cannot be had would be in the way of all that is installed later.
+	$(APT) update || { $(if $(3),,$(SUDO) dpkg --remove-architecture $(2);) exit 1; }
 	$(APT) install -y --no-install-recommends $(1) libc6-dev-$(2)-cross qemu-user-static \
 	  $(if $(3),,rustc-web cargo-web libstd-rust-web-dev:$(2))
 	@touch $@

@@ -181,7 +181,7 @@ fn unconverged(launches: &[LaunchView], thresholds: &Thresholds) -> Option<Strin
             let width = estimate.relative_half_width();
             (width > thresholds.target).then(|| {
                 format!(
-                    "the interval is ±{:.1} % wide (at most ±{:.1} % wanted) after {} launches; {advice}",
+                    "the interval is ±{:.2} % wide (at most ±{:.2} % wanted) after {} launches; {advice}",
                     100.0 * width,
                     100.0 * thresholds.target,
                     launches.len()

@@ -24,13 +24,15 @@ pub fn parse(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs_f64(total))
 }
 
-/// Milliseconds for people, to four digits.
+/// Milliseconds for people, to three or four digits.
 pub fn ms(ns: u64) -> String {
     let ms = ns as f64 / 1e6;
     let decimals = match ms {
         100.0.. => 0,
         10.0.. => 2,
-        _ => 3,
+        0.1.. => 3,
+        0.01.. => 4,
+        _ => 6,
     };
     format!("{ms:.decimals$} ms")
 }
@@ -38,6 +40,18 @@ pub fn ms(ns: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_times_keep_their_digits() {
+        for (ns, text) in [
+            (551, "0.000551 ms"),
+            (12_345, "0.0123 ms"),
+            (292_000, "0.292 ms"),
+            (15_678_900, "15.68 ms"),
+        ] {
+            assert_eq!(ms(ns), text);
+        }
+    }
 
     #[test]
     fn durations_are_read_with_their_units() {

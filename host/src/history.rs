@@ -11,7 +11,10 @@ use crate::store::{Entry, History, HistoryError, Kept};
 
 /// The history in the user's home.
 pub fn open() -> anyhow::Result<History> {
-    History::open(&home::folder()?).or_fault(Kind::Usage)
+    History::open(&home::folder()?).map_err(|error| {
+        let advice = "name a folder of yours by PEARL_HOME, or measure with --no-history";
+        Fault::usage(format_args!("the history cannot be opened: {error}; {advice}")).into()
+    })
 }
 
 /// Keeps a measurement and gives its number.

@@ -171,7 +171,14 @@ pub fn write<'a>(
 }
 
 /// Writes a file under a temporary name in the same folder and renames it once it is on the disk.
+///
+/// # Errors
+/// Where that cannot be done, or something that is no file has the name. A link's target is replaced.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    if path.exists() && !path.is_file() {
+        return Err(io::Error::other("is there and is no file"));
+    }
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

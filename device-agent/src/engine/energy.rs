@@ -12,6 +12,7 @@ const MOST_ZONES: usize = 32;
 /// is 5 %.
 const LEAST_STEPS: u64 = 20;
 
+const ZONE: &str = "sys/class/powercap/intel-rapl:";
 const SUPPLIES: &str = "sys/class/power_supply";
 
 /// Readings at one moment.
@@ -36,7 +37,10 @@ struct Charge {
 
 impl Meter {
     pub fn read(tree: &Tree) -> Self {
-        let packages = (0..MOST_ZONES).filter_map(|number| package(tree, number)).collect();
+        let name = |number: &usize| tree.text(format!("{ZONE}{number}/name"));
+        let zones = (0..MOST_ZONES).map_while(|number| Some((number, name(&number)?)));
+        let packages = zones.filter(|(_, name)| name.starts_with("package"));
+        let packages = packages.filter_map(|(number, _)| package(tree, number)).collect();
         Self { packages, battery: charge(tree) }
     }
 
@@ -78,10 +82,7 @@ impl Meter {
 }
 
 fn package(tree: &Tree, number: usize) -> Option<Package> {
-    let value = |file: &str| tree.number(format!("sys/class/powercap/intel-rapl:{number}/{file}"));
-    if !tree.text(format!("sys/class/powercap/intel-rapl:{number}/name"))?.starts_with("package") {
-        return None;
-    }
+    let value = |file: &str| tree.number(format!("{ZONE}{number}/{file}"));
     Some(Package { energy_uj: value("energy_uj")?, range_uj: value("max_energy_range_uj")? })
 }
 

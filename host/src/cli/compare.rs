@@ -16,7 +16,7 @@ use crate::duration::ms;
 use crate::exit::{Classify, Fault, Kind};
 use crate::history;
 use crate::measure::{
-    Measurement, Session, Settings, Step, comparison_json, model_file, result_json,
+    Measurement, Session, Settings, Step, changes, comparison_json, model_file, result_json,
 };
 
 /// Compare two models on one device, or measurements that were kept
@@ -96,6 +96,11 @@ pub fn run(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<()> {
         // Where they are not accepted, the error tells them.
         let accepted = compared.doubts.iter().filter(|_| args.accept_unstable);
         accepted.chain(&compared.remarks).for_each(|doubt| terminal.note(doubt));
+        for (side, name) in compared.sides.iter().zip(["first", "second"]) {
+            for remark in &side.judgement.remarks {
+                terminal.note(format!("{name}: {remark}"));
+            }
+        }
     }
     // The numbers are on the screen before it is said that they were not kept.
     if let Some(error) = compared.unkept {
@@ -204,6 +209,15 @@ fn apart(
             .to_owned(),
     ];
     remarks.extend(differences.iter().map(|difference| format!("they differ in {difference}")));
+    if first.model.sha256 == second.model.sha256 {
+        remarks.push("both are of the same model".into());
+    }
+    if first.sustained.is_some() != second.sustained.is_some() {
+        remarks.push("one of them is what a sustained run ended up at, the other is not".into());
+    }
+    if let (Some(one), Some(two)) = (&first.platform, &second.platform) {
+        remarks.extend(changes(one, two));
+    }
     Ok(Compared {
         comparison,
         in_sentinels,

@@ -9,7 +9,7 @@ use super::terminal::{print_json, print_line};
 use crate::duration::ms;
 use crate::exit::{Classify, Fault, Kind};
 use crate::history;
-use crate::measure::{Measurement, model_file, result_json};
+use crate::measure::{Fingerprint, Measurement, model_file, result_json};
 use crate::store::Kept;
 
 /// List and show measurements that were kept
@@ -81,11 +81,15 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
         "model",
         "device",
         "engine",
+        "how",
         "median",
         "95 % interval",
         "verdict",
     ]);
-    for Kept { id, entry, engine } in &kept {
+    for Kept { id, entry, engine, threads, precision, sustained } in &kept {
+        let threads = threads.filter(|threads| *threads > 1).map(|n| format!("{n} threads"));
+        let sustained = sustained.then(|| "sustained".to_owned());
+        let how: Vec<_> = [precision.clone(), threads, sustained].into_iter().flatten().collect();
         let engine = engine.as_ref().map(|engine| format!("{} {}", engine.name, engine.version));
         table.add_row([
             format!("#{id}"),
@@ -93,12 +97,13 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
             entry.model.clone(),
             entry.device.clone(),
             engine.unwrap_or_default(),
+            how.join(", "),
             ms(entry.median_ns),
             format!("{} – {}", ms(entry.lo_ns), ms(entry.hi_ns)),
             entry.verdict.clone(),
         ]);
     }
-    print_aligned(table, &[5, 6])
+    print_aligned(table, &[6, 7])
 }
 
 fn print_aligned(mut table: Table, right: &[usize]) -> anyhow::Result<()> {
@@ -142,6 +147,14 @@ fn show_launches(kept: &Kept, measurement: &Measurement) -> anyhow::Result<()> {
         kept.id, entry.at, entry.model, entry.device, engine.name, engine.version
     ))?;
     print_line(&format!("{} (95 %: {interval})  {}", ms(entry.median_ns), entry.verdict))?;
+    let Fingerprint { threads, precision, cpus, .. } = &measurement.fingerprint;
+    let pinned = if cpus.is_empty() { String::new() } else { format!(", processors {cpus:?}") };
+    let sustained = if measurement.sustained.is_some() {
+        "; sustained: of the last third of the launches"
+    } else {
+        ""
+    };
+    print_line(&format!("{precision}, threads: {threads}{pinned}{sustained}"))?;
     if let (Some(found), Some(sentinel)) = (measurement.in_sentinels(), measurement.sentinel()) {
         print_line(&format!(
             "{:.3} sentinels (95 %: {:.3} – {:.3}) of {}",
@@ -182,6 +195,9 @@ fn kept_json(kept: &Kept) -> Value {
         "model": { "path": entry.model, "sha256": entry.sha256 },
         "device": { "name": entry.device, "fingerprint": entry.fingerprint },
         "engine": kept.engine,
+        "threads": kept.threads,
+        "precision": kept.precision,
+        "sustained": kept.sustained,
         "latency_ns": {
             "median": Nanos(entry.median_ns),
             "ci95": [entry.lo_ns, entry.hi_ns],

@@ -36,6 +36,7 @@ impl<'a> SearchProgress<'a> {
     pub fn show(&mut self, event: &Event<'_>) {
         match event {
             Event::FindingBudget { launches } => {
+                self.waiting = Waiting::default();
                 self.step.set_message(format!("finding the budget: launch {launches}"));
             }
             Event::Waiting { who } => {

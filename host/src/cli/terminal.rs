@@ -7,6 +7,8 @@ use anyhow::Context;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use crate::exit::Fault;
+
 /// Progress goes to stderr, and only where that is a terminal; notes are plain lines.
 pub struct Terminal {
     quiet: bool,
@@ -65,7 +67,7 @@ pub fn print_json(document: &impl Serialize) -> anyhow::Result<()> {
 pub fn print_line(line: &str) -> anyhow::Result<()> {
     match writeln!(io::stdout().lock(), "{line}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("stdout"),
+        written => written.map_err(|error| Fault::usage(format_args!("stdout: {error}")).into()),
     }
 }
 

@@ -25,7 +25,7 @@ fn sound() -> Patient {
             folder: None,
         },
         hello: AgentHello {
-            protocol: 2,
+            protocol: pearl_agent::wire::PROTOCOL,
             version: env!("CARGO_PKG_VERSION").into(),
             build: "00".into(),
             engine: Engine { name: "tract".into(), version: "0.23.9".into() },

@@ -35,6 +35,7 @@ pub fn result_json(measurement: &Measurement) -> Value {
             "name": measurement.device,
             "fingerprint": measurement.fingerprint.id(),
             "detail": measurement.fingerprint,
+            "platform": measurement.platform,
         },
         "engine": measurement.fingerprint.engine,
         "threads": measurement.fingerprint.threads,

@@ -1,6 +1,6 @@
 //! One model measured on one device.
 
-use pearl_agent::agent::{LaunchReport, ModelFile};
+use pearl_agent::agent::{LaunchReport, ModelFile, Platform};
 use pearl_calibration::{
     Estimate, Judgement, LaunchView, Nanos, Ratio, Samples, StatisticError, Sustained, Thresholds,
     Window, contended, counted, in_sentinels, judge, measurement, stability_score, sustained,
@@ -17,6 +17,9 @@ pub struct Measurement {
     pub model: ModelFile,
     pub device: String,
     pub fingerprint: Fingerprint,
+    /// What the device told of itself, where that was kept.
+    #[serde(default)]
+    pub platform: Option<Platform>,
     /// The median and its 95 % interval, of the launches that count.
     pub latency: Estimate,
     pub judgement: Judgement,
@@ -42,6 +45,7 @@ impl Measurement {
             model,
             device,
             fingerprint,
+            platform: None,
             latency: measurement(&counted(&views, &thresholds), CONFIDENCE)?,
             judgement: judge(&views, &thresholds)?,
             contended: contended(&views, &thresholds),
@@ -74,6 +78,7 @@ impl Measurement {
             model,
             device,
             fingerprint,
+            platform: None,
             latency: found.steady,
             judgement: judge(&views[last..], &thresholds)?,
             contended: [&views[..last], &views[last..]].map(label).concat(),
@@ -88,7 +93,7 @@ impl Measurement {
     }
 
     /// The launches that the latency is of, with whether each had to share the processor.
-    fn in_question(&self) -> (&[LaunchReport], &[bool]) {
+    pub(super) fn in_question(&self) -> (&[LaunchReport], &[bool]) {
         let all = self.launches.len();
         let first = if self.sustained.is_some() { all - all.div_ceil(3) } else { 0 };
         (&self.launches[first..], &self.contended[first..])

@@ -31,7 +31,7 @@ pub use ledger::Ledger;
 pub use measurement::Measurement;
 pub use model::model_file;
 pub use pairing::Paired;
-pub use remarks::{FULL_RATE, highest_khz};
+pub use remarks::{FULL_RATE, changes, highest_khz};
 pub use session::Session;
 pub use settings::Settings;
 pub use step::{Observer, Step};

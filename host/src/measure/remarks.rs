@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use pearl_agent::agent::{Cluster, LaunchReport};
+use pearl_agent::agent::{Cluster, LaunchReport, Platform};
 
 /// Of the clock rate in use over the highest; below it a device is hot or saves power.
 pub const FULL_RATE: f64 = 0.85;
@@ -36,6 +36,24 @@ pub fn highest_khz(clusters: &[Cluster], cpus: &[usize]) -> Option<u64> {
     clusters.iter().filter(used).filter_map(|cluster| cluster.max_khz).min()
 }
 
+/// What is no part of a fingerprint and may move a number all the same.
+pub fn changes(one: &Platform, other: &Platform) -> Vec<String> {
+    let build = |of: &Platform| of.android.as_ref().and_then(|android| android.build.clone());
+    let limit = |of: &Platform| of.cgroup.cpu_milli.map(|milli| format!("{milli} milli"));
+    [
+        ("kernel", one.kernel.clone(), other.kernel.clone()),
+        ("Android build", build(one), build(other)),
+        ("limit of processor time", limit(one), limit(other)),
+    ]
+    .into_iter()
+    .filter(|(_, one, other)| one != other)
+    .map(|(what, one, other)| {
+        let plain = |value: Option<String>| value.unwrap_or_else(|| "none".into());
+        format!("the device's {what} changed: {}, {}", plain(one), plain(other))
+    })
+    .collect()
+}
+
 fn unsteady(launches: &[LaunchReport]) -> Option<String> {
     let unsteady = launches.iter().filter(|launch| !launch.steady).count();
     (unsteady > 0).then(|| {
@@ -49,14 +67,18 @@ fn unsteady(launches: &[LaunchReport]) -> Option<String> {
 /// What was so from the first launch to the last is no drift, and no verdict sees it.
 fn slow_clock(launches: &[LaunchReport], asked: &Asked<'_>) -> Option<String> {
     let highest = highest_khz(asked.clusters, asked.cpus)?;
+    // Somebody has chosen the rate.
+    if launches.iter().any(|launch| launch.state_before.governor.as_deref() == Some("userspace")) {
+        return None;
+    }
     let after = |launch: &LaunchReport| launch.state_after.frequency_khz.iter().copied().max();
     let mut rates: Vec<u64> = launches.iter().filter_map(after).collect();
     rates.sort_unstable();
     let usual = *rates.get(rates.len() / 2)?;
     ((usual as f64) < FULL_RATE * highest as f64).then(|| {
         format!(
-            "the processors ran at {} MHz, the highest is {} MHz: let the device cool down, or leave \
-             its power-saving mode; see `pearl devices check {}`",
+            "the processors ran at {} MHz, the highest is {} MHz: the device is hot, saves power or is \
+             capped; see `pearl devices check {}`",
             usual / 1000,
             highest / 1000,
             asked.device
@@ -122,6 +144,7 @@ mod tests {
             (launch(false, 2, 2_700_000, "performance"), Some("warm-up of 2 of 3 launches")),
             (launch(true, 2, 1_200_000, "performance"), Some("1200 MHz, the highest is 2800 MHz")),
             (launch(true, 2, 2_700_000, "powersave"), Some("(performance, powersave)")),
+            (launch(true, 2, 1_200_000, "userspace"), Some("(performance, userspace)")),
         ] {
             let launches = [good(), other.clone(), other];
             let clusters = &clusters();
@@ -138,6 +161,27 @@ mod tests {
         let remarks = remarks(&[launch(true, 1, 1, "performance")], &asked);
         assert_eq!(remarks.len(), 1, "{remarks:?}");
         assert!(remarks[0].starts_with("4 threads were asked for and 1 computed"));
+    }
+
+    #[test]
+    fn what_changed_of_the_platform_is_named() {
+        let one: Platform = serde_json::from_value(json!({
+            "arch": "aarch64", "os": "linux", "kernel": "6.1", "cpu_model": null, "cpus": [0],
+            "clusters": [], "memory_bytes": null, "android": null, "half_precision": false,
+            "cgroup": { "memory_bytes": null, "cpu_milli": null }, "root": false, "boot_id": null,
+            "folder": "/tmp/pearl-0",
+        }))
+        .unwrap();
+        assert_eq!(changes(&one, &one), [""; 0]);
+        let mut two = Platform { kernel: Some("6.12".into()), folder: "/x".into(), ..one.clone() };
+        two.cgroup.cpu_milli = Some(500);
+        assert_eq!(
+            changes(&one, &two),
+            [
+                "the device's kernel changed: 6.1, 6.12",
+                "the device's limit of processor time changed: none, 500 milli"
+            ]
+        );
     }
 
     #[test]

@@ -203,8 +203,14 @@ impl<'a> Session<'a> {
         }
         let mut measurement = Measurement::new(model, device, fingerprint, launches, target)
             .or_fault(Kind::Unstable)?;
-        measurement.judgement.remarks.extend(remarks);
+        self.complete(&mut measurement, remarks);
         Ok(measurement)
+    }
+
+    /// With what its launches alone do not tell.
+    pub(super) fn complete(&self, measurement: &mut Measurement, remarks: Vec<String>) {
+        measurement.platform = Some(self.agent.hello().platform.clone());
+        measurement.judgement.remarks.extend(remarks);
     }
 
     pub(super) fn remarks(&self, launches: &[LaunchReport]) -> Vec<String> {

@@ -16,7 +16,8 @@ const LEAST_WINDOWS: usize = 18;
 const WINDOWS: u32 = 60;
 const SHORTEST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(2);
-/// That a launch may take besides its work: a process has to start, and a link to carry its report.
+/// That a launch may take besides its work, beyond what another took: a process has to start, a file
+/// to be read, and a link to carry the report.
 const MOST_IDLE: Duration = Duration::from_secs(10);
 
 impl Session<'_> {
@@ -36,7 +37,7 @@ impl Session<'_> {
         let request = self.request(placed.there, slice);
         let losses = self.losses.agents;
         let since = Instant::now();
-        let mut launches = Vec::new();
+        let (mut launches, mut least) = (Vec::new(), Duration::MAX);
         while since.elapsed() < length || launches.len() < LEAST_WINDOWS {
             let begun = nanos(since.elapsed());
             let asked = Instant::now();
@@ -45,8 +46,9 @@ impl Session<'_> {
                 Ok(report) if report.samples_ns.is_empty() => return Ok(Err(no_samples(&model))),
                 Ok(report) => {
                     let rest = asked.elapsed().saturating_sub(busy(&report));
-                    if rest > MOST_IDLE {
-                        return Ok(Err(rested(&model, rest)));
+                    least = least.min(rest);
+                    if rest - least > MOST_IDLE {
+                        return Ok(Err(rested(&model, rest - least)));
                     }
                     self.ledger.launched(&report);
                     launches.push((begun, report));
@@ -59,11 +61,10 @@ impl Session<'_> {
         let fingerprint = self.fingerprint(launches.first().map(|(_, report)| report));
         let device = self.agent.device().name.clone();
         let target = self.settings.pace.target;
-        let reports: Vec<_> = launches.iter().map(|(_, report)| report.clone()).collect();
-        let remarks = self.remarks(&reports);
         let measurement = Measurement::of_sustained(model, device, fingerprint, launches, target);
         Ok(measurement.or_fault(Kind::Unstable).map(|mut measurement| {
-            measurement.judgement.remarks.extend(remarks);
+            let remarks = self.remarks(measurement.in_question().0);
+            self.complete(&mut measurement, remarks);
             measurement
         }))
     }

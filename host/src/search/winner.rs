@@ -72,10 +72,12 @@ pub(super) fn make(run: &mut Run<'_>, observer: &mut Observer<'_>) -> anyhow::Re
     let model = model_file(&onnx_path, settings.limits.model_bytes)?;
     let seed = run.config.seeds.measurement;
     let mut session = Session::new(&mut run.agent, &settings, seed);
-    let mut measured = session.measure(vec![model], |step| {
-        if let Step::Waiting { who } = step {
-            observer(Event::Waiting { who });
+    let mut measured = session.measure(vec![model], |step| match step {
+        Step::Waiting { who } => observer(Event::Waiting { who }),
+        Step::Launched { launches, .. } => {
+            observer(Event::Measuring { index, launches: *launches });
         }
+        _ => {}
     })?;
     let measurement = measured.pop().expect("one model gives one result")?;
     run.keep(None, &measurement)?;

@@ -83,6 +83,9 @@ pub struct Kept {
     pub entry: Entry,
     /// What ran the model, where the document tells.
     pub engine: Option<Engine>,
+    pub threads: Option<u32>,
+    pub precision: Option<String>,
+    pub sustained: bool,
 }
 
 pub struct History {
@@ -164,7 +167,10 @@ impl History {
 const COLUMNS: &str =
     "id, at, model, sha256, device, fingerprint, verdict, median_ns, lo_ns, hi_ns,
      CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.engine.name' END AS engine,
-     CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.engine.version' END AS version";
+     CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.engine.version' END AS version, \
+     CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.threads' END AS threads, \
+     CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.precision' END AS precision, \
+     CASE WHEN json_valid(document) THEN document ->> '$.sustained' IS NOT NULL END AS sustained";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Kept> {
     let ns = |column: &str| row.get::<_, i64>(column).map(i64::cast_unsigned);
@@ -172,6 +178,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Kept> {
         (row.get("engine")?, row.get("version")?);
     Ok(Kept {
         id: row.get("id")?,
+        threads: row.get("threads")?,
+        precision: row.get("precision")?,
+        sustained: row.get::<_, Option<bool>>("sustained")?.unwrap_or(false),
         engine: name.zip(version).map(|(name, version)| Engine { name, version }),
         entry: Entry {
             at: row.get("at")?,

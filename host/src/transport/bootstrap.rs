@@ -26,6 +26,8 @@ const LOOK: &str = include_str!("bootstrap/look.sh");
 const SETTLE: &str = include_str!("bootstrap/settle.sh");
 /// Of a script; hashing some megabytes on a slow board included.
 const SCRIPT: Duration = Duration::from_secs(30);
+/// With the way of an agent to a slow disk.
+const SETTLING: Duration = Duration::from_secs(120);
 
 /// What the device said of itself.
 struct Site {
@@ -76,7 +78,7 @@ fn upload(shell: &mut impl Shell, site: &Site, agent: &AgentFile) -> Result<(), 
     let sent = shell.upload(&agent.path, &format!("{}/{part}", site.folder));
     // Also where the upload failed: the part has to go.
     let words = ["sh", "-s", &site.folder, &part, &agent.sha256, &bytes];
-    let settled = shell.run(&words, SETTLE.as_bytes(), SCRIPT);
+    let settled = shell.run(&words, SETTLE.as_bytes(), SETTLING);
     let (sent, settled) = (sent?, settled?);
     if settled.value("settled").is_some() {
         return Ok(());

@@ -183,11 +183,14 @@ impl<'a> Results<'a> {
             let worst = |of: Kind| self.failures.iter().position(|error| kind(error) == of);
             let at = worst(Kind::Interrupted).or_else(|| worst(Kind::Device)).unwrap_or(0);
             let told = self.failures.remove(at);
-            for other in &self.failures {
-                terminal.note(format!("also failed: {other:#}"));
+            // One that is lost fails all that was left to do: its cause is told once.
+            if !matches!(kind(&told), Kind::Interrupted | Kind::Device) {
+                for other in &self.failures {
+                    terminal.note(format!("also failed: {other:#}"));
+                }
             }
             let others =
-                if count > 1 { format!(" (and {} more, above)", count - 1) } else { String::new() };
+                if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
             return Err(Fault::new(kind(&told), format_args!("{told:#}{others}")).into());
         }
         let doubted = self.doubted();

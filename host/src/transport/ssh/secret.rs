@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{IsTerminal, stderr, stdin};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -19,9 +20,13 @@ use crate::transport::error::TransportError;
 /// Holds the password, or the passphrase of the identity.
 pub(super) const VARIABLE: &str = "PEARL_SSH_PASSWORD";
 
-/// Nobody comes to a question that was left for so long.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// Nobody comes to a question that was left for so long. sshd waits 120 s for a login.
+const PATIENCE: Duration = Duration::from_secs(100);
 const GLANCE: Duration = Duration::from_millis(100);
+
+/// Whether a question was left without an answer: its reader still has the terminal, and would take
+/// a part of the next answer.
+static LEFT: AtomicBool = AtomicBool::new(false);
 
 /// By the question.
 static TOLD: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
@@ -40,13 +45,13 @@ pub(super) fn ask(what: &str) -> Result<Option<String>, TransportError> {
     if let Some(secret) = told.get(what) {
         return Ok(Some(secret.clone()));
     }
-    if !(stdin().is_terminal() && stderr().is_terminal()) {
+    let heed = || interrupt::check().map_err(|_| TransportError::Interrupted);
+    heed()?;
+    if !(stdin().is_terminal() && stderr().is_terminal()) || LEFT.load(Ordering::Relaxed) {
         return Ok(None);
     }
     let secret = typed(format!("{what}: "));
-    if interrupt::requested() {
-        return Err(TransportError::Interrupted);
-    }
+    heed()?;
     if let Some(secret) = &secret {
         told.insert(what.to_owned(), secret.clone());
     }
@@ -69,7 +74,8 @@ fn typed(question: String) -> Option<String> {
             Err(_) => {
                 // What is typed is to be seen again.
                 let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
-                eprintln!();
+                LEFT.store(true, Ordering::Relaxed);
+                eprintln!("\nno answer");
                 return None;
             }
         }
