@@ -24,10 +24,14 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn launched(&mut self, report: &LaunchReport) {
+    /// Returns how long the launch's own work took.
+    pub(super) fn launched(&mut self, report: &LaunchReport) -> Duration {
+        let warm_up_ns: u64 = report.warm_up_ns.iter().sum();
+        let load_ns = report.load_ns + report.optimise_ns;
         self.timed_ns += report.wall_ns;
-        self.warm_up_ns += report.warm_up_ns.iter().sum::<u64>();
-        self.load_ns += report.load_ns + report.optimise_ns;
+        self.warm_up_ns += warm_up_ns;
+        self.load_ns += load_ns;
+        Duration::from_nanos(report.wall_ns + warm_up_ns + load_ns)
     }
 
     pub(super) fn close(&mut self, leased: Duration) {

@@ -85,7 +85,8 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Measures all models and returns when the last is done; `watch` sees every step on the way.
+    /// Measures all models and returns when the last is done; `watch` sees every step on the way
+    /// but the last of each model.
     ///
     /// # Errors
     /// As [`Session::measure_each`]; of one model alone: what is wrong with that model.
@@ -197,27 +198,30 @@ impl<'a> Session<'a> {
         let fingerprint = self.fingerprint(launches.first());
         let device = self.agent.device().name.clone();
         let target = self.settings.pace.target;
-        let mut remarks = self.remarks(&launches);
-        if self.losses.boots > before.boots {
-            remarks.push(format!("device '{device}' was started again between launches"));
-        }
-        let mut measurement = Measurement::new(model, device, fingerprint, launches, target)
+        let measurement = Measurement::new(model, device, fingerprint, launches, target)
             .or_fault(Kind::Unstable)?;
-        self.complete(&mut measurement, remarks);
+        let mut measurement = self.completed(measurement);
+        if self.losses.boots > before.boots {
+            let device = &measurement.device;
+            let restarted = format!("device '{device}' was started again between launches");
+            measurement.judgement.remarks.push(restarted);
+        }
         Ok(measurement)
     }
 
-    /// With what its launches alone do not tell.
-    pub(super) fn complete(&self, measurement: &mut Measurement, remarks: Vec<String>) {
-        measurement.platform = Some(self.agent.hello().platform.clone());
+    /// With what its samples alone do not tell.
+    pub(super) fn completed(&self, mut measurement: Measurement) -> Measurement {
+        let platform = &self.agent.hello().platform;
+        let asked = Asked {
+            device: &self.agent.device().name,
+            clusters: &platform.clusters,
+            cpus: &self.agent.cpus(),
+            threads: self.threads(),
+        };
+        let remarks = remarks(measurement.in_question().0, &asked);
         measurement.judgement.remarks.extend(remarks);
-    }
-
-    pub(super) fn remarks(&self, launches: &[LaunchReport]) -> Vec<String> {
-        let clusters = &self.agent.hello().platform.clusters;
-        let (cpus, threads) = (self.agent.cpus(), self.threads());
-        let device = &self.agent.device().name;
-        remarks(launches, &Asked { device, clusters, cpus: &cpus, threads })
+        measurement.platform = Some(platform.clone());
+        measurement
     }
 
     /// Of what this session measures; the clock rates' policy is known from the first launch on.

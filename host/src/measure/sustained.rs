@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pearl_agent::agent::{LaunchReport, ModelFile};
+use pearl_agent::agent::ModelFile;
 
 use super::session::no_samples;
 use super::settings::nanos;
@@ -45,12 +45,12 @@ impl Session<'_> {
                 Ok(_) if self.losses.agents > losses => return Ok(Err(interrupted(&model))),
                 Ok(report) if report.samples_ns.is_empty() => return Ok(Err(no_samples(&model))),
                 Ok(report) => {
-                    let rest = asked.elapsed().saturating_sub(busy(&report));
+                    let work = self.ledger.launched(&report);
+                    let rest = asked.elapsed().saturating_sub(work);
                     least = least.min(rest);
                     if rest - least > MOST_IDLE {
                         return Ok(Err(rested(&model, rest - least)));
                     }
-                    self.ledger.launched(&report);
                     launches.push((begun, report));
                 }
                 Err(error) => return Ok(Err(self.agent.fault(&error).into())),
@@ -62,18 +62,8 @@ impl Session<'_> {
         let device = self.agent.device().name.clone();
         let target = self.settings.pace.target;
         let measurement = Measurement::of_sustained(model, device, fingerprint, launches, target);
-        Ok(measurement.or_fault(Kind::Unstable).map(|mut measurement| {
-            let remarks = self.remarks(measurement.in_question().0);
-            self.complete(&mut measurement, remarks);
-            measurement
-        }))
+        Ok(measurement.or_fault(Kind::Unstable).map(|measurement| self.completed(measurement)))
     }
-}
-
-/// From the start of the load to the last sample.
-fn busy(report: &LaunchReport) -> Duration {
-    let warm_up: u64 = report.warm_up_ns.iter().sum();
-    Duration::from_nanos(report.load_ns + report.optimise_ns + warm_up + report.wall_ns)
 }
 
 fn rested(model: &ModelFile, rest: Duration) -> anyhow::Error {

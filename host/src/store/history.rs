@@ -167,9 +167,9 @@ impl History {
 const COLUMNS: &str =
     "id, at, model, sha256, device, fingerprint, verdict, median_ns, lo_ns, hi_ns,
      CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.engine.name' END AS engine,
-     CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.engine.version' END AS version, \
-     CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.threads' END AS threads, \
-     CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.precision' END AS precision, \
+     CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.engine.version' END AS version,
+     CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.threads' END AS threads,
+     CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.precision' END AS precision,
      CASE WHEN json_valid(document) THEN document ->> '$.sustained' IS NOT NULL END AS sustained";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Kept> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use indicatif::ProgressBar;
 
-use super::super::Terminal;
+use super::super::terminal::{Terminal, Waiting};
 use crate::duration::ms;
 use crate::measure::{FleetEvent, Order, Step, What};
 
@@ -21,7 +21,7 @@ struct DeviceBar {
     bar: ProgressBar,
     /// Launches done and expected, by model.
     models: BTreeMap<usize, (u64, u64)>,
-    waiting: bool,
+    waiting: Waiting,
 }
 
 impl<'a> Progress<'a> {
@@ -29,7 +29,7 @@ impl<'a> Progress<'a> {
         let devices = order.devices.iter().map(|device| {
             let bar = terminal.bar(1, TEMPLATE);
             bar.set_prefix(device.name.clone());
-            DeviceBar { bar, models: BTreeMap::new(), waiting: false }
+            DeviceBar { bar, models: BTreeMap::new(), waiting: Waiting::default() }
         });
         Self { terminal, order, devices: devices.collect() }
     }
@@ -40,10 +40,7 @@ impl<'a> Progress<'a> {
         let model = |at: usize| self.order.models[at].path.as_str();
         match &event.what {
             What::Step(Step::Waiting { who }) => {
-                if !device.waiting {
-                    self.terminal.note(format!("device '{name}': {who}; waiting"));
-                }
-                device.waiting = true;
+                device.waiting.tell(self.terminal, &format!("device '{name}': {who}"));
                 device.bar.set_message("waiting");
             }
             What::Step(Step::Uploading { at, sent, of }) => {
