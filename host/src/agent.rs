@@ -93,10 +93,10 @@ impl Agent {
 
     /// # Errors
     /// [`ChildError::lost`] asks for [`Agent::replace`].
-    pub fn launch(&mut self, mut request: LaunchRequest) -> Result<LaunchReport, ChildError> {
-        self.still_there(&mut request.model)?;
+    pub fn launch(&mut self, request: LaunchRequest) -> Result<LaunchReport, ChildError> {
         let (model, limit) = (request.model.clone(), request.limits.time_ns);
-        match self.request_on(AgentRequest::Launch(request), &model, limit)? {
+        let asked = |model| AgentRequest::Launch(LaunchRequest { model, ..request.clone() });
+        match self.request_on(&model, limit, asked)? {
             AgentDone::Launch(report) => Ok(report),
             other => Err(self.unexpected(&other)),
         }
@@ -104,10 +104,14 @@ impl Agent {
 
     /// # Errors
     /// [`ChildError::lost`] asks for [`Agent::replace`].
-    pub fn profile(&mut self, mut request: ProfileRequest) -> Result<ProfileReport, ChildError> {
-        self.still_there(&mut request.launch.model)?;
+    pub fn profile(&mut self, request: ProfileRequest) -> Result<ProfileReport, ChildError> {
         let (model, limit) = (request.launch.model.clone(), request.launch.limits.time_ns);
-        match self.request_on(AgentRequest::Profile(request), &model, limit)? {
+        let asked = |model| {
+            let mut request = request.clone();
+            request.launch.model = model;
+            AgentRequest::Profile(request)
+        };
+        match self.request_on(&model, limit, asked)? {
             AgentDone::Profile(report) => Ok(report),
             other => Err(self.unexpected(&other)),
         }
@@ -115,30 +119,40 @@ impl Agent {
 
     /// # Errors
     /// [`ChildError::lost`] asks for [`Agent::replace`].
-    pub fn run(&mut self, mut request: RunRequest) -> Result<RunReport, ChildError> {
-        self.still_there(&mut request.model)?;
+    pub fn run(&mut self, request: RunRequest) -> Result<RunReport, ChildError> {
         let (model, limit) = (request.model.clone(), request.limits.time_ns);
-        match self.request_on(AgentRequest::Run(request), &model, limit)? {
+        let asked = |model| AgentRequest::Run(RunRequest { model, ..request.clone() });
+        match self.request_on(&model, limit, asked)? {
             AgentDone::Run(report) => Ok(report),
             other => Err(self.unexpected(&other)),
         }
     }
 
-    /// Failures name the file by the name that it has on this machine.
+    /// Asks for work on a model of the device. Where the file has gone from there meanwhile, it is
+    /// sent again. Failures name it by the name that it has on this machine.
     fn request_on(
         &mut self,
-        body: AgentRequest,
         there: &ModelFile,
         limit_ns: u64,
+        asked: impl Fn(ModelFile) -> AgentRequest,
     ) -> Result<AgentDone, ChildError> {
-        self.request(body, Duration::from_nanos(limit_ns)).map_err(|error| {
-            match (error, self.placed.get(&there.sha256)) {
-                (ChildError::Failed(Failure { kind, message }), Some(placed)) => {
-                    let message = message.replace(&there.path, &placed.local.path);
-                    ChildError::Failed(Failure::new(kind, message))
-                }
-                (error, _) => error,
+        let limit = Duration::from_nanos(limit_ns);
+        let (mut there, _) = self.still_there(there)?;
+        let mut result = self.request(asked(there.clone()), limit);
+        if result.as_ref().is_err_and(of_the_model) {
+            self.doubt(&there);
+            let sent;
+            (there, sent) = self.still_there(&there)?;
+            if sent {
+                result = self.request(asked(there.clone()), limit);
             }
+        }
+        result.map_err(|error| match (error, self.placed.get(&there.sha256)) {
+            (ChildError::Failed(Failure { kind, message }), Some(placed)) => {
+                let message = message.replace(&there.path, &placed.local.path);
+                ChildError::Failed(Failure::new(kind, message))
+            }
+            (error, _) => error,
         })
     }
 
@@ -171,13 +185,25 @@ impl Agent {
         matches!(self.device.transport, Transport::Local)
     }
 
-    fn still_there(&mut self, model: &mut ModelFile) -> Result<(), ChildError> {
-        let doubted = self.placed.get(&model.sha256).filter(|placed| placed.doubted);
-        if let Some(local) = doubted.map(|placed| placed.local.clone()) {
-            *model = self.place(&local, |_, _| {})?;
+    fn doubt(&mut self, model: &ModelFile) {
+        if let Some(placed) = self.placed.get_mut(&model.sha256) {
+            placed.doubted = true;
         }
-        Ok(())
     }
+
+    /// Where the file is on the device, and whether it had to be sent again.
+    fn still_there(&mut self, model: &ModelFile) -> Result<(ModelFile, bool), ChildError> {
+        let doubted = self.placed.get(&model.sha256).filter(|placed| placed.doubted);
+        let Some(local) = doubted.map(|placed| placed.local.clone()) else {
+            return Ok((model.clone(), false));
+        };
+        let mut sent = false;
+        Ok((self.place(&local, |_, _| sent = true)?, sent))
+    }
+}
+
+fn of_the_model(error: &ChildError) -> bool {
+    matches!(error, ChildError::Failed(failure) if failure.kind == FailureKind::BadInput)
 }
 
 fn name(device: &Device) -> String {

@@ -15,6 +15,7 @@ pub mod device;
 pub mod doctor;
 pub mod duration;
 pub mod exit;
+pub mod harmless;
 pub mod history;
 pub mod home;
 pub mod interrupt;

@@ -1,10 +1,9 @@
 //! What can go wrong between a host and a device: a clear error with the right exit code or a
 //! measurement that goes on, and nothing left behind on the device.
 //!
-//! A clock that jumps is not tried: no namespace has a wall clock of its own. Nothing hangs on it:
-//! the host's deadlines and the agent's samples are taken from monotonic clocks, a lease ends by the
-//! time since the device was started, and the wall clock decides alone which model files are a week
-//! old, which costs another upload at most.
+//! No namespace has a wall clock of its own, so a clock that jumps is tried by its one effect: the
+//! host's deadlines and the agent's samples are taken from monotonic clocks, a lease ends by the time
+//! since the device was started, and the wall clock decides alone which model files are a week old.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 use std::fs;
@@ -12,7 +11,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use pearl_agent::agent::TensorData;
 use pearl_tests::board::{Board, Options, PASSWORD};
@@ -357,6 +356,29 @@ fn a_model_larger_than_the_devices_memory_is_not_sent() {
     talk.run(&lab.model, &input()).unwrap();
     let sent = talk.close();
     assert!(sent.bytes < 8 << 20, "{sent:?}");
+    lab.is_clean();
+}
+
+#[test]
+fn a_clock_that_jumps_by_a_week_costs_another_upload_and_no_launch() {
+    let lab = Lab::new();
+    let mut talk = lab.talk();
+    let before = talk.run(&lab.model, &input()).unwrap();
+    let files = lab.board.agent_files("/tmp", 0);
+    let name = files.iter().find(|name| name.ends_with(".onnx")).unwrap();
+    let there = lab.board.path("/tmp/pearl-0").join(name);
+    let week = Duration::from_secs(8 * 24 * 3600);
+    fs::File::options()
+        .write(true)
+        .open(&there)
+        .and_then(|file| file.set_modified(SystemTime::now() - week))
+        .unwrap();
+    // Another host's agent tidies while this one's goes on.
+    lab.reach().ok();
+    assert!(!there.exists());
+    assert_eq!(talk.run(&lab.model, &input()).unwrap(), before);
+    assert!(there.exists());
+    talk.close();
     lab.is_clean();
 }
 

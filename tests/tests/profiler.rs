@@ -134,6 +134,22 @@ fn a_bench_is_written_for_spreadsheets_and_documents_too() {
 }
 
 #[test]
+fn a_name_that_steers_terminals_is_shown_without_its_effect_and_kept_in_documents() {
+    let (pearl, _) = rig();
+    let name = "red\u{1b}[31m\u{202e}.onnx";
+    fs::copy(pearl.path("a.onnx"), pearl.path(name)).unwrap();
+    let table = pearl.run(["bench", name, "--device", "one"]).ok();
+    let missing = pearl.run(["bench", "no\u{7}.onnx", "--device", "one"]);
+    let history = pearl.line("history list").ok();
+    for text in [&table.stdout, &table.stderr, &missing.stderr, &history.stdout] {
+        assert!(!text.contains(['\u{1b}', '\u{202e}', '\u{7}']), "{text:?}");
+    }
+    assert!(table.stdout.contains("red\u{fffd}[31m\u{fffd}.onnx"), "{}", table.stdout);
+    let listed = pearl.line("history list --json").ok().json();
+    assert!(listed.to_string().contains("\u{202e}"), "{listed}");
+}
+
+#[test]
 fn a_sustained_run_tells_its_curve_and_where_it_ends() {
     let (pearl, [a, ..]) = rig();
     let line = "bench a.onnx --device one --sustained 2s";

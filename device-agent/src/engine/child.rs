@@ -2,8 +2,8 @@
 //!
 //! It reads its job as one line of stdin and writes one line to stdout.
 //!
-//! **Invariant:** dies with its parent; limits its own memory before it reads the model; a panic is
-//! an answer, not a text on stderr.
+//! **Invariant:** dies with its parent; limits its own memory before it reads the model, and goes
+//! before its parent where the device runs out of memory; a panic is an answer, not a text on stderr.
 
 use std::io::{self, BufReader, Write};
 use std::process::ExitCode;
@@ -90,6 +90,7 @@ fn answer() -> Answer {
         return Err(bad("the process that asked is gone".into()));
     }
     memory::limit(job.work.limits().memory_bytes).map_err(|error| system("memory limit", error))?;
+    memory::go_first();
     Ok(match &job.work {
         Work::Look(request) => AgentDone::Look(look::look(request)?),
         Work::Launch(request) => AgentDone::Launch(launch::launch(&Tract, request)?),

@@ -36,6 +36,12 @@ pub fn limit(bytes: u64) -> std::io::Result<()> {
     Ok(())
 }
 
+/// Where the device itself runs out of memory the kernel ends this process first, and the agent is
+/// there to tell of it. Some devices forbid that, and choose for themselves.
+pub fn go_first() {
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+}
+
 fn end_where_null(pointer: *mut u8) -> *mut u8 {
     if pointer.is_null() {
         give_up();

@@ -75,6 +75,20 @@ fn a_launch_beyond_its_time_is_stopped_and_leaves_no_process() {
 }
 
 #[test]
+fn a_device_that_runs_out_of_memory_loses_the_launch_and_not_the_agent() {
+    let models = Models::new();
+    let mut agent = Agent::leased();
+    agent.send(AgentRequest::Launch(endless(&models)));
+    let process = agent.launched();
+    wait_for(|| {
+        let score = std::fs::read_to_string(format!("/proc/{process}/oom_score_adj")).ok()?;
+        (score.trim() == "1000").then_some(())
+    });
+    signal("KILL", process);
+    assert_eq!(agent.answer().unwrap_err().kind, FailureKind::Crashed);
+}
+
+#[test]
 fn no_time_at_all_is_a_limit_too() {
     let models = Models::new();
     let mut request = endless(&models);

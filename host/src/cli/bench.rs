@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 
 use super::Terminal;
 use super::measuring::{MeasuringArgs, percent};
-use super::terminal::{print_json, print_line};
+use super::terminal::{print_document, print_json, print_line};
 use crate::device::Devices;
 use crate::duration;
 use crate::exit::Fault;
@@ -94,7 +94,7 @@ pub fn run(args: BenchArgs, terminal: &Terminal) -> anyhow::Result<()> {
     results.leave(&left);
     match if args.json { Format::Json } else { args.format } {
         Format::Json => print_json(&results.json())?,
-        Format::Csv => print_line(text::csv(&results).trim_end())?,
+        Format::Csv => print_document(text::csv(&results).trim_end())?,
         Format::Markdown => print_line(text::markdown(&results).trim_end())?,
         Format::Table => {
             if let Some(table) = text::table(&results) {

@@ -14,6 +14,7 @@ use crate::agent::Agent;
 use crate::device::Devices;
 use crate::duration::ms;
 use crate::exit::{Classify, Fault, Kind};
+use crate::harmless::plain;
 use crate::history;
 use crate::measure::{
     Measurement, Session, Settings, Step, changes, comparison_json, model_file, result_json,
@@ -247,7 +248,7 @@ fn measure(args: &CompareArgs, path: &str, terminal: &Terminal) -> anyhow::Resul
     let mut waiting = Waiting::default();
     let measured = session.measure(vec![model], |step| match step {
         Step::Launched { launches, expected, .. } => {
-            spinner.set_message(format!("launch {launches} of {expected}, {path}"));
+            spinner.set_message(plain(&format!("launch {launches} of {expected}, {path}")));
         }
         Step::Waiting { who } => waiting.tell(terminal, who),
         _ => {}

@@ -4,7 +4,7 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use super::Cli;
-use super::terminal::print_line;
+use super::terminal::print_document;
 
 /// Print the completions of a shell
 #[derive(Args)]
@@ -20,5 +20,5 @@ pub fn run(args: CompletionsArgs) -> anyhow::Result<()> {
     // Into memory first: the generator panics where a reader went away early.
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "pearl", &mut script);
-    print_line(String::from_utf8_lossy(&script).trim_end())
+    print_document(String::from_utf8_lossy(&script).trim_end())
 }

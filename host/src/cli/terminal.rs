@@ -8,6 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::exit::Fault;
+use crate::harmless::plain;
 
 /// Progress goes to stderr, and only where that is a terminal; notes are plain lines.
 pub struct Terminal {
@@ -32,9 +33,9 @@ impl Terminal {
     pub fn note(&self, line: impl AsRef<str>) {
         if self.live {
             // Nothing to be done where stderr is gone.
-            let _ = self.bars.println(line.as_ref());
+            let _ = self.bars.println(plain(line.as_ref()));
         } else if !self.quiet {
-            let _ = writeln!(io::stderr(), "{}", line.as_ref());
+            let _ = writeln!(io::stderr(), "{}", plain(line.as_ref()));
         }
     }
 
@@ -59,13 +60,17 @@ impl Terminal {
 
 /// Prints the one JSON document of a command.
 pub fn print_json(document: &impl Serialize) -> anyhow::Result<()> {
-    let text = serde_json::to_string_pretty(document).context("own document")?;
-    print_line(&text)
+    print_document(&serde_json::to_string_pretty(document).context("own document")?)
 }
 
-/// Prints a line of results; a reader that went away early is no error.
+/// Prints a line of results for people.
 pub fn print_line(line: &str) -> anyhow::Result<()> {
-    match writeln!(io::stdout().lock(), "{line}") {
+    print_document(&plain(line))
+}
+
+/// Prints for a program, as it is; a reader that went away early is no error.
+pub fn print_document(text: &str) -> anyhow::Result<()> {
+    match writeln!(io::stdout().lock(), "{text}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(|error| Fault::usage(format_args!("stdout: {error}")).into()),
     }

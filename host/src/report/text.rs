@@ -5,6 +5,8 @@
 
 use std::fmt::{self, Display, Write};
 
+use crate::harmless::harmless;
+
 /// Displays its text escaped for HTML content and for quoted attributes.
 pub(super) struct Escaped<'a>(pub(super) &'a str);
 
@@ -18,7 +20,7 @@ impl Display for Escaped<'_> {
                 '"' => out.write_str("&quot;")?,
                 '\'' => out.write_str("&#39;")?,
                 '\n' | '\t' => out.write_char(character)?,
-                other => out.write_char(harmless(other))?,
+                other => out.write_char(for_xml(other))?,
             }
         }
         Ok(())
@@ -30,7 +32,7 @@ pub(super) fn one_line(text: &str, longest: usize) -> String {
     let mut kept: String = text
         .chars()
         .take(longest)
-        .map(|character| if character.is_whitespace() { ' ' } else { harmless(character) })
+        .map(|character| if character.is_whitespace() { ' ' } else { for_xml(character) })
         .collect();
     if text.chars().nth(longest).is_some() {
         kept.pop();
@@ -39,11 +41,9 @@ pub(super) fn one_line(text: &str, longest: usize) -> String {
     kept
 }
 
-/// Control characters, those that steer bidirectional text, and what XML forbids become U+FFFD.
-fn harmless(character: char) -> char {
-    let steers = matches!(character, '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let forbidden = matches!(character, '\u{fffe}' | '\u{ffff}');
-    if character.is_control() || steers || forbidden { '\u{fffd}' } else { character }
+/// What XML forbids becomes U+FFFD, too.
+fn for_xml(character: char) -> char {
+    if matches!(character, '\u{fffe}' | '\u{ffff}') { '\u{fffd}' } else { harmless(character) }
 }
 
 #[cfg(test)]

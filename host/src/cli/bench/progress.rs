@@ -6,6 +6,7 @@ use indicatif::ProgressBar;
 
 use super::super::terminal::{Terminal, Waiting};
 use crate::duration::ms;
+use crate::harmless::plain;
 use crate::measure::{FleetEvent, Order, Step, What};
 
 const TEMPLATE: &str = "{prefix:12} {bar:24} {percent:>3} %, {elapsed} so far, {eta} left  {msg}";
@@ -37,7 +38,7 @@ impl<'a> Progress<'a> {
     pub fn show(&mut self, event: &FleetEvent) {
         let name = &self.order.devices[event.device].name;
         let device = &mut self.devices[event.device];
-        let model = |at: usize| self.order.models[at].path.as_str();
+        let model = |at: usize| plain(&self.order.models[at].path);
         match &event.what {
             What::Step(Step::Waiting { who }) => {
                 device.waiting.tell(self.terminal, &format!("device '{name}': {who}"));
