@@ -45,23 +45,25 @@ pub struct Ratio {
 pub enum Outcome {
     Slower,
     Faster,
+    /// None above the threshold.
     NoDifference,
+    /// Neither a difference nor its absence was shown: the interval is too wide for both.
+    Undecided,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     pub ratio: Ratio,
     pub outcome: Outcome,
-    /// A difference beyond this share is ruled out where the outcome is [`Outcome::NoDifference`].
+    /// A difference beyond this share is ruled out where none is called.
     pub above: f64,
     /// Differences below this share are of no interest.
     pub threshold: f64,
 }
 
 impl Comparison {
-    /// Neither a difference nor its absence was shown: the interval is too wide for both.
     pub fn is_undecided(&self) -> bool {
-        self.outcome == Outcome::NoDifference && self.above > self.threshold
+        self.outcome == Outcome::Undecided
     }
 }
 
@@ -88,8 +90,7 @@ pub fn decided(pairs: &[(Nanos, Nanos)], threshold: f64) -> bool {
         || (LOOKS.contains(&pairs.len())
             && compare_pairs(pairs, threshold).is_ok_and(|found| {
                 let width = (found.ratio.hi / found.ratio.lo).sqrt() - 1.0;
-                width <= threshold
-                    && (found.outcome != Outcome::NoDifference || found.above <= threshold)
+                width <= threshold && !found.is_undecided()
             }))
 }
 
@@ -173,7 +174,7 @@ fn conclude(point: f64, lo: f64, hi: f64, n: usize, threshold: f64) -> Compariso
     } else if hi < 0.0 {
         Outcome::Faster
     } else {
-        Outcome::NoDifference
+        Outcome::Undecided
     };
     Comparison { ratio, outcome, above: widest.max(threshold), threshold }
 }
@@ -183,7 +184,7 @@ impl fmt::Display for Comparison {
         let Ratio { point, lo, hi, .. } = self.ratio;
         let percent = |share: f64| 100.0 * share;
         match self.outcome {
-            Outcome::NoDifference if self.is_undecided() => write!(
+            Outcome::Undecided => write!(
                 f,
                 "undecided: any difference lies below {:.2} %, which is more than the threshold of \
                  {:.2} %",

@@ -165,7 +165,7 @@ fn separation(earlier: &[LaunchView], later: &[LaunchView]) -> f64 {
 
 /// The interval is still wider than asked for.
 fn unconverged(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String> {
-    let advice = "allow more launches, or a wider target";
+    let advice = "allow more launches or a longer sustained run, or a wider target";
     if launches.len() < LEAST_LAUNCHES {
         let launches = match launches.len() {
             1 => "1 launch does".to_owned(),

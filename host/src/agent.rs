@@ -207,7 +207,11 @@ fn of_the_model(error: &ChildError) -> bool {
 }
 
 fn name(device: &Device) -> String {
-    format!("device '{}': pearl-agent", device.name)
+    let wrapped = match &device.wrapper[..] {
+        [] => String::new(),
+        words => format!(", started by '{}',", words.join(" ")),
+    };
+    format!("device '{}': pearl-agent{wrapped}", device.name)
 }
 
 fn start(device: &Device) -> anyhow::Result<(Link, AgentHello)> {

@@ -129,7 +129,7 @@ impl Devices {
     pub fn find(file: Option<&Path>) -> anyhow::Result<Self> {
         let source = match file {
             Some(file) => Some(file.to_owned()),
-            None => candidates().into_iter().find(|path| path.is_file()),
+            None => candidates().into_iter().find(|path| path.symlink_metadata().is_ok()),
         };
         let local = Device {
             name: "local".to_owned(),
@@ -142,6 +142,7 @@ impl Devices {
         };
         let mut all = BTreeMap::from([(local.name.clone(), local)]);
         if let Some(path) = &source {
+            // One that is no file is an error of its reader's.
             let listed = file::read(path)?;
             all.extend(listed.into_iter().map(|device| (device.name.clone(), device)));
         }

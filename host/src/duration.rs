@@ -2,17 +2,24 @@
 
 use std::time::Duration;
 
-const UNITS: [(&str, f64); 6] =
-    [("ns", 1e-9), ("us", 1e-6), ("µs", 1e-6), ("ms", 1e-3), ("s", 1.0), ("m", 60.0)];
+const UNITS: [(&str, f64); 7] = [
+    ("ns", 1e-9),
+    ("us", 1e-6),
+    ("µs", 1e-6),
+    ("ms", 1e-3),
+    ("s", 1.0),
+    ("m", 60.0),
+    ("h", 3600.0),
+];
 /// A day; nothing here takes longer.
 const MOST: f64 = 86_400.0;
 
-/// Reads `15ms`, `1.5s`, `250us`, `10m`.
+/// Reads `15ms`, `1.5s`, `250us`, `10m`, `2h`.
 ///
 /// # Errors
 /// Where the unit is missing or unknown, or the number is not positive.
 pub fn parse(text: &str) -> Result<Duration, String> {
-    let expected = || format!("'{text}' is not a duration such as 15ms, 1.5s, 250us or 10m");
+    let expected = || format!("'{text}' is not a duration such as 15ms, 1.5s, 250us, 10m or 2h");
     let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(expected)?;
     let (number, unit) = text.split_at(split);
     let (_, seconds) = UNITS.iter().find(|(name, _)| *name == unit.trim()).ok_or_else(expected)?;
@@ -61,6 +68,7 @@ mod tests {
             ("250us", 250_000),
             ("250µs", 250_000),
             ("10m", 600_000_000_000),
+            ("2h", 7_200_000_000_000),
             ("7ns", 7),
         ] {
             assert_eq!(parse(text).map(|duration| duration.as_nanos()), Ok(ns), "{text}");

@@ -14,6 +14,9 @@ pub fn folder() -> anyhow::Result<PathBuf> {
         .or_else(|| set("XDG_DATA_HOME").map(|data| data.join("pearl")))
         .or_else(|| set("HOME").map(|home| home.join(".local/share/pearl")))
         .ok_or_else(|| {
-            Fault::usage("there is no home directory to keep teachers in; set PEARL_HOME").into()
+            Fault::usage(
+                "there is no home directory to keep teachers and measurements in; set PEARL_HOME",
+            )
+            .into()
         })
 }

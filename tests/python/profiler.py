@@ -173,7 +173,7 @@ def power(folder, comparisons):
             words = [str(w) for w in (PEARL, "--quiet", "compare", first, other, *device, "--json", "--accept-unstable", "--no-history")]
             done = json.loads(subprocess.run(words, stdout=subprocess.PIPE, text=True).stdout)
             ratios.append(done["comparison"]["ratio"]["point"])
-            called += done["comparison"]["outcome"] != "no_difference"
+            called += done["comparison"]["outcome"] in ("slower", "faster")
         print(f"{name}: a difference called in {called} of {comparisons}; ratio {statistics.median(ratios):.4f} "
               f"({min(ratios):.4f} – {max(ratios):.4f})", flush=True)
 

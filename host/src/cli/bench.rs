@@ -10,10 +10,9 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::Terminal;
-use super::measuring::{MeasuringArgs, percent};
+use super::measuring::{MeasuringArgs, percent, sustained};
 use super::terminal::{print_document, print_json, print_line};
 use crate::device::Devices;
-use crate::duration;
 use crate::exit::Fault;
 use crate::history;
 use crate::measure::{Ops, Order, Settings, Sharing, Step, What, measure_fleet, model_file};
@@ -41,12 +40,12 @@ pub struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 40,
           value_parser = clap::value_parser!(u16).range(6..=1000))]
     launches: u16,
-    /// How narrow each half of the interval has to be
+    /// How narrow each half of the interval has to be, from 0.01% to 50%
     #[arg(long, value_name = "PERCENT", default_value = "1%", value_parser = percent)]
     target: f64,
-    /// Run each model for so long without a pause, whatever --launches says, and take the latency that
-    /// it ends up at: that of the last third
-    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    /// Run each model for so long without a pause, from 1s to a day, whatever --launches says, and take
+    /// the latency that it ends up at: that of the last third
+    #[arg(long, value_name = "TIME", value_parser = sustained)]
     sustained: Option<Duration>,
     /// The time of each operator, too
     #[arg(long)]
@@ -92,16 +91,20 @@ pub fn run(args: BenchArgs, terminal: &Terminal) -> anyhow::Result<()> {
     });
     progress.close();
     results.leave(&left);
+    let accept = args.accept_unstable || unkept.is_some();
+    let notes = |of: &Results| of.notes(accept).iter().for_each(|note| terminal.note(note));
     match if args.json { Format::Json } else { args.format } {
         Format::Json => print_json(&results.json())?,
-        Format::Csv => print_document(text::csv(&results).trim_end())?,
+        Format::Csv => {
+            print_document(text::csv(&results).trim_end())?;
+            notes(&results);
+        }
         Format::Markdown => print_line(text::markdown(&results).trim_end())?,
         Format::Table => {
             if let Some(table) = text::table(&results) {
                 print_line(&table)?;
             }
-            let notes = results.notes(args.accept_unstable || unkept.is_some());
-            notes.iter().for_each(|note| terminal.note(note));
+            notes(&results);
         }
     }
     // The numbers are on the screen before it is said that they were not kept.

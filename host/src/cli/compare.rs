@@ -35,10 +35,10 @@ pub struct CompareArgs {
     /// What is compared with it, likewise
     #[arg(value_name = "B")]
     second: String,
-    /// Where to measure
-    #[arg(long, value_name = "DEV", default_value = "local")]
-    device: String,
-    /// Differences below it are of no interest
+    /// Where to measure [default: local]
+    #[arg(long, value_name = "DEV")]
+    device: Option<String>,
+    /// How large a difference is of interest: that there is none above it can be told, too
     #[arg(long, value_name = "PERCENT", default_value = "2%", value_parser = percent)]
     threshold: f64,
     /// Compare although what the numbers depend on differs
@@ -52,6 +52,12 @@ pub struct CompareArgs {
     json: bool,
     #[command(flatten)]
     measuring: MeasuringArgs,
+}
+
+impl CompareArgs {
+    fn device(&self) -> &str {
+        self.device.as_deref().unwrap_or("local")
+    }
 }
 
 /// Two sides with what is said of the second against the first.
@@ -86,6 +92,13 @@ pub fn run(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<()> {
                 "#{first} is one measurement: name two, or the model's file twice to measure it \
                  against itself"
             ))
+            .into());
+        }
+        [Some(_), Some(_)] if args.device.is_some() || args.measuring.says_how() => {
+            return Err(Fault::usage(
+                "both are kept measurements, nothing is measured: --device, --threads and \
+                 --precision have no effect",
+            )
             .into());
         }
         numbers => apart(&args, numbers, terminal)?,
@@ -124,17 +137,18 @@ fn by_turns(args: &CompareArgs, terminal: &Terminal) -> anyhow::Result<Compared>
     let files = [first?, second?];
     let devices = Devices::find(args.measuring.devices.as_deref())?;
     let mut history = if args.measuring.no_history { None } else { Some(history::open()?) };
-    let mut agent = Agent::connect(devices.get(&args.device)?)?;
+    let mut agent = Agent::connect(devices.get(args.device())?)?;
     let bar = terminal.bar(1, "{bar:24} {pos}/{len} pairs, {elapsed} so far, {eta} left  {msg}");
     let mut session = Session::new(&mut agent, &settings, args.measuring.seed);
     let mut waiting = Waiting::default();
+    let named = |who: &str| format!("device '{}': {who}", args.device());
     let paired = session.compare(files, args.threshold, &mut |step| match step {
         Step::Launched { launches, expected, .. } => {
             bar.set_length(expected as u64);
             bar.set_position(launches as u64);
             bar.set_message("");
         }
-        Step::Waiting { who } => waiting.tell(terminal, &who),
+        Step::Waiting { who } => waiting.tell(terminal, &named(&who)),
         Step::Resting { why } => bar.set_message(format!("the device is {why}: giving it a rest")),
         _ => {}
     });
@@ -242,15 +256,16 @@ fn measure(args: &CompareArgs, path: &str, terminal: &Terminal) -> anyhow::Resul
     let settings = settings(args);
     let model = model_file(Path::new(path), settings.limits.model_bytes)?;
     let devices = Devices::find(args.measuring.devices.as_deref())?;
-    let mut agent = Agent::connect(devices.get(&args.device)?)?;
+    let mut agent = Agent::connect(devices.get(args.device())?)?;
     let spinner = terminal.spinner();
     let mut session = Session::new(&mut agent, &settings, args.measuring.seed);
     let mut waiting = Waiting::default();
+    let named = |who: &str| format!("device '{}': {who}", args.device());
     let measured = session.measure(vec![model], |step| match step {
         Step::Launched { launches, expected, .. } => {
             spinner.set_message(plain(&format!("launch {launches} of {expected}, {path}")));
         }
-        Step::Waiting { who } => waiting.tell(terminal, who),
+        Step::Waiting { who } => waiting.tell(terminal, &named(who)),
         _ => {}
     });
     spinner.finish_and_clear();
@@ -331,15 +346,14 @@ fn print(compared: &Compared) -> anyhow::Result<()> {
 
 fn headline(compared: &Compared) -> String {
     let comparison = &compared.comparison;
-    if comparison.is_undecided() {
-        let advice = match compared.how {
-            How::Apart => "measure both again with more launches, or compare their files by turns",
-            How::ByTurns => "repeat it where the device is quieter, or widen --threshold",
-        };
-        return format!("{comparison}; {advice}");
-    }
-    match comparison.outcome {
-        Outcome::NoDifference => format!("B is as fast as A: {comparison}"),
-        Outcome::Slower | Outcome::Faster => format!("B is {comparison} than A"),
+    match (comparison.outcome, compared.how) {
+        (Outcome::Undecided, How::Apart) => format!(
+            "{comparison}; measure both again with more launches, or compare their files by turns"
+        ),
+        (Outcome::Undecided, How::ByTurns) => {
+            format!("{comparison}; repeat it where the device is quieter, or widen --threshold")
+        }
+        (Outcome::NoDifference, _) => format!("B is as fast as A: {comparison}"),
+        (Outcome::Slower | Outcome::Faster, _) => format!("B is {comparison} than A"),
     }
 }

@@ -48,6 +48,11 @@ impl From<PrecisionName> for Precision {
 }
 
 impl MeasuringArgs {
+    /// Whether something is asked of how a network is run.
+    pub fn says_how(&self) -> bool {
+        self.threads.is_some() || self.precision != PrecisionName::F32
+    }
+
     pub fn settings(&self, settings: Settings) -> Settings {
         Settings {
             threads: self.threads.map(usize::from),
@@ -56,6 +61,17 @@ impl MeasuringArgs {
             ..settings
         }
     }
+}
+
+const SHORTEST_SUSTAINED: Duration = Duration::from_secs(1);
+
+/// Reads how long a sustained run takes.
+pub fn sustained(text: &str) -> Result<Duration, String> {
+    let length = duration::parse(text)?;
+    if length < SHORTEST_SUSTAINED {
+        return Err(format!("'{text}' is too short to sustain anything; it takes 1s at least"));
+    }
+    Ok(length)
 }
 
 /// Reads `1%`, or a share such as `0.01`.

@@ -14,6 +14,8 @@ use crate::exit::{Classify, Fault, Kind};
 
 /// An architecture file is at most a few kilobytes.
 const MOST_BYTES: u64 = 1 << 20;
+/// As ImageNet has.
+const CLASSES: usize = 1000;
 
 #[derive(Args)]
 pub struct NetworkArgs {
@@ -24,9 +26,8 @@ pub struct NetworkArgs {
     /// Input of a reference network, as channels x height x width
     #[arg(long, value_name = "CxHxW", value_parser = parse_input)]
     pub input: Option<ImageShape>,
-    /// Classes of a reference network
-    #[arg(long, default_value_t = 1000)]
-    pub classes: usize,
+    #[arg(long, value_name = "N", help = format!("Classes of a reference network [default: {CLASSES}]"))]
+    pub classes: Option<usize>,
 }
 
 /// What was named.
@@ -40,12 +41,20 @@ impl NetworkArgs {
         let path = Path::new(&self.arch);
         let looks_like_a_file = self.arch.ends_with(".json") || path.is_file();
         if looks_like_a_file {
+            if self.input.is_some() || self.classes.is_some() {
+                return Err(Fault::usage(format_args!(
+                    "{}: an architecture has its input and classes in its file; --input and \
+                     --classes are for reference networks",
+                    self.arch
+                ))
+                .into());
+            }
             let architecture = read_architecture(path)?;
             let network =
                 architecture.network().or_fault(Kind::Input).with_context(|| self.arch.clone())?;
             return Ok((Named::Architecture(architecture), network));
         }
-        let network = reference::network(&self.arch, self.input, self.classes);
+        let network = reference::network(&self.arch, self.input, self.classes.unwrap_or(CLASSES));
         let network = network.map_err(|error| match error {
             ReferenceError::Unknown { .. } => Fault::input(format_args!(
                 "neither the JSON file of an architecture nor a reference network: {error}"

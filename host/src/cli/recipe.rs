@@ -9,10 +9,10 @@ use crate::worker::protocol::{Recipe, Split};
 #[command(next_help_heading = "Training")]
 pub struct WorkArgs {
     /// Training images; the last --holdout of the training files judge
-    #[arg(long, default_value_t = 6_000)]
+    #[arg(long, default_value_t = 6_000, value_parser = count::<2, MOST_IMAGES>)]
     pub images: usize,
     /// Training images held out to judge accuracy by
-    #[arg(long, default_value_t = 5_000)]
+    #[arg(long, default_value_t = 5_000, value_parser = count::<1, MOST_IMAGES>)]
     pub holdout: usize,
     /// Where torch computes: auto, cpu or cuda:N
     #[arg(long, default_value = "auto")]
@@ -30,12 +30,12 @@ impl WorkArgs {
 #[command(next_help_heading = "Training")]
 pub struct RecipeArgs {
     /// Passes over the training images
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, value_parser = count::<1, MOST_EPOCHS>)]
     pub epochs: usize,
     #[command(flatten)]
     pub work: WorkArgs,
     /// Images of a training step
-    #[arg(long, default_value_t = 64)]
+    #[arg(long, default_value_t = 64, value_parser = count::<2, 65_536>)]
     pub batch: usize,
     /// Highest learning rate of the cycle
     #[arg(long, default_value_t = 0.05, value_parser = positive)]
@@ -83,6 +83,15 @@ pub enum Learning {
     Hard,
     /// Labels and the teacher's logits
     Distillation,
+}
+
+pub const MOST_EPOCHS: usize = 100_000;
+pub const MOST_IMAGES: usize = 1 << 32;
+
+/// Reads a whole number from `LEAST` to `MOST`.
+pub fn count<const LEAST: usize, const MOST: usize>(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (LEAST..=MOST).contains(number));
+    number.ok_or_else(|| format!("'{text}' is not a whole number from {LEAST} to {MOST}"))
 }
 
 fn number(text: &str, is_valid: impl Fn(f64) -> bool, expected: &str) -> Result<f64, String> {

@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Terminal;
-use super::measuring::PrecisionName;
-use super::recipe::{DistillationArgs, Learning, RecipeArgs};
+use super::measuring::{PrecisionName, sustained};
+use super::recipe::{DistillationArgs, Learning, MOST_EPOCHS, MOST_IMAGES, RecipeArgs, count};
 use super::search_progress::SearchProgress;
 use super::terminal::{print_json, print_line};
 use crate::controller::{ControllerConfig, Update};
@@ -55,8 +55,8 @@ pub struct SearchArgs {
     /// Arithmetic of the networks on the device
     #[arg(long, value_enum, default_value_t = PrecisionName::F32)]
     precision: PrecisionName,
-    /// Reward the latency that a network ends up at after so long without a pause
-    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    /// Reward the latency that a network ends up at after so long without a pause, from 1s to a day
+    #[arg(long, value_name = "TIME", value_parser = sustained)]
     sustained: Option<std::time::Duration>,
     /// Latency target such as 15ms, or p50: what half of random students keep on this device
     #[arg(long)]
@@ -80,10 +80,10 @@ pub struct SearchArgs {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Epochs of the winner's training; 0 leaves it untrained
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 3, value_parser = count::<0, MOST_EPOCHS>)]
     final_epochs: usize,
     /// Training images of the winner's training
-    #[arg(long, default_value_t = 55_000)]
+    #[arg(long, default_value_t = 55_000, value_parser = count::<2, MOST_IMAGES>)]
     final_images: usize,
     /// Run directory
     #[arg(long, value_name = "DIR")]
@@ -264,6 +264,16 @@ fn summary(config: &SearchConfig, outcome: &Outcome, report: &Path) -> anyhow::R
         }
         (None, Some(index)) => {
             print_line(&format!("best: candidate {index}, not trained further"))?
+        }
+        (None, None) if !outcome.candidates.iter().any(|candidate| candidate.reward.is_some()) => {
+            let last = outcome.candidates.iter().rev().find_map(|one| one.reason.as_deref());
+            let message = format!(
+                "{}: not one of {} candidates could be trained and measured; the last: {}",
+                config.out.display(),
+                outcome.candidates.len(),
+                last.unwrap_or("no reason is kept")
+            );
+            return Err(Fault::input(message).into());
         }
         (None, None) => print_line(&format!(
             "no candidate lies within the budget of {budget}; more --candidates resume the search"

@@ -64,6 +64,15 @@ impl Entry {
     fn device(self, name: String) -> Result<Device, String> {
         self.has_no_foreign_key()?;
         let cpus = parse_cpus(self.cpus.as_ref())?;
+        if name.is_empty() {
+            return Err("a device needs a name".to_owned());
+        }
+        if name == "local" && self.transport != Word::Local {
+            return Err("this name is for the machine that runs pearl; take another".to_owned());
+        }
+        if self.wrapper.iter().any(String::is_empty) {
+            return Err("a word of wrapper is empty".to_owned());
+        }
         if self.threads == Some(0) {
             return Err("threads must be at least 1".to_owned());
         }

@@ -14,7 +14,7 @@ use super::{Event, SearchConfig, winner};
 use crate::agent::Agent;
 use crate::choice::choose;
 use crate::controller::{self, Controller, ControllerState};
-use crate::exit::{Classify, Kind};
+use crate::exit::{Classify, Fault, Kind};
 use crate::interrupt;
 use crate::store::{Best, Candidate, CandidateTime, RunLock, Status, Store};
 use crate::worker::client::Worker;
@@ -110,6 +110,18 @@ pub fn search(config: &SearchConfig, observer: &mut Observer<'_>) -> anyhow::Res
 fn prepare(config: &SearchConfig, worker: &mut Worker) -> anyhow::Result<(Space, DataReport)> {
     let data = worker.data(config.data.clone())?;
     let space = Space::new(&config.space, data.input, data.classes).or_fault(Kind::Usage)?;
+    let (images, holdout) = (config.split.images, config.split.holdout);
+    let of_the_winner = config.final_training.map(|training| ("--final-images", training.images));
+    for (option, images) in std::iter::once(("--images", images)).chain(of_the_winner) {
+        if images.saturating_add(holdout) > data.train_images {
+            let (name, all) = (&config.data.name, data.train_images);
+            return Err(Fault::usage(format_args!(
+                "{option} {images}: with {holdout} held out, more than the {all} training images of \
+                 data set {name}"
+            ))
+            .into());
+        }
+    }
     if let Loss::Distillation { teacher, cache, .. } = &config.loss {
         worker.teach(TeachRequest {
             teacher: teacher.clone(),

@@ -37,7 +37,7 @@ pub enum StoreError {
     #[error("{file}: not a run database; use another --out")]
     Foreign { file: String },
     #[error(
-        "{file}: the run was made with another {setting} ({stored}, now {given}); repeat its command or use another --out"
+        "{file}: the run was made with other settings ({setting}: {stored}, now {given}); repeat its command or use another --out"
     )]
     OtherConfiguration { file: String, setting: String, stored: String, given: String },
     #[error("{folder}: in use by another process; wait for it, or use another --out")]

@@ -48,6 +48,12 @@ pub(super) struct Phone {
 /// Where it is not attached, not ready, or not the only one; with what to do about it.
 pub(super) fn find(settings: &Adb) -> Result<Phone, TransportError> {
     let listed = call(&["devices"], &[], "asking adb for its devices", LIST, true)?;
+    if !listed.stdout.contains("List of devices") {
+        let said = listed.stderr.lines().chain(listed.stdout.lines()).find(|line| !line.is_empty());
+        let (program, said) = (program(), said.unwrap_or("nothing"));
+        let message = format!("{} told no devices; it said: {said}", program.display());
+        return Err(TransportError::Refused(message));
+    }
     let serial =
         choose(&listed.stdout, settings.serial.as_deref()).map_err(TransportError::Refused)?;
     Ok(Phone { serial, terminal: false, insists: false })

@@ -144,7 +144,9 @@ impl<'a> Results<'a> {
             [only] if !accept_unstable && self.failures.is_empty() => Some(only),
             _ => None,
         };
-        let times = self.devices.iter().filter_map(|(device, (ledger, traffic))| {
+        // One that measured nothing has no share to tell.
+        let used = self.devices.iter().filter(|_| !self.measured.is_empty());
+        let times = used.filter_map(|(device, (ledger, traffic))| {
             Some(format!(
                 "device '{}': leased for {:.1} s, {:.0} % of it in timed inference or warm-up; {} \
                  requests, {} KiB sent",
@@ -160,7 +162,10 @@ impl<'a> Results<'a> {
 
     fn remarks_besides(&self, told: Option<&Measurement>) -> Vec<String> {
         let of_one = |(measurement, _): (&Measurement, Option<&ProfileReport>)| {
-            let path = &measurement.model.path;
+            let path = match self.order.devices.len() {
+                1 => measurement.model.path.clone(),
+                _ => format!("{} on {}", measurement.model.path, measurement.device),
+            };
             let Judgement { verdict, evidence, remarks } = &measurement.judgement;
             let untold = told.is_none_or(|told| !std::ptr::eq(told, measurement));
             let evidence = evidence.iter().filter(|_| untold);
