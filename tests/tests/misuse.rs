@@ -67,6 +67,11 @@ fn what_no_option_takes_is_refused_with_what_it_does() {
             &["loud", "soft"],
         ),
         ("search --budget 5ms --policy luck --space mnas --data data --out run", &["luck", "ppo"]),
+        ("search --budget 5ms --epochs 0 --space mnas --data data --out run", &["--epochs", "'0'"]),
+        ("search --budget 5ms --images 1 --space mnas --data data --out run", &["--images", "'1'"]),
+        ("search --budget 5ms --holdout 0 --space mnas --data data --out run", &["--holdout"]),
+        ("search --budget 5ms --batch 1 --space mnas --data data --out run", &["--batch"]),
+        ("train resnet-8 --data data --training-by hard --epochs 0 --out run", &["--epochs"]),
         ("arch show mobilenet-v2 --input 3x224", &["3x224"]),
         ("bench", &["MODEL.onnx"]),
         ("serach", &["serach", "search"]),
@@ -92,10 +97,15 @@ fn numbers_that_make_no_sense_are_refused_before_anything_trains() {
         &pearl,
         &[
             (&with("--candidates 0"), 2, &["--candidates 0"]),
-            (&with("--images 400 --holdout 100"), 3, &["400 images", "100 held out"]),
-            (&with("--images 0 --holdout 100"), 3, &["images"]),
+            (&with("--images 400 --holdout 100"), 2, &["--images 400", "100 held out"]),
+            (
+                &with("--images 200 --holdout 100 --final-images 999"),
+                2,
+                &["--final-images 999", "100 held out"],
+            ),
         ],
     );
+    assert!(!pearl.path("run/pearl.db").exists());
 }
 
 #[test]
@@ -145,6 +155,8 @@ fn a_malformed_architecture_is_refused_with_what_is_wrong_in_it() {
     let sampled = pearl.line("arch sample --space mnas --input 1x28x28 --classes 4 -o s").ok();
     let good = fs::read_to_string(pearl.path(sampled.stdout.trim())).unwrap();
     assert!(good.contains("pearl.architecture/1") && good.contains("\"decisions\""), "{good}");
+    let overruled = pearl.line(&format!("arch show {} --classes 3", sampled.stdout.trim()));
+    assert_eq!(overruled.faults_of_refusal(2, &["--classes", "in its file"]), [""; 0]);
     let replaced = |from: &str, to: &str| {
         assert!(good.contains(from), "{good}");
         good.replacen(from, to, 1)

@@ -126,6 +126,9 @@ fn a_bench_is_written_for_spreadsheets_and_documents_too() {
     assert!(lines[0].ends_with(",peak_memory_bytes,verdict,history"), "{csv}");
     let (rest, number) = lines[1].rsplit_once(',').unwrap();
     assert!(rest.ends_with(",stable") && number.parse::<u32>().is_ok(), "{csv}");
+    let rough = pearl.line("bench a.onnx b.onnx --device rough --device one --format csv");
+    assert_eq!(rough.code(), Some(5), "{rough:#?}");
+    assert!(rough.stderr.contains("a.onnx on rough: "), "{rough:#?}");
     let markdown = run("markdown");
     assert!(markdown.lines().all(|line| line.starts_with('|')), "{markdown}");
     assert!(markdown.contains("odd, \"one\"\\|.onnx"), "{markdown}");
@@ -282,6 +285,9 @@ fn options_that_make_no_sense_are_refused() {
         ("bench a.onnx --format yaml", &["yaml"]),
         ("bench a.onnx --json --format csv", &["format"]),
         ("bench a.onnx --sustained soon", &["soon"]),
+        ("bench a.onnx --sustained 900ms", &["900ms", "1s at least"]),
+        ("compare 1 2 --device one", &["kept", "--device"]),
+        ("compare #1 2 --precision f16", &["kept", "--precision"]),
         ("bench a.onnx --device one --device one", &["twice"]),
         ("bench a.onnx --ops --format csv", &["--ops", "csv"]),
         ("history list -n 0", &["0"]),

@@ -70,9 +70,6 @@ impl Entry {
         if name == "local" && self.transport != Word::Local {
             return Err("this name is for the machine that runs pearl; take another".to_owned());
         }
-        if self.wrapper.iter().any(String::is_empty) {
-            return Err("a word of wrapper is empty".to_owned());
-        }
         if self.threads == Some(0) {
             return Err("threads must be at least 1".to_owned());
         }
@@ -80,6 +77,9 @@ impl Entry {
             for word in self.wrapper.iter().chain(&self.folder) {
                 plain(word)?;
             }
+        }
+        if self.wrapper.iter().any(String::is_empty) {
+            return Err("a word of wrapper is empty".to_owned());
         }
         if self.folder.as_ref().is_some_and(|folder| !folder.starts_with('/')) {
             return Err("folder must begin with /".to_owned());
@@ -243,6 +243,9 @@ mod tests {
             (&format!("{ssh}folder = \"/tmp/$(id)\"\n"), "$(id)"),
             (&format!("{ssh}wrapper = [\"nice; id\"]\n"), "nice; id"),
             (&format!("{ssh}wrapper = [\"\"]\n"), "shell"),
+            ("[device.a]\ntransport = \"local\"\nwrapper = [\"\"]\n", "word of wrapper is empty"),
+            ("[device.\"\"]\ntransport = \"local\"\n", "a device needs a name"),
+            ("[device.local]\ntransport = \"adb\"\n", "this name is for the machine"),
             (&format!("{ssh}password = \"x\"\n"), "unknown field `password`"),
         ] {
             let error = load(text).unwrap_err();
