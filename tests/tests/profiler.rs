@@ -353,5 +353,5 @@ fn a_search_can_be_rewarded_with_what_is_left_of_a_hot_device() {
     assert_eq!(document["candidates"][0]["status"], "done");
     assert!(document["candidates"][0]["latency_ns"].as_u64().unwrap() > 1_000_000);
     let other = pearl.run(search.with("--sustained 2s").args(&run));
-    assert_eq!(other.faults_of_refusal(2, &["another sustained"]), [""; 0]);
+    assert_eq!(other.faults_of_refusal(2, &["sustained: 1"]), [""; 0]);
 }
