@@ -57,8 +57,9 @@ impl Settings {
             longest_slice: Duration::from_millis(200),
             timed_share: 0.5,
             limits: Limits {
-                model_bytes: 1 << 30,
-                memory_bytes: 4 << 30,
+                // ONNX files end there; in memory a model is there several times while it is read.
+                model_bytes: 2 << 30,
+                memory_bytes: 8 << 30,
                 time_ns: nanos(Duration::from_secs(120)),
             },
             most_rest: Duration::from_secs(30),
