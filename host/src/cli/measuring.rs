@@ -21,8 +21,8 @@ pub struct MeasuringArgs {
     /// Arithmetic of the network
     #[arg(long, value_enum, default_value_t = PrecisionName::F32)]
     precision: PrecisionName,
-    /// How long to wait for somebody else who measures on the device
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration::parse)]
+    /// How long to wait for somebody else who measures on the device; 0 does not wait
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = patience)]
     wait: Duration,
     /// Seed of inputs and order
     #[arg(long, default_value_t = 0)]
@@ -65,6 +65,10 @@ impl MeasuringArgs {
 
 const SHORTEST_SUSTAINED: Duration = Duration::from_secs(1);
 
+fn patience(text: &str) -> Result<Duration, String> {
+    if matches!(text, "0" | "0s") { Ok(Duration::ZERO) } else { duration::parse(text) }
+}
+
 /// Reads how long a sustained run takes.
 pub fn sustained(text: &str) -> Result<Duration, String> {
     let length = duration::parse(text)?;
@@ -86,6 +90,13 @@ pub fn percent(text: &str) -> Result<f64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_does_not_want_to_wait_says_nought() {
+        assert_eq!(patience("0"), Ok(Duration::ZERO));
+        assert_eq!(patience("5s"), Ok(Duration::from_secs(5)));
+        assert!(patience("-1s").is_err());
+    }
 
     #[test]
     fn a_percentage_is_a_share() {
