@@ -190,6 +190,18 @@ fn a_folder_that_cannot_hold_programs_is_named_with_the_reason() {
 }
 
 #[test]
+fn a_device_whose_first_shared_folder_is_read_only_is_leased_by_the_next() {
+    let lab = Lab::with(Options { tmp: Some("mode=1777,ro".to_owned()), ..Options::default() }, "");
+    let mut talk = lab.talk();
+    talk.lease().unwrap();
+    assert!(lab.board.path("/data/local/tmp/pearl-agent.lease").exists());
+    let busy = lab.talk().lease().unwrap_err();
+    assert!(busy.contains("leased"), "{busy}");
+    talk.close();
+    lab.is_clean();
+}
+
+#[test]
 fn somebody_elses_folder_of_the_agents_name_is_not_used() {
     let lab = Lab::with(Options::default(), "folder = \"/tmp\"");
     let folder = lab.board.path("/tmp/pearl-0");

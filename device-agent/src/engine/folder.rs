@@ -21,6 +21,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use rustix::fs::{StatVfsMountFlags, statvfs};
 use rustix::process::geteuid;
 
 use super::lock;
@@ -118,9 +119,13 @@ fn place(named: Option<OsString>) -> PathBuf {
         .join(format!("pearl-{}", geteuid().as_raw()))
 }
 
-/// Where every user of this device may put files.
+/// Where every user of this device may put files: the same for all of them, as long as nothing is
+/// mounted anew.
 pub fn shared_folder() -> PathBuf {
-    let found = ["/tmp", "/data/local/tmp"].into_iter().find(|folder| Path::new(folder).is_dir());
+    let found = ["/tmp", "/data/local/tmp", "/var/tmp", "/dev/shm"].into_iter().find(|folder| {
+        Path::new(folder).is_dir()
+            && statvfs(*folder).is_ok_and(|disk| !disk.f_flag.contains(StatVfsMountFlags::RDONLY))
+    });
     found.unwrap_or("/tmp").into()
 }
 
