@@ -10,8 +10,8 @@
 //! therefore is held to a higher confidence, so that all together reach [`CONFIDENCE`]; the simulation
 //! below counts it.
 //!
-//! **Invariant:** a difference is claimed only where the interval excludes none; "no difference" always
-//! says above what, and is said in words only where that is not above the threshold.
+//! **Invariant:** a difference is claimed only where the interval excludes none; "no difference" only
+//! where any lies within the threshold, and always says above what.
 
 use std::fmt;
 

@@ -137,14 +137,17 @@ impl Agent {
         asked: impl Fn(ModelFile) -> AgentRequest,
     ) -> Result<AgentDone, ChildError> {
         let limit = Duration::from_nanos(limit_ns);
-        let (mut there, _) = self.still_there(there)?;
+        let (there, _) = self.still_there(there)?;
         let mut result = self.request(asked(there.clone()), limit);
         if result.as_ref().is_err_and(of_the_model) {
             self.doubt(&there);
-            let sent;
-            (there, sent) = self.still_there(&there)?;
-            if sent {
-                result = self.request(asked(there.clone()), limit);
+            match self.still_there(&there) {
+                Ok((again, sent)) if sent || again != there => {
+                    result = self.request(asked(again), limit);
+                }
+                Err(error) if !matches!(error, ChildError::Failed(_)) => return Err(error),
+                // What was said of the model first stands.
+                _ => {}
             }
         }
         result.map_err(|error| match (error, self.placed.get(&there.sha256)) {
@@ -193,9 +196,10 @@ impl Agent {
 
     /// Where the file is on the device, and whether it had to be sent again.
     fn still_there(&mut self, model: &ModelFile) -> Result<(ModelFile, bool), ChildError> {
-        let doubted = self.placed.get(&model.sha256).filter(|placed| placed.doubted);
-        let Some(local) = doubted.map(|placed| placed.local.clone()) else {
-            return Ok((model.clone(), false));
+        let local = match self.placed.get(&model.sha256) {
+            None => return Ok((model.clone(), false)),
+            Some(placed) if !placed.doubted => return Ok((placed.there.clone(), false)),
+            Some(placed) => placed.local.clone(),
         };
         let mut sent = false;
         Ok((self.place(&local, |_, _| sent = true)?, sent))
@@ -209,7 +213,7 @@ fn of_the_model(error: &ChildError) -> bool {
 fn name(device: &Device) -> String {
     let wrapped = match &device.wrapper[..] {
         [] => String::new(),
-        words => format!(", started by '{}',", words.join(" ")),
+        words => format!(" (started by '{}')", words.join(" ")),
     };
     format!("device '{}': pearl-agent{wrapped}", device.name)
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::harmless::plain;
+use crate::harmless::for_terminal;
 
 /// Whose move it is. The numbers are part of the contract with scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +92,7 @@ pub fn may_pass(error: &anyhow::Error) -> bool {
 pub fn report(result: anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
     let kind = kind(&error);
-    let text = plain(&format!("{error:#}").replace(['\n', '\r'], " "));
+    let text = for_terminal(&format!("{error:#}").replace(['\n', '\r'], " "));
     match kind {
         Kind::Bug => eprintln!("pearl: internal error: {text}; please report it with the command"),
         Kind::Interrupted => eprintln!("pearl: {text}"),

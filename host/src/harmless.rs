@@ -10,7 +10,7 @@ pub fn harmless(character: char) -> char {
 }
 
 /// The text for a terminal; its lines and tabs stay.
-pub fn plain(text: &str) -> String {
+pub fn for_terminal(text: &str) -> String {
     let of_one = |c| if matches!(c, '\n' | '\t') { c } else { harmless(c) };
     text.chars().map(of_one).collect()
 }
@@ -27,7 +27,7 @@ mod tests {
             ("\u{202e}gnp.exe", "\u{fffd}gnp.exe"),
             ("שלום, 3 µs │ ✓", "שלום, 3 µs │ ✓"),
         ] {
-            assert_eq!(plain(text), expect);
+            assert_eq!(for_terminal(text), expect);
         }
     }
 }

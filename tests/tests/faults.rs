@@ -375,6 +375,7 @@ fn a_model_larger_than_the_devices_memory_is_not_sent() {
 fn a_clock_that_jumps_by_a_week_costs_another_upload_and_no_launch() {
     let lab = Lab::new();
     let mut talk = lab.talk();
+    talk.lease().unwrap();
     let before = talk.run(&lab.model, &input()).unwrap();
     let files = lab.board.agent_files("/tmp", 0);
     let name = files.iter().find(|name| name.ends_with(".onnx")).unwrap();
@@ -388,6 +389,7 @@ fn a_clock_that_jumps_by_a_week_costs_another_upload_and_no_launch() {
     // Another host's agent tidies while this one's goes on.
     lab.reach().ok();
     assert!(!there.exists());
+    assert!(talk.launch(&lab.model, 100_000_000).unwrap().samples_ns.len() >= 3);
     assert_eq!(talk.run(&lab.model, &input()).unwrap(), before);
     assert!(there.exists());
     talk.close();
@@ -447,6 +449,10 @@ fn a_phone_that_is_not_ready_is_explained() {
     let missing = Running::start(command.env("PEARL_ADB", "/nowhere/adb")).finish(DEADLINE);
     let words = ["/nowhere/adb", "platform tools", "pearl_adb"];
     assert_eq!(missing.faults_of_refusal(4, &words), [""; 0]);
+    let mut command = lab.board.command(&lab.pearl, "--quiet talk phone");
+    let mute = Running::start(command.env("PEARL_ADB", "/bin/false")).finish(DEADLINE);
+    let words = ["/bin/false devices", "no list", "pearl_adb"];
+    assert_eq!(mute.faults_of_refusal(4, &words), [""; 0]);
 }
 
 #[test]

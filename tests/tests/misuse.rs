@@ -97,11 +97,11 @@ fn numbers_that_make_no_sense_are_refused_before_anything_trains() {
         &pearl,
         &[
             (&with("--candidates 0"), 2, &["--candidates 0"]),
-            (&with("--images 400 --holdout 100"), 2, &["--images 400", "100 held out"]),
+            (&with("--images 400 --holdout 100"), 3, &["--images 400", "100 held out"]),
             (
                 &with("--images 200 --holdout 100 --final-images 999"),
-                2,
-                &["--final-images 999", "100 held out"],
+                3,
+                &["--final-images 999", "100 held out", "at most", "--final-epochs 0"],
             ),
         ],
     );
@@ -301,7 +301,7 @@ fn a_model_that_cannot_be_measured_is_refused_by_name() {
     pearl.write("garbage.onnx", "\u{8}\u{7}no model at all, but text");
     pearl.write("truncated.onnx", &good[..good.len() * 2 / 3]);
     fs::create_dir(pearl.path("folder.onnx")).unwrap();
-    fs::File::create(pearl.path("huge.onnx")).unwrap().set_len(2 << 30).unwrap();
+    fs::File::create(pearl.path("huge.onnx")).unwrap().set_len(3 << 30).unwrap();
     fs::File::create(pearl.path("zeros.onnx")).unwrap().set_len(1 << 20).unwrap();
     check(
         &pearl,
@@ -314,7 +314,7 @@ fn a_model_that_cannot_be_measured_is_refused_by_name() {
             ("bench batch.onnx", 3, &["batch.onnx", "input"]),
             ("bench sides.onnx", 3, &["sides.onnx", "input"]),
             ("bench folder.onnx", 3, &["folder.onnx", "not a file"]),
-            ("bench huge.onnx", 3, &["huge.onnx", "2048 MiB"]),
+            ("bench huge.onnx", 3, &["huge.onnx", "3072 MiB"]),
             ("bench good.onnx absent.onnx --json", 3, &["absent.onnx: no such file"]),
             ("compare good.onnx absent.onnx", 3, &["absent.onnx: no such file"]),
             ("export resnet-8 --weights good.onnx -o out.onnx", 3, &["good.onnx", "safetensors"]),

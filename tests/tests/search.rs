@@ -171,7 +171,10 @@ fn a_diverged_candidate_that_cannot_be_measured_keeps_both_reasons() {
     pearl.write("rough.toml", python::steady_device("rough", &["--rough"]));
     let search = SmallSearch { candidates: 1, device: "rough", ..SmallSearch::new(&pearl) };
     let search = search.with("--learning-rate 1e9 --devices rough.toml");
-    let document = pearl.run(search.args(&pearl.path("run"))).ok().json();
+    let ended = pearl.run(search.args(&pearl.path("run")));
+    assert_eq!(ended.code(), Some(5), "{ended:#?}");
+    assert!(ended.stderr.contains("not one of 1 candidates"), "{ended:#?}");
+    let document = ended.json();
     let candidate = &document["candidates"][0];
     assert_eq!((&candidate["status"], &candidate["reward"]), (&"unmeasured".into(), &Value::Null));
     let reason = candidate["reason"].as_str().unwrap();

@@ -119,13 +119,13 @@ fn place(named: Option<OsString>) -> PathBuf {
         .join(format!("pearl-{}", geteuid().as_raw()))
 }
 
-/// Where every user of this device may put files: the same for all of them, as long as nothing is
-/// mounted anew.
+/// Where every user of this device may put files: the same for all who see the same mounts.
 pub fn shared_folder() -> PathBuf {
-    let found = ["/tmp", "/data/local/tmp", "/var/tmp", "/dev/shm"].into_iter().find(|folder| {
-        Path::new(folder).is_dir()
-            && statvfs(*folder).is_ok_and(|disk| !disk.f_flag.contains(StatVfsMountFlags::RDONLY))
-    });
+    let read_only = |folder: &str| {
+        statvfs(folder).is_ok_and(|disk| disk.f_flag.contains(StatVfsMountFlags::RDONLY))
+    };
+    let all = ["/tmp", "/data/local/tmp", "/var/tmp"].into_iter();
+    let found = all.filter(|folder| Path::new(folder).is_dir()).find(|folder| !read_only(folder));
     found.unwrap_or("/tmp").into()
 }
 

@@ -14,7 +14,7 @@ use crate::agent::Agent;
 use crate::device::Devices;
 use crate::duration::ms;
 use crate::exit::{Classify, Fault, Kind};
-use crate::harmless::plain;
+use crate::harmless::for_terminal;
 use crate::history;
 use crate::measure::{
     Measurement, Session, Settings, Step, changes, comparison_json, model_file, result_json,
@@ -95,10 +95,11 @@ pub fn run(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<()> {
             .into());
         }
         [Some(_), Some(_)] if args.device.is_some() || args.measuring.says_how() => {
-            return Err(Fault::usage(
-                "both are kept measurements, nothing is measured: --device, --threads and \
-                 --precision have no effect",
-            )
+            return Err(Fault::usage(format_args!(
+                "{} and {} are kept measurements, nothing is measured: leave --device, --threads and \
+                 --precision out, or name the models' files",
+                args.first, args.second
+            ))
             .into());
         }
         numbers => apart(&args, numbers, terminal)?,
@@ -141,14 +142,13 @@ fn by_turns(args: &CompareArgs, terminal: &Terminal) -> anyhow::Result<Compared>
     let bar = terminal.bar(1, "{bar:24} {pos}/{len} pairs, {elapsed} so far, {eta} left  {msg}");
     let mut session = Session::new(&mut agent, &settings, args.measuring.seed);
     let mut waiting = Waiting::default();
-    let named = |who: &str| format!("device '{}': {who}", args.device());
     let paired = session.compare(files, args.threshold, &mut |step| match step {
         Step::Launched { launches, expected, .. } => {
             bar.set_length(expected as u64);
             bar.set_position(launches as u64);
             bar.set_message("");
         }
-        Step::Waiting { who } => waiting.tell(terminal, &named(&who)),
+        Step::Waiting { who } => waiting.tell(terminal, args.device(), &who),
         Step::Resting { why } => bar.set_message(format!("the device is {why}: giving it a rest")),
         _ => {}
     });
@@ -260,12 +260,11 @@ fn measure(args: &CompareArgs, path: &str, terminal: &Terminal) -> anyhow::Resul
     let spinner = terminal.spinner();
     let mut session = Session::new(&mut agent, &settings, args.measuring.seed);
     let mut waiting = Waiting::default();
-    let named = |who: &str| format!("device '{}': {who}", args.device());
     let measured = session.measure(vec![model], |step| match step {
         Step::Launched { launches, expected, .. } => {
-            spinner.set_message(plain(&format!("launch {launches} of {expected}, {path}")));
+            spinner.set_message(for_terminal(&format!("launch {launches} of {expected}, {path}")));
         }
-        Step::Waiting { who } => waiting.tell(terminal, &named(who)),
+        Step::Waiting { who } => waiting.tell(terminal, args.device(), who),
         _ => {}
     });
     spinner.finish_and_clear();

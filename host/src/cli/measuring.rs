@@ -66,7 +66,11 @@ impl MeasuringArgs {
 const SHORTEST_SUSTAINED: Duration = Duration::from_secs(1);
 
 fn patience(text: &str) -> Result<Duration, String> {
-    if matches!(text, "0" | "0s") { Ok(Duration::ZERO) } else { duration::parse(text) }
+    if matches!(text, "0" | "0s" | "0ms" | "0m") {
+        Ok(Duration::ZERO)
+    } else {
+        duration::parse(text)
+    }
 }
 
 /// Reads how long a sustained run takes.
@@ -94,6 +98,7 @@ mod tests {
     #[test]
     fn who_does_not_want_to_wait_says_nought() {
         assert_eq!(patience("0"), Ok(Duration::ZERO));
+        assert_eq!(patience("0ms"), Ok(Duration::ZERO));
         assert_eq!(patience("5s"), Ok(Duration::from_secs(5)));
         assert!(patience("-1s").is_err());
     }

@@ -21,7 +21,7 @@ use crate::measure::Settings;
 use crate::objective::Objective;
 use crate::search::{Budget, FinalTraining, Outcome, SearchConfig, search};
 use crate::seeds::Seeds;
-use crate::store::Candidate;
+use crate::store::{Candidate, Status};
 use crate::stored_run;
 use crate::teacher::Teachers;
 use crate::worker::protocol::Loss;
@@ -105,7 +105,7 @@ enum Policy {
 
 pub fn run(args: SearchArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let config = config(&args)?;
-    let mut progress = SearchProgress::new(terminal);
+    let mut progress = SearchProgress::new(terminal, &config.device.name);
     let result = search(&config, &mut |event| progress.show(&event));
     progress.close();
     let outcome = match result {
@@ -118,9 +118,30 @@ pub fn run(args: SearchArgs, terminal: &Terminal) -> anyhow::Result<()> {
     };
     let report = stored_run::write_report(&config.out)?;
     if args.json {
-        return print_json(&document(&config.out, &outcome));
+        print_json(&document(&config.out, &outcome))?;
+    } else {
+        summary(&config, &outcome, &report)?;
     }
-    summary(&config, &outcome, &report)
+    has_rewards(&outcome, &report)
+}
+
+/// Where no candidate could be rewarded nothing was searched.
+fn has_rewards(outcome: &Outcome, report: &Path) -> anyhow::Result<()> {
+    let all = &outcome.candidates;
+    if all.iter().any(|candidate| candidate.reward.is_some()) {
+        return Ok(());
+    }
+    let unmeasured = all.iter().any(|candidate| candidate.status == Status::Unmeasured);
+    let kind = if unmeasured { Kind::Unstable } else { Kind::Input };
+    let last = all.iter().rev().find_map(|one| one.reason.as_deref());
+    let message = format!(
+        "not one of {} candidates could be trained and measured; the last: {}; see {}, then search \
+         again with another --out, or with more --candidates",
+        all.len(),
+        last.unwrap_or("no reason is kept"),
+        report.display()
+    );
+    Err(Fault::new(kind, message).into())
 }
 
 fn config(args: &SearchArgs) -> anyhow::Result<SearchConfig> {
@@ -264,16 +285,6 @@ fn summary(config: &SearchConfig, outcome: &Outcome, report: &Path) -> anyhow::R
         }
         (None, Some(index)) => {
             print_line(&format!("best: candidate {index}, not trained further"))?
-        }
-        (None, None) if !outcome.candidates.iter().any(|candidate| candidate.reward.is_some()) => {
-            let last = outcome.candidates.iter().rev().find_map(|one| one.reason.as_deref());
-            let message = format!(
-                "{}: not one of {} candidates could be trained and measured; the last: {}",
-                config.out.display(),
-                outcome.candidates.len(),
-                last.unwrap_or("no reason is kept")
-            );
-            return Err(Fault::input(message).into());
         }
         (None, None) => print_line(&format!(
             "no candidate lies within the budget of {budget}; more --candidates resume the search"

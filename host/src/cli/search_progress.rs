@@ -12,6 +12,7 @@ const TEMPLATE: &str = "{bar:24} {pos}/{len} candidates, {elapsed} so far, {eta}
 /// Bars on a terminal, a line a candidate elsewhere.
 pub struct SearchProgress<'a> {
     terminal: &'a Terminal,
+    device: &'a str,
     total: Option<ProgressBar>,
     step: ProgressBar,
     budget_ns: u64,
@@ -21,9 +22,10 @@ pub struct SearchProgress<'a> {
 }
 
 impl<'a> SearchProgress<'a> {
-    pub fn new(terminal: &'a Terminal) -> Self {
+    pub fn new(terminal: &'a Terminal, device: &'a str) -> Self {
         Self {
             terminal,
+            device,
             total: None,
             step: terminal.spinner(),
             budget_ns: 0,
@@ -40,7 +42,7 @@ impl<'a> SearchProgress<'a> {
                 self.step.set_message(format!("finding the budget: launch {launches}"));
             }
             Event::Waiting { who } => {
-                self.waiting.tell(self.terminal, who);
+                self.waiting.tell(self.terminal, self.device, who);
                 self.step.set_message("waiting for the device");
             }
             Event::Budget { budget_ns } => {

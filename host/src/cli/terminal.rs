@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use crate::exit::Fault;
-use crate::harmless::plain;
+use crate::harmless::for_terminal;
 
 /// Progress goes to stderr, and only where that is a terminal; notes are plain lines.
 pub struct Terminal {
@@ -33,9 +33,9 @@ impl Terminal {
     pub fn note(&self, line: impl AsRef<str>) {
         if self.live {
             // Nothing to be done where stderr is gone.
-            let _ = self.bars.println(plain(line.as_ref()));
+            let _ = self.bars.println(for_terminal(line.as_ref()));
         } else if !self.quiet {
-            let _ = writeln!(io::stderr(), "{}", plain(line.as_ref()));
+            let _ = writeln!(io::stderr(), "{}", for_terminal(line.as_ref()));
         }
     }
 
@@ -65,7 +65,7 @@ pub fn print_json(document: &impl Serialize) -> anyhow::Result<()> {
 
 /// Prints a line of results for people.
 pub fn print_line(line: &str) -> anyhow::Result<()> {
-    print_document(&plain(line))
+    print_document(&for_terminal(line))
 }
 
 /// Prints for a program, as it is; a reader that went away early is no error.
@@ -83,9 +83,9 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    pub fn tell(&mut self, terminal: &Terminal, who: &str) {
+    pub fn tell(&mut self, terminal: &Terminal, device: &str, who: &str) {
         if !std::mem::replace(&mut self.told, true) {
-            terminal.note(format!("{who}; waiting"));
+            terminal.note(format!("device '{device}': {who}; waiting"));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use pearl_agent::agent::{LaunchReport, LaunchRequest, ModelFile, Sampling};
+use pearl_agent::agent::{LaunchReport, LaunchRequest, Limits, ModelFile, Sampling};
 use pearl_agent::wire::FailureKind;
 
 use super::Session;
@@ -77,8 +77,16 @@ impl Session<'_> {
             precision: self.settings.precision,
             warm_up: self.settings.warm_up,
             sampling: Sampling { slice_ns, ..self.settings.sampling },
-            limits: self.settings.limits,
+            limits: self.limits(),
         }
+    }
+
+    /// A launch that reaches a limit says so; one that takes all memory of the device is killed.
+    fn limits(&self) -> Limits {
+        let platform = &self.agent.hello().platform;
+        let limits = self.settings.limits;
+        let there = [platform.memory_bytes, platform.cgroup.memory_bytes].into_iter().flatten();
+        Limits { memory_bytes: there.fold(limits.memory_bytes, u64::min), ..limits }
     }
 
     /// So long that timed inference has its share of a launch that takes `overhead_ns` besides.

@@ -32,7 +32,7 @@ impl Settings {
         Self {
             pace: Pace { min_launches: 6, max_launches: 40, target: 0.01 },
             longest_slice: Duration::from_secs(4),
-            timed_share: 0.86,
+            timed_share: 0.88,
             ..Self::search()
         }
     }

@@ -115,9 +115,11 @@ fn prepare(config: &SearchConfig, worker: &mut Worker) -> anyhow::Result<(Space,
     for (option, images) in std::iter::once(("--images", images)).chain(of_the_winner) {
         if images.saturating_add(holdout) > data.train_images {
             let (name, all) = (&config.data.name, data.train_images);
-            return Err(Fault::usage(format_args!(
+            let most = all.saturating_sub(holdout);
+            let or = if option == "--images" { "" } else { ", or --final-epochs 0" };
+            return Err(Fault::input(format_args!(
                 "{option} {images}: with {holdout} held out, more than the {all} training images of \
-                 data set {name}"
+                 data set {name}; take at most {most}{or}"
             ))
             .into());
         }

@@ -49,9 +49,14 @@ pub(super) struct Phone {
 pub(super) fn find(settings: &Adb) -> Result<Phone, TransportError> {
     let listed = call(&["devices"], &[], "asking adb for its devices", LIST, true)?;
     if !listed.stdout.contains("List of devices") {
-        let said = listed.stderr.lines().chain(listed.stdout.lines()).find(|line| !line.is_empty());
-        let (program, said) = (program(), said.unwrap_or("nothing"));
-        let message = format!("{} told no devices; it said: {said}", program.display());
+        // Its reason comes last.
+        let mut said = listed.stdout.lines().chain(listed.stderr.lines());
+        let (program, said) = (program(), said.rfind(|line| !line.is_empty()).unwrap_or("nothing"));
+        let message = format!(
+            "`{0} devices` gave no list but said: {said}; run it by hand, or name another program in \
+             {VARIABLE}",
+            program.display()
+        );
         return Err(TransportError::Refused(message));
     }
     let serial =

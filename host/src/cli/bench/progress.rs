@@ -6,7 +6,7 @@ use indicatif::ProgressBar;
 
 use super::super::terminal::{Terminal, Waiting};
 use crate::duration::ms;
-use crate::harmless::plain;
+use crate::harmless::for_terminal;
 use crate::measure::{FleetEvent, Order, Step, What};
 
 const TEMPLATE: &str = "{prefix:12} {bar:24} {percent:>3} %, {elapsed} so far, {eta} left  {msg}";
@@ -29,7 +29,7 @@ impl<'a> Progress<'a> {
     pub fn new(terminal: &'a Terminal, order: &'a Order) -> Self {
         let devices = order.devices.iter().map(|device| {
             let bar = terminal.bar(1, TEMPLATE);
-            bar.set_prefix(device.name.clone());
+            bar.set_prefix(for_terminal(&device.name));
             DeviceBar { bar, models: BTreeMap::new(), waiting: Waiting::default() }
         });
         Self { terminal, order, devices: devices.collect() }
@@ -38,10 +38,10 @@ impl<'a> Progress<'a> {
     pub fn show(&mut self, event: &FleetEvent) {
         let name = &self.order.devices[event.device].name;
         let device = &mut self.devices[event.device];
-        let model = |at: usize| plain(&self.order.models[at].path);
+        let model = |at: usize| for_terminal(&self.order.models[at].path);
         match &event.what {
             What::Step(Step::Waiting { who }) => {
-                device.waiting.tell(self.terminal, &format!("device '{name}': {who}"));
+                device.waiting.tell(self.terminal, name, who);
                 device.bar.set_message("waiting");
             }
             What::Step(Step::Uploading { at, sent, of }) => {

@@ -145,7 +145,8 @@ impl<'a> Results<'a> {
             _ => None,
         };
         // One that measured nothing has no share to tell.
-        let used = self.devices.iter().filter(|_| !self.measured.is_empty());
+        let has_measured = |at: usize| self.measured.keys().any(|(device, _)| *device == at);
+        let used = self.devices.iter().filter(|(at, _)| has_measured(**at));
         let times = used.filter_map(|(device, (ledger, traffic))| {
             Some(format!(
                 "device '{}': leased for {:.1} s, {:.0} % of it in timed inference or warm-up; {} \
@@ -162,10 +163,7 @@ impl<'a> Results<'a> {
 
     fn remarks_besides(&self, told: Option<&Measurement>) -> Vec<String> {
         let of_one = |(measurement, _): (&Measurement, Option<&ProfileReport>)| {
-            let path = match self.order.devices.len() {
-                1 => measurement.model.path.clone(),
-                _ => format!("{} on {}", measurement.model.path, measurement.device),
-            };
+            let path = self.model_of(measurement);
             let Judgement { verdict, evidence, remarks } = &measurement.judgement;
             let untold = told.is_none_or(|told| !std::ptr::eq(told, measurement));
             let evidence = evidence.iter().filter(|_| untold);
@@ -174,6 +172,15 @@ impl<'a> Results<'a> {
             evidence.chain(remarks).collect::<Vec<_>>()
         };
         self.measured().flat_map(of_one).collect()
+    }
+
+    /// The model, and on which of several devices.
+    fn model_of(&self, measurement: &Measurement) -> String {
+        let path = &measurement.model.path;
+        match self.order.devices.len() {
+            1 => path.clone(),
+            _ => format!("{path} on {}", measurement.device),
+        }
     }
 
     fn doubted(&self) -> Vec<&Measurement> {
@@ -203,7 +210,7 @@ impl<'a> Results<'a> {
             return Ok(());
         }
         let named = |measurement: &&Measurement| {
-            format!("{} is {}", measurement.model.path, measurement.judgement.verdict)
+            format!("{} is {}", self.model_of(measurement), measurement.judgement.verdict)
         };
         let names = doubted.iter().map(named).collect::<Vec<_>>().join(", ");
         // Evidence ends with what to do.
