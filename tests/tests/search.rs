@@ -105,8 +105,13 @@ fn a_search_measures_with_the_agent_of_this_machine() {
     let pearl = Pearl::new();
     let run = pearl.path("run");
     let search = SmallSearch { device: "local", candidates: 2, ..SmallSearch::new(&pearl) };
-    let document = pearl.run(search.args(&run)).ok().json();
+    let ended = pearl.run(search.args(&run));
+    let document = ended.json();
     check_document(&document, &run, 2);
+    // How quiet this machine is decides whether its latencies are believed.
+    let all = document["candidates"].as_array().unwrap();
+    let rewarded = all.iter().any(|candidate| !candidate["reward"].is_null());
+    assert_eq!(ended.code(), Some(if rewarded { 0 } else { 5 }), "{ended:#?}");
 }
 
 #[test]
