@@ -57,7 +57,7 @@ pub struct Comparison {
     pub outcome: Outcome,
     /// A difference beyond this share is ruled out where none is called.
     pub above: f64,
-    /// Differences below this share are of no interest.
+    /// How large a difference is of interest.
     pub threshold: f64,
 }
 

@@ -3,8 +3,8 @@
 //! It reads its job as one line of stdin and writes one line to stdout.
 //!
 //! **Invariant:** dies with its parent; limits its own memory before it reads the model, and where
-//! the device lets it, goes before its parent when that runs out; a panic is an answer, not a text on
-//! stderr.
+//! the device lets it, goes before its parent when the device has none left; a panic is an answer, not
+//! a text on stderr.
 
 use std::io::{self, BufReader, Write};
 use std::process::ExitCode;
