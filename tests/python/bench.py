@@ -1,6 +1,6 @@
 """Measures what the README claims of speed, as ratios of alternating runs on this machine.
 
-    bench.py [--rounds N]
+    bench.py [--rounds N] [--images N]
 
 Needs a built checkout and the teacher `resnet` (`make teacher`).
 """
@@ -14,7 +14,7 @@ import tempfile
 
 from pearl import PEARL, ROOT, pearl, run, students
 
-IMAGES, BATCH, EPOCHS = 4000, 128, 2
+BATCH, EPOCHS = 128, 2
 PYTHON = pathlib.Path(sys.executable)
 
 
@@ -23,21 +23,23 @@ def spread(ratios):
     return f"median {statistics.median(ratios):.3f} (min {ratios[0]:.3f}, max {ratios[-1]:.3f}, n = {len(ratios)})"
 
 
-def training(folder, rounds):
+def training(folder, rounds, images):
     """Images a second in training steps: ours over eager PyTorch's, same network, batch and epochs."""
     twin = ROOT / "tests/python/train_twin.py"
-    ratios = []
+    ratios, seen = [], []
     for at, student in enumerate(students(3, 11, folder)):
         graph = folder / f"graph-{at}.json"
         graph.write_text(run(PEARL, "arch", "show", student, "--json"))
         for _ in range(rounds):
             time = pearl("train", student, "--data", "fashion-mnist", "--training-by", "hard", "--epochs", EPOCHS,
-                         "--images", IMAGES, "--batch", BATCH, "--no-flip", "--out", folder / "trained")["time"]
+                         "--images", images, "--batch", BATCH, "--no-flip", "--out", folder / "trained")["time"]
             ours = time["images"] / time["steps_ns"] * 1e9
-            theirs = json.loads(run(PYTHON, twin, graph, "--images", IMAGES, "--batch", BATCH,
+            theirs = json.loads(run(PYTHON, twin, graph, "--images", images, "--batch", BATCH,
                                     "--epochs", EPOCHS))["images_per_second"]
             ratios.append(ours / theirs)
-    print(f"training images/s, worker over Python PyTorch: {spread(ratios)}", flush=True)
+            seen.append((ours, theirs))
+    ours, theirs = (statistics.median(side) for side in zip(*seen))
+    print(f"training images/s, worker over Python PyTorch: {spread(ratios)}; medians {ours:.0f} and {theirs:.0f}", flush=True)
 
 
 def search(folder):
@@ -56,10 +58,11 @@ def search(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--images", type=int, default=4000, help="of an epoch; 50000 for a CUDA device")
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        training(folder, rounds)
+        training(folder, args.rounds, args.images)
         search(folder)
 
 

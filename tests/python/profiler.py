@@ -34,6 +34,13 @@ while True:
 """
 
 
+def stolen():
+    """Ticks of that processor that the hypervisor gave to others, and all of its ticks."""
+    fields = re.search(rf"^cpu{CPU} (.*)$", pathlib.Path("/proc/stat").read_text(), re.M)[1].split()
+    ticks = [int(field) for field in fields[:8]]
+    return ticks[7], sum(ticks)
+
+
 def percent(share):
     return f"{100 * share:.2f} %"
 
@@ -129,13 +136,15 @@ def repeatability(folder, sessions):
     device = devices(folder)
     for mood in ("quiet", "contended"):
         ours, quotients, theirs, fixed, said, told = [], [], [], [], [], 0
-        intervals, in_sentinels = [], []
+        intervals, in_sentinels, taken = [], [], {True: [], False: []}
         for session in range(sessions):
             busy = None
             if mood == "contended":
                 busy = subprocess.Popen(["taskset", "-c", str(CPU), sys.executable, "-c", BUSY, str(session)])
             try:
+                before = stolen()
                 result = bench(device, model)["results"][0]
+                steal, ticks = (now - then for now, then in zip(stolen(), before))
                 ours.append(result["latency_ns"]["median"])
                 quotients.append(result["in_sentinels"]["point"])
                 intervals.append(result["latency_ns"]["ci95"])
@@ -143,6 +152,7 @@ def repeatability(folder, sessions):
                 said.append(result["verdict"])
                 # Also where enough launches were clean, so that the number may be believed.
                 told += result["contended"]
+                taken[bool(result["contended"])].append(steal / ticks)
                 theirs.append(tract_ns(model))
                 fixed.append(tract_ns(model, "--warmup-loops", "10", "--max-loops", "50"))
             finally:
@@ -155,6 +165,10 @@ def repeatability(folder, sessions):
               f"{statistics.median(fixed) / 1e6:.3f} ms", flush=True)
         verdicts = ", ".join(f"{said.count(verdict)} {verdict}" for verdict in sorted(set(said)))
         print(f"  contention told in {told}; verdicts: {verdicts}")
+        by_others = "; ".join(
+            f"{'told' if said else 'not told'}: {percent(statistics.median(shares))} ({percent(min(shares))} – {percent(max(shares))})"
+            for said, shares in taken.items() if shares)
+        print(f"  of that processor's time the hypervisor gave to others, where contention was {by_others}", flush=True)
         if mood == "quiet":
             for unit, found, told_of in (("ms", ours, intervals), ("sentinels", quotients, in_sentinels)):
                 truth = statistics.median(found)

@@ -1,6 +1,7 @@
 //! The host's end of a worker: started on demand, replaced when it dies.
 //!
-//! **Invariant:** a worker that dies costs the request at hand; the next one finds a fresh worker.
+//! **Invariant:** a worker that dies, or whose torch failed, costs the request at hand; the next one
+//! finds a fresh worker.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -89,11 +90,25 @@ impl Worker {
             None => start(&self.torch_device)?.0,
         };
         let result = child.request(body, SILENCE, on_progress);
-        // A child that was given up on in mid-request is of no more use either.
-        if matches!(result, Ok(_) | Err(ChildError::Failed(_))) {
+        if reusable(&result) {
             self.child = Some(child);
         }
         result
+    }
+}
+
+/// Whether the worker that answered so can be asked again. One that was given up on in mid-request
+/// cannot; nor can one whose torch failed: after an error on a CUDA device every later call fails, and
+/// memory that was short stays taken.
+fn reusable<T>(result: &Result<T, ChildError>) -> bool {
+    match result {
+        Ok(_) => true,
+        Err(ChildError::Failed(failure)) => match failure.kind {
+            FailureKind::BadInput | FailureKind::BadRequest => true,
+            FailureKind::Busy | FailureKind::Device => true,
+            FailureKind::Limit | FailureKind::Crashed | FailureKind::Internal => false,
+        },
+        Err(_) => false,
     }
 }
 
@@ -145,4 +160,24 @@ fn start(torch_device: &str) -> Result<Started, ChildError> {
 /// This program, by the file that runs: an upgrade in mid-run does not mix versions.
 fn program() -> anyhow::Result<PathBuf> {
     std::env::current_exe().context("own executable")
+}
+
+#[cfg(test)]
+mod tests {
+    use pearl_agent::wire::Failure;
+
+    use super::*;
+
+    #[test]
+    fn a_worker_whose_torch_failed_is_not_asked_again() {
+        let failed = |kind| Err::<(), _>(ChildError::Failed(Failure::new(kind, "why")));
+        assert!(reusable(&Ok(())));
+        for kind in [FailureKind::BadInput, FailureKind::BadRequest] {
+            assert!(reusable(&failed(kind)), "{kind:?}");
+        }
+        for kind in [FailureKind::Internal, FailureKind::Limit, FailureKind::Crashed] {
+            assert!(!reusable(&failed(kind)), "{kind:?}");
+        }
+        assert!(!reusable::<()>(&Err(ChildError::Interrupted)));
+    }
 }

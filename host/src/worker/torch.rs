@@ -12,6 +12,8 @@ mod init;
 mod logits;
 mod loss;
 mod module;
+#[cfg(test)]
+mod on_cuda;
 mod optimizer;
 mod order;
 mod parameters;

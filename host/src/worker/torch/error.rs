@@ -3,7 +3,9 @@
 //! **Invariant:** whatever stems from a file, a name or a number that was handed in is the asker's to
 //! mend; what torch refuses beyond that is a bug of ours.
 
+use std::any::Any;
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
 
 use pearl_agent::wire::{Failure, FailureKind};
@@ -40,22 +42,59 @@ pub enum WorkerError {
     Write { path: PathBuf, source: io::Error },
     #[error("the host is gone: {0}")]
     Gone(io::Error),
+    #[error("torch has no memory left; a smaller --batch takes less: {0}")]
+    Memory(String),
     #[error("torch: {}", first_line(.0))]
-    Torch(#[from] TchError),
+    Torch(TchError),
+}
+
+impl From<TchError> for WorkerError {
+    fn from(error: TchError) -> WorkerError {
+        let line = first_line(&error);
+        // Of a CUDA device, and of the machine.
+        if ["out of memory", "can't allocate memory"].iter().any(|sign| line.contains(sign)) {
+            // What follows is advice on torch's settings.
+            let end = line.find(" Including non-PyTorch").unwrap_or(line.len());
+            return WorkerError::Memory(line[..end].to_owned());
+        }
+        WorkerError::Torch(error)
+    }
 }
 
 impl From<WorkerError> for Failure {
     fn from(error: WorkerError) -> Failure {
         use WorkerError::*;
         let kind = match &error {
+            // It is reported by whatever comes next, a teacher's answer for one.
+            _ if error.to_string().contains("CUDA error") => FailureKind::Internal,
             NoHello | Protocol { .. } | Request(_) | TorchDevice(_) => FailureKind::BadRequest,
             Data(_) | Teacher(_) | Weights(_) => FailureKind::BadInput,
             Architecture(_) | Reference(_) => FailureKind::BadInput,
-            Write { .. } => FailureKind::Limit,
+            Write { .. } | Memory(_) => FailureKind::Limit,
             Gone(_) | Torch(_) => FailureKind::Internal,
         };
         Failure::new(kind, error.to_string())
     }
+}
+
+/// What `compute` yields, an error of torch also where the binding panics with it: it does where a call
+/// that takes a number fails, for the number's destructor finds the error first.
+pub fn without_panics<T>(
+    compute: impl FnOnce() -> Result<T, WorkerError>,
+) -> Result<T, WorkerError> {
+    panic::catch_unwind(AssertUnwindSafe(compute)).unwrap_or_else(|payload| {
+        match torch_error(&*payload) {
+            Some(error) => Err(error.into()),
+            None => panic::resume_unwind(payload),
+        }
+    })
+}
+
+/// From the text of a panic such as `called … on an `Err` value: Torch("message\nbacktrace")`.
+fn torch_error(payload: &(dyn Any + Send)) -> Option<TchError> {
+    let (_, message) = payload.downcast_ref::<String>()?.split_once("Torch(\"")?;
+    let line = message.split("\\n").next().unwrap_or(message);
+    Some(TchError::Torch(line.trim_end_matches("\")").to_owned()))
 }
 
 /// Torch appends the place in its sources and a backtrace to what it has to say.
@@ -65,4 +104,43 @@ pub fn first_line(error: &TchError) -> String {
         other => other.to_string(),
     };
     text.lines().next().unwrap_or("no message").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind, Tensor};
+
+    use super::*;
+
+    #[test]
+    fn an_error_that_the_binding_panics_with_is_an_error() {
+        let three = Tensor::zeros([3], (Kind::Float, Device::Cpu));
+        let error = without_panics(|| Ok(three.f_sub_scalar(1.0)?.f_mul(&Tensor::new())?));
+        assert!(matches!(error, Err(WorkerError::Torch(_))));
+        let error = without_panics(|| Ok(Tensor::new().f_mul_scalar(2.0)?)).unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("torch: ") && text.len() > 20, "{text}");
+        assert!(!text.contains("frame #") && !text.contains("unwrap"), "{text}");
+    }
+
+    #[test]
+    #[should_panic = "a bug of ours"]
+    fn any_other_panic_goes_on() {
+        let _ = without_panics::<()>(|| panic!("a bug of ours"));
+    }
+
+    #[test]
+    fn memory_that_is_short_is_told_from_other_failures() {
+        let failure = |text: &str| Failure::from(WorkerError::from(TchError::Torch(text.into())));
+        let short = failure(
+            "CUDA out of memory. Tried to allocate 1 GiB. GPU 0 has 2 MiB free. Including \
+             non-PyTorch memory, this process has 9 GiB in use.\nframe #0",
+        );
+        assert_eq!(short.kind, FailureKind::Limit);
+        assert!(short.message.ends_with("GPU 0 has 2 MiB free."), "{short}");
+        assert!(short.message.contains("--batch"), "{short}");
+        let broken = failure("CUDA error: misaligned address\nframe #0");
+        assert_eq!(broken.kind, FailureKind::Internal);
+        assert_eq!(broken.message, "torch: CUDA error: misaligned address");
+    }
 }

@@ -3,6 +3,7 @@
 //! All trainable tensors are views of one flat buffer, those that decay first, so that the optimiser
 //! works on whole buffers however many layers there are. A convolution's weight lies in its part as
 //! `[out, k, k, in]` (channels last), the order in which torch's kernels read it without a copy.
+//! Between tensors lie zeros that stay zeros, up to the next place where a kernel may start to read.
 //!
 //! **Invariant:** names, shapes and order are those of [`Network::tensors`]; what is read and written
 //! is torch's row-major layout.
@@ -13,14 +14,20 @@ use tch::{Kind, TchError, Tensor};
 use super::init::initial;
 use super::torch_device::TorchDevice;
 
+/// Elements, 64 bytes: tensors start at multiples of it, as those that torch allocates do. CUDA's
+/// vectorised kernels end the process's context (`misaligned address`) where one does not.
+const ALIGNMENT: usize = 16;
+
 pub struct Parameters {
     /// `[p]` f32.
     flat: Tensor,
     /// Elements at the start of `flat` that weight decay applies to: weights of convolutions and
-    /// linear layers.
+    /// linear layers, and the zeros between them.
     decaying: i64,
     /// Leaves that share `flat`'s storage, in its order.
     leaves: Vec<Tensor>,
+    /// Zeros behind each leaf.
+    gaps: Vec<Tensor>,
     /// In the network's order.
     tensors: Vec<(TensorSpec, Tensor)>,
 }
@@ -34,19 +41,21 @@ impl Parameters {
             .filter(|&index| specs[index].role.is_parameter())
             .partition(|&index| decays(specs[index].role));
         let count = |indices: &[usize]| -> i64 {
-            indices.iter().map(|&index| specs[index].elements() as i64).sum()
+            indices.iter().map(|&index| place(&specs[index]) as i64).sum()
         };
         let decaying = count(&decay);
         let flat = Tensor::f_zeros([decaying + count(&rest)], options)?;
         let mut tensors: Vec<Option<Tensor>> = specs.iter().map(|_| None).collect();
-        let mut leaves = Vec::new();
+        let (mut leaves, mut gaps) = (Vec::new(), Vec::new());
         let mut offset = 0;
         for index in decay.into_iter().chain(rest) {
             let dims = signed(&specs[index].dims);
             let view = flat.f_as_strided(&dims[..], &strides(&dims)[..], offset)?;
             let leaf = view.f_detach()?.f_set_requires_grad(true)?;
-            offset += specs[index].elements() as i64;
+            let place = place(&specs[index]);
+            offset += place as i64;
             leaves.push(leaf.shallow_clone());
+            gaps.push(Tensor::f_zeros([(place - specs[index].elements()) as i64], options)?);
             tensors[index] = Some(leaf);
         }
         let tensors = specs.into_iter().zip(tensors).map(|(spec, tensor)| {
@@ -57,7 +66,7 @@ impl Parameters {
             Ok((spec, tensor))
         });
         let tensors = tensors.collect::<Result<_, TchError>>()?;
-        Ok(Parameters { flat, decaying, leaves, tensors })
+        Ok(Parameters { flat, decaying, leaves, gaps, tensors })
     }
 
     /// Sets every tensor to the value that training starts from.
@@ -103,11 +112,15 @@ impl Parameters {
     /// The gradient of a scalar with respect to the flat buffer.
     pub fn gradient(&self, of: &Tensor) -> Result<Tensor, TchError> {
         let gradients = Tensor::f_run_backward(&[of], &self.leaves, false, false)?;
-        let parts = gradients.iter().map(|gradient| match gradient.dim() {
-            4 => gradient.f_permute([0, 2, 3, 1])?.f_reshape([-1]),
-            _ => gradient.f_reshape([-1]),
-        });
-        Tensor::f_cat(&parts.collect::<Result<Vec<_>, TchError>>()?, 0)
+        let mut parts = Vec::with_capacity(2 * gradients.len());
+        for (gradient, gap) in gradients.iter().zip(&self.gaps) {
+            parts.push(match gradient.dim() {
+                4 => gradient.f_permute([0, 2, 3, 1])?.f_reshape([-1])?,
+                _ => gradient.f_reshape([-1])?,
+            });
+            parts.push(gap.shallow_clone());
+        }
+        Tensor::f_cat(&parts, 0)
     }
 }
 
@@ -122,6 +135,11 @@ pub fn numbers(tensor: &Tensor) -> Result<Vec<f32>, TchError> {
 
 pub fn signed(dims: &[usize]) -> Vec<i64> {
     dims.iter().map(|&dim| dim as i64).collect()
+}
+
+/// Elements that a tensor takes in the flat buffer.
+fn place(spec: &TensorSpec) -> usize {
+    spec.elements().next_multiple_of(ALIGNMENT)
 }
 
 fn decays(role: Role) -> bool {

@@ -12,7 +12,7 @@ use pearl_agent::wire::{Failure, PROTOCOL};
 
 use super::checks::{check, fits, network};
 use super::dataset::{Dataset, Part, Stamp};
-use super::error::WorkerError;
+use super::error::{WorkerError, without_panics};
 use super::forward::forward;
 use super::logits::{self, TeacherLogits};
 use super::loss::SoftTargets;
@@ -49,7 +49,7 @@ impl Worker {
         request: WorkerRequest,
         report: Report<'_>,
     ) -> Result<WorkerDone, Failure> {
-        self.answer(request, report).map_err(Failure::from)
+        without_panics(|| self.answer(request, report)).map_err(Failure::from)
     }
 
     fn answer(

@@ -156,6 +156,15 @@ fn weights_survive_the_way_into_a_module_and_out_of_it() {
 }
 
 #[test]
+fn every_tensor_starts_where_a_vectorised_kernel_may_read() {
+    let module = module();
+    for (index, (spec, _)) in module.parameters().values().unwrap().iter().enumerate() {
+        let start = module.parameters().tensor(index).data_ptr().addr();
+        assert_eq!(start % 64, 0, "{}", spec.name);
+    }
+}
+
+#[test]
 fn names_and_shapes_are_those_of_the_network() {
     let module = Module::initialised(every_op(), TorchDevice::CPU, 3).unwrap();
     let specs: Vec<_> =
