@@ -1,6 +1,8 @@
 """Measures what the README claims of the profiler, on this machine.
 
-    profiler.py [fidelity] [repeatability] [power] [utilisation] [--quick]
+    profiler.py [fidelity] [quiet] [contended] [power] [utilisation] [--quick]
+
+`quiet` and `contended` are the two halves of repeatability.
 
 Needs a built checkout, torchvision, and the `tract` program, whose path is in the variable TRACT. All
 comparisons alternate within one run; the last processor of the machine is the one measured on.
@@ -22,6 +24,8 @@ from pearl import PEARL, ROOT, pearl, run, students
 
 CPU = (os.cpu_count() or 1) - 1
 TRACT = os.environ.get("TRACT") or sys.exit("TRACT names no tract program; run `make bench`")
+# Rounds, sessions, comparisons, networks.
+COUNTS = {"fidelity": 16, "quiet": 20, "contended": 20, "power": 40, "utilisation": 50}
 # Takes the processor away at random moments, about half of the time.
 BUSY = """
 import random, sys, time
@@ -129,51 +133,59 @@ def spread(values):
     return (cuts[-1] - cuts[0]) / 2 / statistics.median(values)
 
 
-def repeatability(folder, sessions):
-    """Sessions of one network, quiet and with a busy loop on the same core."""
+def quiet(folder, sessions):
+    """Repeatability, nothing else running."""
+    repeatability(folder, sessions, "quiet")
+
+
+def contended(folder, sessions):
+    """Repeatability with a busy loop on the same core."""
+    repeatability(folder, sessions, "contended")
+
+
+def repeatability(folder, sessions, mood):
     model = folder / "student.onnx"
     run(PEARL, "--quiet", "export", "mobilenet-v3-small", "-o", model)
     device = devices(folder)
-    for mood in ("quiet", "contended"):
-        ours, quotients, theirs, fixed, said, told = [], [], [], [], [], 0
-        intervals, in_sentinels, taken = [], [], {True: [], False: []}
-        for session in range(sessions):
-            busy = None
-            if mood == "contended":
-                busy = subprocess.Popen(["taskset", "-c", str(CPU), sys.executable, "-c", BUSY, str(session)])
-            try:
-                before = stolen()
-                result = bench(device, model)["results"][0]
-                steal, ticks = (now - then for now, then in zip(stolen(), before))
-                ours.append(result["latency_ns"]["median"])
-                quotients.append(result["in_sentinels"]["point"])
-                intervals.append(result["latency_ns"]["ci95"])
-                in_sentinels.append([result["in_sentinels"][end] for end in ("lo", "hi")])
-                said.append(result["verdict"])
-                # Also where enough launches were clean, so that the number may be believed.
-                told += result["contended"]
-                taken[bool(result["contended"])].append(steal / ticks)
-                theirs.append(tract_ns(model))
-                fixed.append(tract_ns(model, "--warmup-loops", "10", "--max-loops", "50"))
-            finally:
-                if busy:
-                    busy.kill()
-                    busy.wait()
-        print(f"{mood}, {sessions} sessions: spread of ours {percent(spread(ours))}, in sentinels "
-              f"{percent(spread(quotients))}, of `tract bench` {percent(spread(theirs))}, of 10 + 50 runs {percent(spread(fixed))}; "
-              f"medians {statistics.median(ours) / 1e6:.3f}, {statistics.median(theirs) / 1e6:.3f}, "
-              f"{statistics.median(fixed) / 1e6:.3f} ms", flush=True)
-        verdicts = ", ".join(f"{said.count(verdict)} {verdict}" for verdict in sorted(set(said)))
-        print(f"  contention told in {told}; verdicts: {verdicts}")
-        by_others = "; ".join(
-            f"{'told' if said else 'not told'}: {percent(statistics.median(shares))} ({percent(min(shares))} – {percent(max(shares))})"
-            for said, shares in taken.items() if shares)
-        print(f"  of that processor's time the hypervisor gave to others, where contention was {by_others}", flush=True)
-        if mood == "quiet":
-            for unit, found, told_of in (("ms", ours, intervals), ("sentinels", quotients, in_sentinels)):
-                truth = statistics.median(found)
-                covered = sum(lo <= truth <= hi for lo, hi in told_of)
-                print(f"coverage in {unit}: {covered} of {sessions} intervals hold the median of all sessions")
+    ours, quotients, theirs, fixed, said, told = [], [], [], [], [], 0
+    intervals, in_sentinels, taken = [], [], {True: [], False: []}
+    for session in range(sessions):
+        busy = None
+        if mood == "contended":
+            busy = subprocess.Popen(["taskset", "-c", str(CPU), sys.executable, "-c", BUSY, str(session)])
+        try:
+            before = stolen()
+            result = bench(device, model)["results"][0]
+            steal, ticks = (now - then for now, then in zip(stolen(), before))
+            ours.append(result["latency_ns"]["median"])
+            quotients.append(result["in_sentinels"]["point"])
+            intervals.append(result["latency_ns"]["ci95"])
+            in_sentinels.append([result["in_sentinels"][end] for end in ("lo", "hi")])
+            said.append(result["verdict"])
+            # Also where enough launches were clean, so that the number may be believed.
+            told += result["contended"]
+            taken[bool(result["contended"])].append(steal / ticks)
+            theirs.append(tract_ns(model))
+            fixed.append(tract_ns(model, "--warmup-loops", "10", "--max-loops", "50"))
+        finally:
+            if busy:
+                busy.kill()
+                busy.wait()
+    print(f"{mood}, {sessions} sessions: spread of ours {percent(spread(ours))}, in sentinels "
+          f"{percent(spread(quotients))}, of `tract bench` {percent(spread(theirs))}, of 10 + 50 runs {percent(spread(fixed))}; "
+          f"medians {statistics.median(ours) / 1e6:.3f}, {statistics.median(theirs) / 1e6:.3f}, "
+          f"{statistics.median(fixed) / 1e6:.3f} ms", flush=True)
+    verdicts = ", ".join(f"{said.count(verdict)} {verdict}" for verdict in sorted(set(said)))
+    print(f"  contention told in {told}; verdicts: {verdicts}")
+    by_others = "; ".join(
+        f"{'told' if said else 'not told'}: {percent(statistics.median(shares))} ({percent(min(shares))} – {percent(max(shares))})"
+        for said, shares in taken.items() if shares)
+    print(f"  of that processor's time the hypervisor gave to others, where contention was {by_others}", flush=True)
+    if mood == "quiet":
+        for unit, found, told_of in (("ms", ours, intervals), ("sentinels", quotients, in_sentinels)):
+            truth = statistics.median(found)
+            covered = sum(lo <= truth <= hi for lo, hi in told_of)
+            print(f"coverage in {unit}: {covered} of {sessions} intervals hold the median of all sessions")
 
 
 def power(folder, comparisons):
@@ -211,13 +223,12 @@ def utilisation(folder, networks):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", default=["fidelity", "repeatability", "power", "utilisation"])
+    parser.add_argument("parts", nargs="*", default=list(COUNTS), help=", ".join(COUNTS))
     parser.add_argument("--quick", action="store_true", help="a few of each, to see that it runs")
     args = parser.parse_args()
-    counts = {"fidelity": 16, "repeatability": 20, "power": 40, "utilisation": 50}
     with tempfile.TemporaryDirectory() as folder:
         for part in args.parts:
-            count = 2 if args.quick else counts[part]
+            count = 2 if args.quick else COUNTS[part]
             print(f"== {part}", flush=True)
             globals()[part](pathlib.Path(folder), count)
 
