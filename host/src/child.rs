@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::marker::PhantomData;
 use std::ops::AddAssign;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,22 @@ const TICK: Duration = Duration::from_millis(50);
 /// How long a child may take to end after its input was closed.
 const FAREWELL: Duration = Duration::from_secs(1);
 const STDERR_LINES: usize = 20;
+/// Of a request, in the log.
+const LOGGED_BYTES: usize = 160;
+
+type Sink = Box<dyn Fn(&str) + Send + Sync>;
+static LOG: OnceLock<Sink> = OnceLock::new();
+
+/// Where to say what is asked of children and what they log; of several calls the first counts.
+pub fn log_to(sink: impl Fn(&str) + Send + Sync + 'static) {
+    let _ = LOG.set(Box::new(sink));
+}
+
+fn log(line: impl FnOnce() -> String) {
+    if let Some(sink) = LOG.get() {
+        sink(&line());
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 pub enum ChildError {
@@ -43,7 +59,7 @@ pub enum ChildError {
 }
 
 impl ChildError {
-    /// Whether the child has to be replaced.
+    /// Whether the child died, or no longer speaks the protocol.
     pub fn lost(&self) -> bool {
         matches!(self, Self::Died { .. } | Self::Late { .. } | Self::Protocol { .. })
     }
@@ -99,8 +115,8 @@ impl<B: Serialize, P: DeserializeOwned, D: DeserializeOwned> Child<B, P, D> {
         let (incoming, replies) = mpsc::sync_channel(16);
         thread::spawn(move || read_all(stdout, &incoming));
         let tail = Arc::new(Mutex::new(VecDeque::new()));
-        let sink = Arc::clone(&tail);
-        thread::spawn(move || keep_tail(stderr, &sink));
+        let (sink, who) = (Arc::clone(&tail), name.clone());
+        thread::spawn(move || keep_tail(&who, stderr, &sink));
 
         Ok(Self {
             name,
@@ -129,13 +145,18 @@ impl<B: Serialize, P: DeserializeOwned, D: DeserializeOwned> Child<B, P, D> {
         let id = self.last_id;
         let mut line = serde_json::to_vec(&Request { id, body })
             .map_err(|error| self.protocol(format!("own request: {error}")))?;
+        log(|| {
+            let start = String::from_utf8_lossy(&line[..line.len().min(LOGGED_BYTES)]).into_owned();
+            format!("{}: asked {start}", self.name)
+        });
         line.push(b'\n');
         self.traffic.bytes_sent += line.len() as u64;
         let sent = self.requests.as_ref().is_some_and(|requests| requests.send(line).is_ok());
         if !sent {
             return Err(self.died());
         }
-        let mut since = Instant::now();
+        let asked = Instant::now();
+        let mut since = asked;
         loop {
             let line = self.wait(since, deadline)?;
             self.traffic.bytes_received += line.len() as u64 + 1;
@@ -154,6 +175,9 @@ impl<B: Serialize, P: DeserializeOwned, D: DeserializeOwned> Child<B, P, D> {
             }
             if !matches!(reply.outcome, Outcome::Progress(_)) {
                 self.traffic.round_trips += 1;
+                let (name, bytes) = (&self.name, line.len());
+                let took = asked.elapsed().as_secs_f64();
+                log(|| format!("{name}: answered {id} with {bytes} bytes after {took:.3} s"));
             }
             match reply.outcome {
                 Outcome::Progress(progress) => on_progress(progress),
@@ -259,16 +283,19 @@ fn read_all(stdout: impl Read, lines: &SyncSender<Result<Option<Vec<u8>>, LineEr
     }
 }
 
-fn keep_tail(stderr: impl Read, tail: &Mutex<VecDeque<String>>) {
+fn keep_tail(name: &str, stderr: impl Read, tail: &Mutex<VecDeque<String>>) {
     let mut stderr = BufReader::new(stderr);
     let mut line = Vec::new();
     // A line without end is cut, not kept.
     while let Ok(1..) = (&mut stderr).take(4096).read_until(b'\n', &mut line) {
-        let mut tail = tail.lock().unwrap_or_else(PoisonError::into_inner);
-        if tail.len() == STDERR_LINES {
-            tail.pop_front();
-        }
-        tail.push_back(String::from_utf8_lossy(&line).trim_end().to_owned());
+        let text = String::from_utf8_lossy(&line).trim_end().to_owned();
         line.clear();
+        let mut kept = tail.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() == STDERR_LINES {
+            kept.pop_front();
+        }
+        kept.push_back(text.clone());
+        drop(kept);
+        log(|| format!("{name}: {text}"));
     }
 }

@@ -58,7 +58,7 @@ def search(folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--images", type=int, default=4000, help="of an epoch; 50000 for a CUDA device")
+    parser.add_argument("--images", type=int, default=4000, help="of an epoch; many on a CUDA device, where ours pays for the first use of its libraries")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)

@@ -1,6 +1,6 @@
 """Measures what the README claims of the profiler, on this machine.
 
-    profiler.py [fidelity] [quiet] [contended] [power] [utilisation] [--quick]
+    profiler.py [fidelity] [quiet] [contended] [power] [utilisation] [--count N]
 
 `quiet` and `contended` are the two halves of repeatability.
 
@@ -39,7 +39,7 @@ while True:
 
 
 def stolen():
-    """Ticks of that processor that the hypervisor gave to others, and all of its ticks."""
+    """Ticks of the processor measured on that the hypervisor gave to others, and all of its ticks."""
     fields = re.search(rf"^cpu{CPU} (.*)$", pathlib.Path("/proc/stat").read_text(), re.M)[1].split()
     ticks = [int(field) for field in fields[:8]]
     return ticks[7], sum(ticks)
@@ -73,8 +73,10 @@ def tract_ns(model, *options):
 
 
 def tract_mean_ns(model):
-    """Over four processes, for one process is one memory layout; or, as text, why there is none."""
-    figures = [tract_ns(model, "--warmup-time", "100", "--max-time", "500") for _ in range(4)]
+    """Over four processes, for one process is one memory layout; or, as text, why there is none.
+
+    Ours warms up until the time is steady; a tenth of a second would be five inferences of 20 ms."""
+    figures = [tract_ns(model, "--warmup-time", "300", "--max-time", "1000") for _ in range(4)]
     said = [figure for figure in figures if isinstance(figure, str)]
     return said[0] if said else statistics.mean(figures)
 
@@ -224,13 +226,15 @@ def utilisation(folder, networks):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", default=list(COUNTS), help=", ".join(COUNTS))
-    parser.add_argument("--quick", action="store_true", help="a few of each, to see that it runs")
+    parser.add_argument("--count", type=int, help=f"of each part, else {COUNTS}; 2 to see that it runs")
     args = parser.parse_args()
+    unknown = [part for part in args.parts if part not in COUNTS]
+    if unknown:
+        parser.error(f"no part '{unknown[0]}'; there are {', '.join(COUNTS)}")
     with tempfile.TemporaryDirectory() as folder:
         for part in args.parts:
-            count = 2 if args.quick else COUNTS[part]
             print(f"== {part}", flush=True)
-            globals()[part](pathlib.Path(folder), count)
+            globals()[part](pathlib.Path(folder), args.count or COUNTS[part])
 
 
 main()

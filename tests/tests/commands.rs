@@ -205,6 +205,20 @@ fn a_bench_that_is_not_to_be_believed_ends_with_5_and_one_that_is_with_0() {
 }
 
 #[test]
+fn verbose_tells_what_is_asked_of_the_agent_and_nothing_else_does() {
+    let pearl = Pearl::new();
+    pearl.line("export resnet-8 --input 1x28x28 --classes 10 -o a.onnx").ok();
+    let line = "bench a.onnx --device steady --no-history";
+    let asks = |stderr: &str| stderr.lines().any(|line| line.contains(r#"asked {"id""#));
+    assert!(asks(&pearl.line(&format!("{line} -v")).ok().stderr));
+    assert!(!asks(&pearl.line(line).ok().stderr));
+    for line in ["--quiet -v devices list", "--quiet devices list -v"] {
+        let faults = pearl.line(line).faults_of_refusal(2, &["--quiet", "--verbose"]);
+        assert!(faults.is_empty(), "{line}: {faults:?}");
+    }
+}
+
+#[test]
 fn devices_are_listed_with_local_among_them() {
     let pearl = Pearl::new();
     assert!(pearl.line("devices list").ok().stdout.lines().any(|line| line.starts_with("local")));

@@ -132,13 +132,19 @@ fn no_file_is_named_after_nothing_in_particular() {
 }
 
 #[test]
-fn no_test_is_switched_off_and_no_work_left_open() {
+fn no_test_is_switched_off_but_where_it_needs_a_cuda_device_and_no_work_left_open() {
     // Written apart, so that this file does not find itself.
     let marks = [["#[", "ignore"], ["to", "do!("], ["unimple", "mented!("], ["db", "g!("]]
         .map(|m| m.concat());
     let marks: Vec<_> = marks.iter().map(String::as_str).collect();
-    let found = files_with(&["host", "device-agent", "models", "calibration", "tests"], &marks);
-    assert!(found.is_empty(), "{found:?}");
+    let folders = ["host", "device-agent", "models", "calibration", "tests"];
+    let found = files_with(&folders, &marks);
+    let on_cuda = Path::new("host/src/worker/torch/on_cuda.rs");
+    assert_eq!(found, [on_cuda]);
+    assert!(files_with(&folders, &marks[1..]).is_empty());
+    let text = std::fs::read_to_string(checkout().join(on_cuda)).unwrap();
+    let reasoned = text.matches(&format!(r#"{} = "needs a CUDA device"]"#, marks[0])).count();
+    assert_eq!(reasoned, text.matches(marks[0]).count());
 }
 
 #[test]

@@ -289,7 +289,6 @@ fn document(compared: &Compared, args: &CompareArgs) -> Value {
         "format": "pearl.compare/1",
         "comparison": comparison_json(&compared.comparison),
         "threshold": args.threshold,
-        "decided": !compared.comparison.is_undecided(),
         "measured": compared.how,
         "sides": sides.collect::<Vec<_>>(),
         "different_fingerprints": differences,

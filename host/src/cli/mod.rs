@@ -32,7 +32,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::exit;
+use crate::exit::{self, Fault};
 
 pub use terminal::Terminal;
 
@@ -58,6 +58,9 @@ struct Global {
     /// No progress and no notes, only results and errors
     #[arg(long, short, global = true)]
     quiet: bool,
+    /// Also tell what is asked of the agent and the worker, when they answer, and what they log
+    #[arg(long, short, global = true)]
+    verbose: bool,
 }
 
 #[derive(Subcommand)]
@@ -94,7 +97,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
-    let terminal = Terminal::new(cli.global.quiet);
+    if cli.global.quiet && cli.global.verbose {
+        return Err(Fault::usage("--quiet and --verbose exclude each other").into());
+    }
+    let terminal = Terminal::new(cli.global.quiet, cli.global.verbose);
     match cli.verb {
         #[cfg(feature = "torch")]
         Verb::Search(args) => search::run(args, &terminal),

@@ -7,10 +7,12 @@ use anyhow::Context;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use crate::child;
 use crate::exit::Fault;
 use crate::harmless::for_terminal;
 
 /// Progress goes to stderr, and only where that is a terminal; notes are plain lines.
+#[derive(Clone)]
 pub struct Terminal {
     quiet: bool,
     live: bool,
@@ -18,10 +20,16 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    pub fn new(quiet: bool) -> Self {
+    /// `verbose` has every child's log told as well.
+    pub fn new(quiet: bool, verbose: bool) -> Self {
         let live = !quiet && io::stderr().is_terminal();
         let target = if live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Self { quiet, live, bars: MultiProgress::with_draw_target(target) }
+        let terminal = Self { quiet, live, bars: MultiProgress::with_draw_target(target) };
+        if verbose {
+            let again = terminal.clone();
+            child::log_to(move |line| again.note(line));
+        }
+        terminal
     }
 
     /// Whether bars are drawn; where not, long work says a line now and then instead.

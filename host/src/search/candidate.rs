@@ -1,11 +1,12 @@
 //! One candidate's way through training, export and measuring.
 //!
 //! **Invariant:** what was found out is stored before the next step begins; a candidate's failure is
-//! its own unless the data, the device or the user ended the search.
+//! its own unless the data, the device, a worker that cannot be started or the user ended the search.
 
 use std::path::PathBuf;
 use std::time::Instant;
 
+use pearl_agent::wire::FailureKind;
 use pearl_calibration::Verdict;
 use pearl_models::onnx;
 use pearl_models::weights::RandomWeights;
@@ -54,11 +55,10 @@ impl Run<'_> {
                 candidate.status = Status::Trained;
             }
             Err(ChildError::Interrupted) => return Err(interrupt::fault().into()),
-            Err(ChildError::Failed(failure))
-                if client::fault(&ChildError::Failed(failure.clone())).kind == Kind::Input =>
-            {
+            Err(ChildError::Failed(failure)) if failure.kind == FailureKind::BadInput => {
                 return Err(Fault::input(failure).into());
             }
+            Err(error @ ChildError::Start { .. }) => return Err(client::fault(&error).into()),
             Err(error) => {
                 candidate.status = Status::Failed;
                 candidate.reason = Some(error.to_string());

@@ -3,6 +3,7 @@
 //! **Invariant:** a worker that dies, or whose torch failed, costs the request at hand; the next one
 //! finds a fresh worker.
 
+use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -26,7 +27,6 @@ const HELLO: Deadline = Deadline::Total(Duration::from_secs(120));
 const SILENCE: Deadline = Deadline::Silence(Duration::from_secs(600));
 
 pub struct Worker {
-    torch_device: String,
     child: Option<Child<WorkerRequest, TrainProgress, WorkerDone>>,
     hello: WorkerHello,
 }
@@ -35,7 +35,7 @@ impl Worker {
     /// Starts a worker on `auto`, `cpu` or `cuda:N`.
     pub fn start(torch_device: &str) -> anyhow::Result<Self> {
         let (child, hello) = start(torch_device).map_err(|error| fault(&error))?;
-        Ok(Self { torch_device: torch_device.to_owned(), child: Some(child), hello })
+        Ok(Self { child: Some(child), hello })
     }
 
     pub fn hello(&self) -> &WorkerHello {
@@ -87,7 +87,8 @@ impl Worker {
     ) -> Result<WorkerDone, ChildError> {
         let mut child = match self.child.take() {
             Some(child) => child,
-            None => start(&self.torch_device)?.0,
+            // Where the first one computed: a device that is gone is not made up for by another.
+            None => start(&self.hello.torch_device).map_err(not_again)?.0,
         };
         let result = child.request(body, SILENCE, on_progress);
         if reusable(&result) {
@@ -97,9 +98,19 @@ impl Worker {
     }
 }
 
+/// A refusal of the device, such as one that is gone, meets every later request as well.
+fn not_again(error: ChildError) -> ChildError {
+    match error {
+        ChildError::Failed(failure) => {
+            ChildError::Start { name: "worker".to_owned(), source: io::Error::other(failure) }
+        }
+        error => error,
+    }
+}
+
 /// Whether the worker that answered so can be asked again. One that was given up on in mid-request
-/// cannot; nor can one whose torch failed: after an error on a CUDA device every later call fails, and
-/// memory that was short stays taken.
+/// cannot; nor should one whose torch failed: after an error on a CUDA device every later call fails,
+/// and memory that was short stays taken.
 fn reusable<T>(result: &Result<T, ChildError>) -> bool {
     match result {
         Ok(_) => true,
@@ -116,6 +127,7 @@ fn reusable<T>(result: &Result<T, ChildError>) -> bool {
 pub fn fault(error: &ChildError) -> Fault {
     let kind = match error {
         ChildError::Interrupted => Kind::Interrupted,
+        ChildError::Start { .. } => Kind::Usage,
         ChildError::Failed(failure) => match failure.kind {
             FailureKind::BadInput | FailureKind::Limit => Kind::Input,
             FailureKind::BadRequest | FailureKind::Busy | FailureKind::Device => Kind::Usage,
@@ -145,7 +157,7 @@ type Started = (Child<WorkerRequest, TrainProgress, WorkerDone>, WorkerHello);
 fn start(torch_device: &str) -> Result<Started, ChildError> {
     let program = program().map_err(|error| ChildError::Start {
         name: "worker".to_owned(),
-        source: std::io::Error::other(format!("{error:#}")),
+        source: io::Error::other(format!("{error:#}")),
     })?;
     let streams = Streams::spawn(prepare(Command::new(program).arg("worker")))
         .map_err(|source| ChildError::Start { name: "worker".to_owned(), source })?;
@@ -172,7 +184,8 @@ mod tests {
     fn a_worker_whose_torch_failed_is_not_asked_again() {
         let failed = |kind| Err::<(), _>(ChildError::Failed(Failure::new(kind, "why")));
         assert!(reusable(&Ok(())));
-        for kind in [FailureKind::BadInput, FailureKind::BadRequest] {
+        use FailureKind::{BadInput, BadRequest, Busy, Device};
+        for kind in [BadInput, BadRequest, Busy, Device] {
             assert!(reusable(&failed(kind)), "{kind:?}");
         }
         for kind in [FailureKind::Internal, FailureKind::Limit, FailureKind::Crashed] {

@@ -42,7 +42,7 @@ pub enum WorkerError {
     Write { path: PathBuf, source: io::Error },
     #[error("the host is gone: {0}")]
     Gone(io::Error),
-    #[error("torch has no memory left; a smaller --batch takes less: {0}")]
+    #[error("torch has no memory left (a smaller --batch takes less): {0}")]
     Memory(String),
     #[error("torch: {}", first_line(.0))]
     Torch(TchError),
@@ -51,8 +51,7 @@ pub enum WorkerError {
 impl From<TchError> for WorkerError {
     fn from(error: TchError) -> WorkerError {
         let line = first_line(&error);
-        // Of a CUDA device, and of the machine.
-        if ["out of memory", "can't allocate memory"].iter().any(|sign| line.contains(sign)) {
+        if short_of_memory(&line) {
             // What follows is advice on torch's settings.
             let end = line.find(" Including non-PyTorch").unwrap_or(line.len());
             return WorkerError::Memory(line[..end].to_owned());
@@ -64,17 +63,26 @@ impl From<TchError> for WorkerError {
 impl From<WorkerError> for Failure {
     fn from(error: WorkerError) -> Failure {
         use WorkerError::*;
+        let text = error.to_string();
         let kind = match &error {
-            // It is reported by whatever comes next, a teacher's answer for one.
-            _ if error.to_string().contains("CUDA error") => FailureKind::Internal,
+            // Data and teachers meet them, too; a CUDA error is reported by whatever comes next.
+            Data(_) | Teacher(_) if short_of_memory(&text) => FailureKind::Limit,
+            Data(_) | Teacher(_) if text.contains("CUDA error") => FailureKind::Internal,
             NoHello | Protocol { .. } | Request(_) | TorchDevice(_) => FailureKind::BadRequest,
             Data(_) | Teacher(_) | Weights(_) => FailureKind::BadInput,
             Architecture(_) | Reference(_) => FailureKind::BadInput,
-            Write { .. } | Memory(_) => FailureKind::Limit,
+            Write { .. } => FailureKind::BadInput,
+            Memory(_) => FailureKind::Limit,
             Gone(_) | Torch(_) => FailureKind::Internal,
         };
-        Failure::new(kind, error.to_string())
+        Failure::new(kind, text)
     }
+}
+
+/// Whether the machine or a CUDA device had no memory left.
+fn short_of_memory(text: &str) -> bool {
+    let signs = ["out of memory", "can't allocate memory", "ALLOC_FAILED"];
+    signs.iter().any(|sign| text.contains(sign))
 }
 
 /// What `compute` yields, an error of torch also where the binding panics with it: it does where a call
@@ -139,6 +147,13 @@ mod tests {
         assert_eq!(short.kind, FailureKind::Limit);
         assert!(short.message.ends_with("GPU 0 has 2 MiB free."), "{short}");
         assert!(short.message.contains("--batch"), "{short}");
+        assert_eq!(failure("CUDA error: out of memory").kind, FailureKind::Limit);
+        let teacher = TeacherError::Forward {
+            path: "big.pt".into(),
+            images: vec![2, 1, 28, 28],
+            message: "CUDA out of memory.".into(),
+        };
+        assert_eq!(Failure::from(WorkerError::from(teacher)).kind, FailureKind::Limit);
         let broken = failure("CUDA error: misaligned address\nframe #0");
         assert_eq!(broken.kind, FailureKind::Internal);
         assert_eq!(broken.message, "torch: CUDA error: misaligned address");

@@ -169,15 +169,19 @@ impl Run {
         let rows = views.f_mul_scalar(self.part.count as i64)?.f_add(images)?;
         let logits = self.module.forward(&batch, Phase::Training)?;
         let loss = loss(&logits, &labels, self.soft.as_ref(), &rows)?;
-        let gradient = if self.device.is_cuda() {
-            let scaled = loss.f_mul_scalar(CUDA_LOSS_SCALE)?;
-            self.module.parameters().gradient(&scaled)?.f_mul_scalar(1.0 / CUDA_LOSS_SCALE)?
-        } else {
-            self.module.parameters().gradient(&loss)?
-        };
+        let gradient = gradient(&self.module, &loss, self.device)?;
         self.optimizer.step(self.module.parameters_mut(), gradient, self.cycle.rate(step))?;
         loss.f_detach()
     }
+}
+
+/// The gradient of a loss with respect to the flat buffer.
+pub fn gradient(module: &Module, loss: &Tensor, device: TorchDevice) -> Result<Tensor, TchError> {
+    if !device.is_cuda() {
+        return module.parameters().gradient(loss);
+    }
+    let scaled = loss.f_mul_scalar(CUDA_LOSS_SCALE)?;
+    module.parameters().gradient(&scaled)?.f_mul_scalar(1.0 / CUDA_LOSS_SCALE)
 }
 
 impl Pending {

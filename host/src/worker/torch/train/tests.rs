@@ -29,6 +29,24 @@ fn a_toy_network_overfits_64_images() {
 }
 
 #[test]
+fn what_lies_between_tensors_stays_zero() {
+    let _alone = toy::alone();
+    let data = Toy::new(64, 3).read();
+    let trained = trained(&data, Recipe { weight_decay: 0.1, ..toy::recipe(2) }, SEEDS);
+    let parameters = trained.module.parameters();
+    let mut between = numbers(parameters.flat()).unwrap();
+    let start = parameters.flat().data_ptr().addr();
+    let values = parameters.values().unwrap();
+    for (index, (spec, _)) in values.iter().enumerate().filter(|(_, (s, _))| s.role.is_parameter())
+    {
+        let first = (parameters.tensor(index).data_ptr().addr() - start) / size_of::<f32>();
+        between[first..first + spec.elements()].fill(f32::NAN);
+    }
+    between.retain(|value| !value.is_nan());
+    assert!(!between.is_empty() && between.iter().all(|&value| value == 0.0), "{between:?}");
+}
+
+#[test]
 fn equal_seeds_give_equal_weights_to_the_last_bit() {
     let _alone = toy::alone();
     let data = Toy::new(64, 3).read();
