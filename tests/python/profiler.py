@@ -182,7 +182,7 @@ def repeatability(folder, sessions, mood):
     by_others = "; ".join(
         f"{'told' if said else 'not told'}: {percent(statistics.median(shares))} ({percent(min(shares))} – {percent(max(shares))})"
         for said, shares in taken.items() if shares)
-    print(f"  of that processor's time the hypervisor gave to others, where contention was {by_others}", flush=True)
+    print(f"  of the measured processor's time the hypervisor gave to others, where contention was {by_others}", flush=True)
     if mood == "quiet":
         for unit, found, told_of in (("ms", ours, intervals), ("sentinels", quotients, in_sentinels)):
             truth = statistics.median(found)

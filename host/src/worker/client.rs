@@ -115,8 +115,10 @@ fn reusable<T>(result: &Result<T, ChildError>) -> bool {
     match result {
         Ok(_) => true,
         Err(ChildError::Failed(failure)) => match failure.kind {
-            FailureKind::BadInput | FailureKind::BadRequest => true,
-            FailureKind::Busy | FailureKind::Device => true,
+            FailureKind::BadInput
+            | FailureKind::BadRequest
+            | FailureKind::Busy
+            | FailureKind::Device => true,
             FailureKind::Limit | FailureKind::Crashed | FailureKind::Internal => false,
         },
         Err(_) => false,
@@ -183,12 +185,12 @@ mod tests {
     #[test]
     fn a_worker_whose_torch_failed_is_not_asked_again() {
         let failed = |kind| Err::<(), _>(ChildError::Failed(Failure::new(kind, "why")));
+        use FailureKind::{BadInput, BadRequest, Busy, Crashed, Device, Internal, Limit};
         assert!(reusable(&Ok(())));
-        use FailureKind::{BadInput, BadRequest, Busy, Device};
         for kind in [BadInput, BadRequest, Busy, Device] {
             assert!(reusable(&failed(kind)), "{kind:?}");
         }
-        for kind in [FailureKind::Internal, FailureKind::Limit, FailureKind::Crashed] {
+        for kind in [Internal, Limit, Crashed] {
             assert!(!reusable(&failed(kind)), "{kind:?}");
         }
         assert!(!reusable::<()>(&Err(ChildError::Interrupted)));
