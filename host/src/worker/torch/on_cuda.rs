@@ -17,8 +17,8 @@ use super::module::{Module, Phase};
 use super::parameters::numbers;
 use super::torch_device::TorchDevice;
 use super::toy::{self, Toy};
-use super::train::{Job, Trained, gradient, judge, train};
-use crate::worker::protocol::{Accuracy, Recipe, Split, TrainSeeds};
+use super::train::{Trained, gradient, judge};
+use crate::worker::protocol::{Accuracy, Recipe, TrainSeeds};
 
 const IMAGE: ImageShape = ImageShape { channels: 1, height: 28, width: 28 };
 
@@ -63,10 +63,8 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
 
 fn trained(toy: &Toy, recipe: Recipe) -> (Trained, Dataset) {
     let data = Dataset::read(&toy.source, cuda()).unwrap();
-    let split = Split { images: 64, holdout: 0 };
     let seeds = TrainSeeds { weights: 1, order: 2 };
-    let job = Job { network: toy::network(), data: &data, split, recipe, soft: None, seeds };
-    (train(job, cuda(), &mut |_| Ok(())).unwrap(), data)
+    (toy::trained(&data, recipe, seeds, cuda()), data)
 }
 
 #[test]

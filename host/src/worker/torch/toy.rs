@@ -13,8 +13,9 @@ use rand::{Rng, RngExt};
 use super::dataset::Dataset;
 use super::init::stream;
 use super::torch_device::TorchDevice;
+use super::train::{Job, Trained, train};
 use crate::data::DataFile;
-use crate::worker::protocol::{DataSource, Recipe};
+use crate::worker::protocol::{DataSource, Recipe, Split, TrainSeeds};
 
 pub const INPUT: ImageShape = ImageShape { channels: 1, height: 8, width: 8 };
 pub const CLASSES: usize = 3;
@@ -78,6 +79,13 @@ pub fn write_idx(path: &Path, dims: &[u32], values: &[u8]) {
 
 pub fn recipe(epochs: usize) -> Recipe {
     Recipe { epochs, batch: 16, learning_rate: 0.1, momentum: 0.9, weight_decay: 1e-4, flip: true }
+}
+
+/// The network below, trained on the first 64 images.
+pub fn trained(data: &Dataset, recipe: Recipe, seeds: TrainSeeds, device: TorchDevice) -> Trained {
+    let split = Split { images: 64, holdout: 0 };
+    let job = Job { network: network(), data, split, recipe, soft: None, seeds };
+    train(job, device, &mut |_| Ok(())).unwrap()
 }
 
 /// A network that drops out.
