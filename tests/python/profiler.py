@@ -11,7 +11,6 @@ comparisons alternate within one run; the last processor of the machine is the o
 import argparse
 import json
 import math
-import mmap
 import os
 import pathlib
 import random
@@ -27,7 +26,6 @@ CPU = (os.cpu_count() or 1) - 1
 TRACT = os.environ.get("TRACT") or sys.exit("TRACT names no tract program; run `make bench`")
 # Rounds, sessions, comparisons, networks.
 COUNTS = {"fidelity": 16, "quiet": 20, "contended": 20, "equal": 40, "slower": 40, "utilisation": 50}
-BALLAST = 2 << 30
 # Takes the processor away at random moments, about half of the time.
 BUSY = """
 import random, sys, time
@@ -88,17 +86,6 @@ def zoo():
     return json.loads(made)
 
 
-def held(size):
-    """Memory that stays taken while it is referred to.
-
-    Pages that other programs gave back lie scattered, and where a machine's weights come from memory
-    they were read up to a sixth slower than neighbouring ones. Taken first, neither program gets them."""
-    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    for page in range(0, size, mmap.PAGESIZE):
-        memory[page] = 1
-    return memory
-
-
 def half_width(ratios):
     """Of the median's 95 % interval between two of the ratios; infinite of fewer than six."""
     n = len(ratios)
@@ -116,7 +103,6 @@ def fidelity(folder, rounds):
     Each network takes as many rounds as make the interval of its median ratio 1 % narrow to both
     sides, or the most that are allowed."""
     device = devices(folder)
-    ballast = held(BALLAST)
     medians, means = {}, {}
     for name, model in zoo().items():
         sides = {"ours": lambda: bench(device, model, more=("--launches", 6)), "theirs": lambda: tract_mean_ns(model)}
