@@ -8,7 +8,7 @@
 //! was: leaving out what is slow would make every number too good.
 
 use crate::measurement::LEAST_LAUNCHES;
-use crate::{LaunchView, Nanos, Samples, Thresholds};
+use crate::{Block, LaunchView, Nanos, Samples, Thresholds};
 
 /// With fewer the launch's median hangs on where in the launch they lie.
 const LEAST_SAMPLES: usize = 20;
@@ -44,16 +44,25 @@ pub fn last_is_lost(launches: &[LaunchView], thresholds: &Thresholds) -> bool {
 ///
 /// One of several threads also waits for the others, in every sample another time: there is no telling.
 fn rescued(launch: &LaunchView, thresholds: &Thresholds) -> Option<LaunchView> {
-    let whole = |(sample, cpu): &(&Nanos, &Nanos)| {
-        cpu.0 as f64 >= thresholds.least_cpu_share * sample.0 as f64
-    };
-    let samples = launch.samples.in_time_order().iter().zip(&launch.sample_cpu).filter(whole);
-    let samples: Vec<Nanos> = samples.map(|(sample, _)| *sample).collect();
-    if launch.threads > 1 || samples.len() < LEAST_SAMPLES {
+    let all = launch.samples.in_time_order();
+    if launch.threads > 1 || launch.sample_cpu.len() != all.len() {
         return None;
     }
+    let whole =
+        |at: usize| launch.sample_cpu[at].0 as f64 >= thresholds.least_cpu_share * all[at].0 as f64;
+    let samples: Vec<Nanos> = (0..all.len()).filter(|at| whole(*at)).map(|at| all[at]).collect();
+    if samples.len() < LEAST_SAMPLES {
+        return None;
+    }
+    let mut first = 0;
+    let left = |block: &Block| {
+        let of_block = first..(first + block.samples).min(all.len());
+        first = of_block.end;
+        Block { samples: of_block.filter(|at| whole(*at)).count(), ..*block }
+    };
+    let blocks = launch.blocks.iter().map(left).collect();
     let samples = Samples::new(samples).ok()?;
-    Some(LaunchView { samples, sample_cpu: Vec::new(), ..launch.clone() })
+    Some(LaunchView { samples, sample_cpu: Vec::new(), blocks, ..launch.clone() })
 }
 
 /// The launches that the number comes from: the clean ones, or all where the clean ones are too few

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 use crate::signed_rank::signed_rank;
-use crate::{LaunchView, Nanos, StatisticError};
+use crate::{Nanos, StatisticError};
 
 /// Of a comparison as a whole.
 pub const CONFIDENCE: f64 = 0.99;
@@ -94,36 +94,18 @@ pub fn decided(pairs: &[(Nanos, Nanos)], threshold: f64) -> bool {
             }))
 }
 
-/// What launches of different times are compared in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
-    /// What changed between the two times is part of the difference.
-    Time,
-    /// What moved the sentinel alike, such as the clock rate, is not; see [`crate::in_sentinels`].
-    Sentinels,
-}
-
-impl Unit {
-    fn of(self, launch: &LaunchView) -> f64 {
-        match self {
-            Self::Time => launch.samples.median().0 as f64,
-            Self::Sentinels => launch.in_sentinels(),
-        }
-    }
-}
-
 /// Compares launches that were taken at different times, by Welch's interval of the logarithms of
-/// their medians.
+/// their levels: their medians, or what is left of those where the device's slowness is taken out
+/// ([`crate::Compensated::levels`]).
 ///
 /// # Errors
 /// Where there are fewer than two launches of either.
 pub fn compare_apart(
-    first: &[LaunchView],
-    second: &[LaunchView],
+    first: &[f64],
+    second: &[f64],
     threshold: f64,
-    unit: Unit,
 ) -> Result<Comparison, StatisticError> {
-    let (a, b) = (Moments::of(first, unit)?, Moments::of(second, unit)?);
+    let (a, b) = (Moments::of(first)?, Moments::of(second)?);
     let (from_a, from_b) = (a.variance / a.n, b.variance / b.n);
     let error = from_a + from_b;
     let half = if error > 0.0 {
@@ -144,13 +126,13 @@ struct Moments {
 }
 
 impl Moments {
-    fn of(launches: &[LaunchView], unit: Unit) -> Result<Self, StatisticError> {
-        if launches.len() < 2 {
+    fn of(levels: &[f64]) -> Result<Self, StatisticError> {
+        if levels.len() < 2 {
             let name = "a comparison of launches".to_owned();
-            return Err(StatisticError::TooFew { name, needed: 2, n: launches.len() });
+            return Err(StatisticError::TooFew { name, needed: 2, n: levels.len() });
         }
-        let n = launches.len() as f64;
-        let logs: Vec<f64> = launches.iter().map(|launch| log(unit.of(launch))).collect();
+        let n = levels.len() as f64;
+        let logs: Vec<f64> = levels.iter().map(|level| log(*level)).collect();
         let mean = logs.iter().sum::<f64>() / n;
         let variance = logs.iter().map(|log| (log - mean).powi(2)).sum::<f64>() / (n - 1.0);
         Ok(Self { n, mean, variance })

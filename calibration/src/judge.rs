@@ -5,49 +5,67 @@
 //! Contention spoils launches, not measurements: where enough that is clean is left, it alone is
 //! judged, and that the rest was spoilt is a remark.
 //!
-//! **Invariant:** a verdict depends on the launches and the thresholds alone, and never on which
-//! sample of a launch came first.
+//! What is judged is the compensated latency, where the sentinel was read and its usual speed is known,
+//! else the raw one.
+//!
+//! **Invariant:** a verdict depends on the launches, the usual speed and the thresholds alone.
 
 use crate::clean::{clean, contended, counted};
-use crate::measurement::{LEAST_LAUNCHES, pooled};
+use crate::compensation::UNDISTURBED;
+use crate::measurement::{LEAST_LAUNCHES, medians, pooled};
 use crate::{
-    Judgement, LaunchView, Nanos, Samples, StatisticError, Thresholds, Verdict, measurement,
+    Compensated, Estimate, Judgement, LaunchView, Nanos, Samples, Sentinel, StatisticError,
+    Thresholds, Verdict, compensated, measurement,
 };
 
-type Rule = fn(&[LaunchView], &Thresholds) -> Option<String>;
+/// What the rules look at.
+struct Seen<'a> {
+    /// Those that count.
+    launches: &'a [LaunchView],
+    compensated: Option<Compensated>,
+    thresholds: &'a Thresholds,
+}
 
-const RULES: [(Verdict, Rule); 4] = [
+type Rule = fn(&Seen<'_>) -> Option<String>;
+
+const RULES: [(Verdict, Rule); 5] = [
     (Verdict::TooShort, too_short),
     (Verdict::Throttled, throttled),
+    (Verdict::Contended, never_undisturbed),
     (Verdict::Drifting, drifting),
     (Verdict::Unconverged, unconverged),
 ];
+
+/// Of the interval that is judged.
+const CONFIDENCE: f64 = 0.95;
 
 /// # Errors
 /// Where there are no launches.
 pub fn judge(
     launches: &[LaunchView],
+    usual: Option<Sentinel>,
     thresholds: &Thresholds,
 ) -> Result<Judgement, StatisticError> {
     pooled(launches)?;
     let counted = counted(launches, thresholds);
-    let mut broken: Vec<(Verdict, String)> = RULES
-        .iter()
-        .filter_map(|(verdict, rule)| Some((*verdict, rule(&counted, thresholds)?)))
-        .collect();
+    let compensated = usual.and_then(|usual| compensated(&counted, usual, CONFIDENCE).ok());
+    let seen = Seen { launches: &counted, compensated, thresholds };
+    let mut broken: Vec<(Verdict, String)> =
+        RULES.iter().filter_map(|(verdict, rule)| Some((*verdict, rule(&seen)?))).collect();
     let mut remarks = Vec::new();
     match contention(launches, thresholds) {
         None => {}
-        Some(seen) if clean(launches, thresholds).len() >= LEAST_LAUNCHES => {
-            remarks.push(format!("{seen}; {}", what_counts(launches, &counted, thresholds)));
+        Some(shared) if clean(launches, thresholds).len() >= LEAST_LAUNCHES => {
+            remarks.push(format!("{shared}; {}", what_counts(launches, &counted, thresholds)));
         }
-        Some(seen) => {
+        Some(shared) => {
             // Only the clock's steps say more: they show on an idle device too.
             let place = usize::from(broken.first().is_some_and(|(v, _)| *v == Verdict::TooShort));
-            let evidence = format!("{seen}; stop what else runs there, or pin to other cores");
+            let evidence = format!("{shared}; stop what else runs there, or pin to other cores");
             broken.insert(place, (Verdict::Contended, evidence));
         }
     }
+    remarks.extend(seen.compensated.as_ref().and_then(what_was_compensated));
     let verdict = broken.first().map_or(Verdict::Stable, |(verdict, _)| *verdict);
     let evidence = broken.into_iter().map(|(_, evidence)| evidence).collect();
     Ok(Judgement { verdict, evidence, remarks })
@@ -85,8 +103,48 @@ fn contention(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String
     ))
 }
 
+/// What made the device slow, as far as the sentinel's two parts tell.
+fn slow_part(compensated: &Compensated) -> String {
+    let Compensated { core_slowdown: core, network_slowdown: network, .. } = *compensated;
+    let cause = if core >= network / 2.0 {
+        "by its clock rate, for plain arithmetic was slower, too"
+    } else {
+        "by what it shares with others: a hardware thread, caches or memory"
+    };
+    let percent = 100.0 * network;
+    format!("the reference network was slower by {percent:.0} %, {cause}")
+}
+
+/// How far the number is from what was timed, where that is worth a word.
+fn what_was_compensated(compensated: &Compensated) -> Option<String> {
+    (compensated.slowdown.abs() >= UNDISTURBED).then(|| {
+        format!(
+            "the device slowed the model by {:.1} % in the median, which the compensated latency is \
+             without: {}",
+            100.0 * compensated.slowdown,
+            slow_part(compensated)
+        )
+    })
+}
+
+/// Others use the core's other hardware thread, the shared caches or the memory all the time.
+fn never_undisturbed(seen: &Seen<'_>) -> Option<String> {
+    let compensated = seen.compensated.as_ref()?;
+    let (least, most) = (compensated.least_slowdown, seen.thresholds.most_sentinel_slowdown);
+    (least > most).then(|| {
+        format!(
+            "the device never ran at its usual speed, and slowed the model by {:.0} % at the best of times \
+             (at most {:.0} % wanted): {}; stop what else runs there, or pin to other cores",
+            100.0 * least,
+            100.0 * most,
+            slow_part(compensated)
+        )
+    })
+}
+
 /// The clock's own steps would show in the median.
-fn too_short(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String> {
+fn too_short(seen: &Seen<'_>) -> Option<String> {
+    let Seen { launches, thresholds, .. } = *seen;
     let median = pooled(launches).ok()?.median();
     let step =
         |launch: &LaunchView| launch.clock_resolution.0.saturating_add(launch.clock_overhead.0);
@@ -103,17 +161,18 @@ fn too_short(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String>
 /// The device itself became slower: the fixed workload together with the model, or its clock.
 ///
 /// The ends of a measurement are thirds of its launches, so that no single reading decides.
-fn throttled(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String> {
+fn throttled(seen: &Seen<'_>) -> Option<String> {
+    let Seen { launches, thresholds, .. } = *seen;
     let third = launches.len().div_ceil(3);
     let (first, last) = (&launches[..third], &launches[launches.len() - third..]);
-    let middle = |launches: &[LaunchView], of: fn(&LaunchView) -> Nanos| {
-        Samples::new(launches.iter().map(of).collect()).map(|all| all.median())
+    let middle = |launches: &[LaunchView], of: fn(&LaunchView) -> Option<Nanos>| {
+        Samples::new(launches.iter().filter_map(of).collect()).map(|all| all.median())
     };
     let grown = |of| Some(growth(middle(first, of).ok()?, middle(last, of).ok()?));
-    let (sentinel, model) = (grown(LaunchView::sentinel)?, grown(|l| l.samples.median())?);
+    let (sentinel, model) = (grown(LaunchView::core), grown(|l| Some(l.samples.median()))?);
     let limit = thresholds.most_sentinel_slowdown;
     let advice = "let the device cool down, or measure fewer models in a row";
-    if sentinel > limit && model > limit / 2.0 {
+    if let Some(sentinel) = sentinel.filter(|slower| *slower > limit && model > limit / 2.0) {
         return Some(format!(
             "from the first to the last third of the launches the sentinel slowed by {:.1} % (at most {:.1} % wanted) and the model by {:.1} %; {advice}",
             100.0 * sentinel,
@@ -133,14 +192,16 @@ fn throttled(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String>
     })
 }
 
-/// The later launches do not tell of the same latency as the earlier ones: their medians are further
-/// apart than wanted, and nearly every later launch lies on the same side of nearly every earlier
-/// one. Launches that merely differ are no drift: the interval has room for them, or is too wide.
-fn drifting(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String> {
-    let (earlier, later) = launches.split_at(launches.len() / 2);
-    let (from, to) = (pooled(earlier).ok()?.median(), pooled(later).ok()?.median());
+/// The later launches do not tell of the same latency as the earlier ones: they are further apart than
+/// wanted, and nearly every later launch lies on the same side of nearly every earlier one. Launches
+/// that merely differ are no drift: the interval has room for them, or is too wide.
+fn drifting(seen: &Seen<'_>) -> Option<String> {
+    let levels = seen.levels();
+    let (earlier, later) = levels.split_at(levels.len() / 2);
+    let (from, to) = (middle(earlier)?, middle(later)?);
     let drift = growth(from, to);
     let apart = separation(earlier, later);
+    let thresholds = seen.thresholds;
     (drift.abs() > thresholds.most_drift && apart > thresholds.least_separation).then(|| {
         format!(
             "the latency went from {from} in the first half of the launches to {to} in the second, by {:+.1} % (at most {:.1} % wanted); repeat it, or pin to named cores",
@@ -150,21 +211,37 @@ fn drifting(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String> 
     })
 }
 
+fn middle(levels: &[f64]) -> Option<Nanos> {
+    let levels = levels.iter().map(|level| Nanos::from_f64(*level)).collect();
+    Samples::new(levels).ok().map(|levels| levels.median())
+}
+
 /// The share of pairs of an earlier and a later launch that say which half is slower, or the other
 /// one where those are more: from 0.5 where the halves are mixed to 1 where they are apart.
-fn separation(earlier: &[LaunchView], later: &[LaunchView]) -> f64 {
-    let medians = |half: &[LaunchView]| -> Vec<Nanos> {
-        half.iter().map(|launch| launch.samples.median()).collect()
-    };
-    let (earlier, later) = (medians(earlier), medians(later));
+fn separation(earlier: &[f64], later: &[f64]) -> f64 {
     let slower: usize =
         later.iter().map(|later| earlier.iter().filter(|earlier| later > earlier).count()).sum();
     let share = slower as f64 / (earlier.len() * later.len()).max(1) as f64;
     share.max(1.0 - share)
 }
 
+impl Seen<'_> {
+    /// Of the launches: compensated, or their medians.
+    fn levels(&self) -> Vec<f64> {
+        let compensated = self.compensated.as_ref();
+        compensated.map_or_else(|| medians(self.launches), |found| found.levels.clone())
+    }
+
+    fn latency(&self) -> Result<Estimate, StatisticError> {
+        let compensated = self.compensated.as_ref();
+        compensated
+            .map_or_else(|| measurement(self.launches, CONFIDENCE), |found| Ok(found.latency))
+    }
+}
+
 /// The interval is still wider than asked for.
-fn unconverged(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String> {
+fn unconverged(seen: &Seen<'_>) -> Option<String> {
+    let Seen { launches, thresholds, .. } = *seen;
     let advice = "allow more launches or a longer sustained run, or a wider target";
     if launches.len() < LEAST_LAUNCHES {
         let launches = match launches.len() {
@@ -175,7 +252,7 @@ fn unconverged(launches: &[LaunchView], thresholds: &Thresholds) -> Option<Strin
             "{launches} not tell how launches differ (at least {LEAST_LAUNCHES} wanted); {advice}"
         ));
     }
-    match measurement(launches, 0.95) {
+    match seen.latency() {
         Err(error) => Some(format!("{error}; {advice}")),
         Ok(estimate) => {
             let width = estimate.relative_half_width();

@@ -1,6 +1,7 @@
-//! What the verdict needs to know of one launch.
+//! What the statistics need to know of one launch.
 //!
-//! **Invariant:** plain numbers as they were taken; nothing here is judged yet.
+//! **Invariant:** plain numbers as they were taken; nothing here is judged yet. The blocks hold all
+//! samples, in order, or there are none.
 
 use crate::{Nanos, Samples};
 
@@ -10,16 +11,15 @@ pub struct LaunchView {
     pub samples: Samples,
     /// CPU time that the sampling thread was given during each of them; empty where that is not known.
     pub sample_cpu: Vec<Nanos>,
+    /// Where the sentinel was read between samples.
+    pub blocks: Vec<Block>,
     /// CPU time that the sampling thread was given while it took the samples.
     pub cpu: Nanos,
-    /// Wall-clock time of the sampling loop.
+    /// Wall-clock time of all blocks.
     pub wall: Nanos,
     /// Threads that computed.
     pub threads: usize,
     pub involuntary_switches: u64,
-    /// Median time of the fixed workload just before and just after the samples.
-    pub sentinel_before: Nanos,
-    pub sentinel_after: Nanos,
     pub clock_resolution: Nanos,
     /// What one reading of the clock costs.
     pub clock_overhead: Nanos,
@@ -30,19 +30,52 @@ pub struct LaunchView {
     pub frequency_after_khz: Vec<u64>,
 }
 
+/// Samples one after another, with the sentinel as it was read just before and just after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// How many samples.
+    pub samples: usize,
+    pub sentinel: Sentinel,
+}
+
+/// What the two parts of the sentinel, the fixed reference workload, take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Sentinel {
+    /// Arithmetic in the first-level cache.
+    #[serde(rename = "core_ns")]
+    pub core: Nanos,
+    /// A small network in the engine: it feels caches, memory and neighbours as networks do.
+    #[serde(rename = "network_ns")]
+    pub network: Nanos,
+}
+
+impl Sentinel {
+    /// The geometric mean of two readings.
+    pub fn between(self, other: Self) -> Self {
+        let mean = |a: Nanos, b: Nanos| Nanos::from_f64((a.0 as f64).sqrt() * (b.0 as f64).sqrt());
+        Self { core: mean(self.core, other.core), network: mean(self.network, other.network) }
+    }
+}
+
 impl LaunchView {
     /// The share of the wall-clock time that the sampling thread was running.
     pub fn cpu_share(&self) -> f64 {
         if self.wall.0 == 0 { 1.0 } else { self.cpu.0 as f64 / self.wall.0 as f64 }
     }
 
-    /// The mean of the sentinel before and after.
-    pub fn sentinel(&self) -> Nanos {
-        Nanos(self.sentinel_before.0.midpoint(self.sentinel_after.0))
+    /// Each block with its samples.
+    pub fn blocks(&self) -> impl Iterator<Item = (&Block, &[Nanos])> {
+        let mut rest = self.samples.in_time_order();
+        self.blocks.iter().map(move |block| {
+            let (samples, later) = rest.split_at(block.samples.min(rest.len()));
+            rest = later;
+            (block, samples)
+        })
     }
 
-    /// How many sentinels the median inference takes.
-    pub fn in_sentinels(&self) -> f64 {
-        self.samples.median().0 as f64 / self.sentinel().0.max(1) as f64
+    /// The median over the blocks; none where the sentinel was not read.
+    pub fn core(&self) -> Option<Nanos> {
+        let core = self.blocks.iter().map(|block| block.sentinel.core).collect();
+        Samples::new(core).ok().map(|core| core.median())
     }
 }

@@ -1,74 +1,96 @@
-//! Several launches pooled into one median, and the rule that ends a measurement.
+//! Several launches pooled into one latency, and the rule that ends a measurement.
 //!
-//! Samples of one launch share its memory layout, its page placement and the machine's mood of
+//! Samples of one launch share its memory layout, its page placement and the machine's state of
 //! that minute, so they are not independent: the order-statistic interval of the pooled samples
-//! shrinks with every sample while the launches' levels still differ. The interval is therefore one of
-//! the centre of the launches' medians, by signed ranks, which a single odd launch among a dozen does not widen.
-//! The point is the median of all samples; where it lies beside that interval, it is taken in.
+//! shrinks with every sample while the launches' levels still differ. The estimate is therefore the
+//! centre of the launches' medians with its interval, by signed ranks, which a single odd launch among a
+//! dozen moves by little.
 //!
 //! Stopping on the width that is reported favours sessions whose launches agree by chance, whose
 //! intervals are too narrow. So the rule looks at the width now and then only, and at a confidence
 //! a little higher than the one that is reported; the simulation below shows what is left.
 //!
 //! **Invariant:** fewer than six launches tell no interval of their spread at 95 %, and never
-//! converge.
+//! converge. The point is the centre that the interval belongs to.
 
 use crate::signed_rank::signed_rank;
-use crate::{Estimate, LaunchView, Nanos, Samples, StatisticError, median_estimate};
+use crate::{
+    Estimate, LaunchView, Nanos, Samples, Sentinel, StatisticError, compensated, median_estimate,
+};
 
 /// With fewer no interval at 95 % is distribution-free.
 pub const LEAST_LAUNCHES: usize = 6;
 /// Of the interval that has to be narrow enough; six launches reach it.
 const STOPPING_CONFIDENCE: f64 = 0.968;
 
-/// The pooled median of the launches with its interval at `confidence`.
+/// The raw latency: the centre of the launches' medians with its interval at `confidence`; of launches
+/// too few for that, the median of all samples and the range of the medians.
 ///
 /// # Errors
 /// Where there are no launches, or too few samples for an interval at that confidence.
 pub fn measurement(launches: &[LaunchView], confidence: f64) -> Result<Estimate, StatisticError> {
-    let medians: Vec<_> = launches.iter().map(|launch| launch.samples.median()).collect();
     let pool = pooled(launches)?;
-    let of_launches = medians.iter().map(|median| median.0 as f64).collect::<Vec<_>>();
-    let (lo, hi) = match signed_rank(&of_launches, confidence) {
-        Ok(centre) => (Nanos::from_f64(centre.lo), Nanos::from_f64(centre.hi)),
+    let medians = medians(launches);
+    let [lo, point, hi] = match signed_rank(&medians, confidence) {
+        Ok(centre) => [centre.lo, centre.point, centre.hi].map(Nanos::from_f64),
         Err(StatisticError::TooFew { .. }) => {
             let order = median_estimate(&pool, confidence)?;
-            let all = medians.iter().copied().chain([order.lo, order.hi]);
-            all.fold((order.lo, order.hi), |(lo, hi), median| (lo.min(median), hi.max(median)))
+            let all = medians.iter().map(|median| Nanos::from_f64(*median));
+            let all = all.chain([order.lo, order.hi]);
+            let (lo, hi) =
+                all.fold((order.lo, order.hi), |(lo, hi), median| (lo.min(median), hi.max(median)));
+            [lo, pool.median(), hi]
         }
         Err(error) => return Err(error),
     };
-    let point = pool.median();
-    Ok(Estimate { point, lo: lo.min(point), hi: hi.max(point), n: pool.n() })
+    Ok(Estimate { point, lo, hi, n: pool.n() })
+}
+
+/// The compensated latency where the sentinel was read and its usual speed is known, else the raw one.
+///
+/// # Errors
+/// As [`measurement`].
+pub fn latency(
+    launches: &[LaunchView],
+    usual: Option<Sentinel>,
+    confidence: f64,
+) -> Result<Estimate, StatisticError> {
+    let compensated = usual.and_then(|usual| compensated(launches, usual, confidence).ok());
+    compensated.map_or_else(|| measurement(launches, confidence), |found| Ok(found.latency))
 }
 
 /// Whether a measurement may stop: at least `min_launches` (and never fewer than six), a number of
-/// launches at which the rule looks, and each half of the interval at most `target` of the median,
+/// launches at which the rule looks, and each half of the interval at most `target` of the latency,
 /// such as 0.01.
-pub fn converged(launches: &[LaunchView], min_launches: usize, target: f64) -> bool {
-    let least = min_launches.max(LEAST_LAUNCHES);
-    // The launches' medians say quickly where there is no need to pool.
-    let near = || half_width_of_launches(launches).is_some_and(|width| width <= target);
-    is_look(launches.len(), least)
-        && near()
-        && measurement(launches, STOPPING_CONFIDENCE)
-            .is_ok_and(|estimate| estimate.relative_half_width() <= target)
+pub fn converged(
+    launches: &[LaunchView],
+    usual: Option<Sentinel>,
+    min_launches: usize,
+    target: f64,
+) -> bool {
+    is_look(launches.len(), min_launches.max(LEAST_LAUNCHES))
+        && half_width(launches, usual).is_some_and(|width| width <= target)
 }
 
-/// The half width of the launches' interval as a share of its centre; none of too few launches.
-pub(crate) fn half_width_of_launches(launches: &[LaunchView]) -> Option<f64> {
-    let medians: Vec<_> = launches.iter().map(|launch| launch.samples.median().0 as f64).collect();
-    let centre = signed_rank(&medians, STOPPING_CONFIDENCE).ok()?;
-    (centre.point > 0.0).then(|| (centre.hi - centre.lo) / 2.0 / centre.point)
+/// The half width of the interval as a share of its centre; none of too few launches.
+pub(crate) fn half_width(launches: &[LaunchView], usual: Option<Sentinel>) -> Option<f64> {
+    let told = launches.len() >= LEAST_LAUNCHES;
+    let estimate = told.then(|| latency(launches, usual, STOPPING_CONFIDENCE).ok()).flatten()?;
+    Some(estimate.relative_half_width())
 }
 
-/// From `least` on, each look a quarter later than the one before.
+/// From `least` on, each look a third later than the one before.
 fn is_look(launches: usize, least: usize) -> bool {
     let mut look = least;
     while look < launches {
-        look += (look / 4).max(1);
+        look += (look / 3).max(1);
     }
     look == launches
+}
+
+/// Of each launch, in nanoseconds.
+pub(crate) fn medians(launches: &[LaunchView]) -> Vec<f64> {
+    launches.iter().map(|launch| launch.samples.median().0 as f64).collect()
 }
 
 /// All samples, launch by launch.
@@ -104,7 +126,8 @@ mod tests {
     fn the_interval_is_that_of_the_launches_medians() {
         let six = exactly(&[100, 102, 104, 108, 116, 132]);
         let estimate = measurement(&six, 0.95).unwrap();
-        let expected = Estimate { point: Nanos(106), lo: Nanos(100), hi: Nanos(132), n: 300 };
+        // The 21 means of pairs, sorted; the eleventh is the point.
+        let expected = Estimate { point: Nanos(108), lo: Nanos(100), hi: Nanos(132), n: 300 };
         assert_eq!(estimate, expected);
         // A single odd launch among a dozen widens nothing.
         let dozen = exactly(&[100, 101, 102, 103, 104, 105, 106, 107, 108, 109, 110, 900]);
@@ -125,15 +148,20 @@ mod tests {
     fn a_measurement_stops_once_it_is_narrow_and_has_its_launches() {
         let narrow = launches(&mut Stream::new(5), 8, 0.001);
         let wide = launches(&mut Stream::new(5), 8, 0.03);
-        assert!(converged(&narrow, 1, 0.01));
-        assert!(converged(&narrow[..6], 6, 0.01));
-        assert!(!converged(&narrow[..5], 1, 0.01));
-        assert!(!converged(&narrow, 9, 0.01));
-        assert!(!converged(&narrow, 6, 0.000_1));
-        assert!(!converged(&wide, 6, 0.01));
-        assert!(!converged(&[], 0, 1.0));
+        assert!(converged(&narrow, None, 1, 0.01));
+        assert!(converged(&narrow[..6], None, 6, 0.01));
+        assert!(!converged(&narrow[..5], None, 1, 0.01));
+        assert!(!converged(&narrow, None, 9, 0.01));
+        assert!(!converged(&narrow, None, 6, 0.000_1));
+        assert!(!converged(&wide, None, 6, 0.01));
+        assert!(!converged(&[], None, 0, 1.0));
         let looks: Vec<_> = (0..40).filter(|&at| is_look(at, 6)).collect();
-        assert_eq!(looks, [6, 7, 8, 10, 12, 15, 18, 22, 27, 33]);
+        assert_eq!(looks, [6, 8, 10, 13, 17, 22, 29, 38]);
+    }
+
+    fn centre_of_many(stream: &mut Stream) -> Nanos {
+        let levels = medians(&launches(stream, 4000, 0.0));
+        Nanos::from_f64(levels.iter().sum::<f64>() / levels.len() as f64)
     }
 
     /// Sessions as they are run: launch after launch until the rule says stop, or 40.
@@ -141,14 +169,14 @@ mod tests {
     fn the_interval_of_a_session_that_stopped_by_itself_covers_the_long_run_median() {
         // What a launch's level is in the long run: quiet launches are skewed.
         let mut long = Stream::new(77);
-        let truth = pooled(&launches(&mut long, 4000, 0.0)).unwrap().median();
+        let truth = centre_of_many(&mut long);
         for (between, target) in [(0.003, 0.01), (0.01, 0.01), (0.02, 0.01), (0.02, 0.03)] {
             let mut stream = Stream::new(11);
             let sessions = 1500;
             let (mut covered, mut taken) = (0, 0);
             for _ in 0..sessions {
                 let mut session = launches(&mut stream, LEAST_LAUNCHES, between);
-                while session.len() < 40 && !converged(&session, 6, target) {
+                while session.len() < 40 && !converged(&session, None, 6, target) {
                     session.push(launch(&mut stream, between));
                 }
                 let estimate = measurement(&session, 0.95).unwrap();

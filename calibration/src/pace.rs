@@ -4,8 +4,8 @@
 //! allowed, and at most as many spoilt ones as clean ones beyond the first few.
 
 use crate::clean::{clean, last_is_lost};
-use crate::measurement::{LEAST_LAUNCHES, half_width_of_launches};
-use crate::{LaunchView, Thresholds, converged};
+use crate::measurement::{LEAST_LAUNCHES, half_width};
+use crate::{LaunchView, Sentinel, Thresholds, converged};
 
 /// How narrow the interval has to be, and how many launches that may take.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,13 +25,19 @@ pub enum Next {
 }
 
 impl Pace {
-    pub fn next(&self, launches: &[LaunchView], thresholds: &Thresholds) -> Next {
+    /// `usual` is the sentinel's usual speed, where that is known.
+    pub fn next(
+        &self,
+        launches: &[LaunchView],
+        usual: Option<Sentinel>,
+        thresholds: &Thresholds,
+    ) -> Next {
         let clean = clean(launches, thresholds);
         let spoilt = launches.len() - clean.len();
         let hopeless = spoilt >= LEAST_LAUNCHES.min(self.max_launches) && spoilt > clean.len();
         if hopeless
             || clean.len() >= self.max_launches
-            || converged(&clean, self.min_launches, self.target)
+            || converged(&clean, usual, self.min_launches, self.target)
         {
             Next::Done
         } else if last_is_lost(launches, thresholds) {
@@ -43,10 +49,10 @@ impl Pace {
 
     /// How many launches it is going to take in all, as far as one can tell: the interval narrows with
     /// the root of their number.
-    pub fn expected(&self, launches: &[LaunchView]) -> usize {
+    pub fn expected(&self, launches: &[LaunchView], usual: Option<Sentinel>) -> usize {
         let least = self.min_launches.max(LEAST_LAUNCHES).min(self.max_launches);
         let most = self.max_launches.max(launches.len());
-        let Some(width) = half_width_of_launches(launches) else {
+        let Some(width) = half_width(launches, usual) else {
             return least.max(launches.len());
         };
         let needed = launches.len() as f64 * (width / self.target).powi(2);
@@ -67,7 +73,7 @@ mod tests {
         let mut launches = Vec::new();
         let mut now = 0.0;
         loop {
-            match PACE.next(&launches, &Thresholds::default()) {
+            match PACE.next(&launches, None, &Thresholds::default()) {
                 Next::Done => return launches,
                 // As the host does: two seconds, or until it is quiet.
                 Next::Rest => now += busy.left(now).min(2.0),
@@ -87,14 +93,14 @@ mod tests {
         let (mut told, mut false_alarms, mut believed, mut right) = (0, 0, 0, 0);
         for _ in 0..sessions {
             let quiet = session(&mut stream, Busy::never());
-            let judgement = judge(&quiet, &Thresholds::default()).unwrap();
+            let judgement = judge(&quiet, None, &Thresholds::default()).unwrap();
             false_alarms += usize::from(!judgement.remarks.is_empty());
             false_alarms += usize::from(judgement.verdict != Verdict::Stable);
 
             // It begins while the session goes on and lasts up to ten seconds.
             let busy = Busy { from: 3.0 * stream.uniform(), length: 0.5 + 9.5 * stream.uniform() };
             let shared = session(&mut stream, busy);
-            let judgement = judge(&shared, &Thresholds::default()).unwrap();
+            let judgement = judge(&shared, None, &Thresholds::default()).unwrap();
             told += usize::from(
                 judgement.verdict == Verdict::Contended || !judgement.remarks.is_empty(),
             );
@@ -120,10 +126,10 @@ mod tests {
             let levels: Vec<f64> = (0..count).map(|_| launch()).collect();
             levels.into_iter().map(|level| Busy::never().launch(&mut stream, 0.0, level)).collect()
         };
-        assert_eq!(PACE.expected(&[]), 6);
-        assert_eq!(PACE.expected(&launches(6, 0.001)), 6);
-        assert!((13..=30).contains(&PACE.expected(&launches(12, 0.02))));
-        assert_eq!(PACE.expected(&launches(8, 0.5)), 30);
+        assert_eq!(PACE.expected(&[], None), 6);
+        assert_eq!(PACE.expected(&launches(6, 0.001), None), 6);
+        assert!((13..=30).contains(&PACE.expected(&launches(12, 0.02), None)));
+        assert_eq!(PACE.expected(&launches(8, 0.5), None), 30);
     }
 
     #[test]
@@ -131,7 +137,7 @@ mod tests {
         let always = Busy { from: -1.0, length: 1e9 };
         let launches = session(&mut Stream::new(2), always);
         assert_eq!(launches.len(), LEAST_LAUNCHES);
-        let judgement = judge(&launches, &Thresholds::default()).unwrap();
+        let judgement = judge(&launches, None, &Thresholds::default()).unwrap();
         assert_eq!(judgement.verdict, Verdict::Contended);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** the same seed gives the same samples on every machine.
 
-use crate::{LaunchView, Nanos, Samples};
+use crate::{Block, LaunchView, Nanos, Samples, Sentinel};
 
 /// SplitMix64 (Steele, Lea and Flood, *Fast splittable pseudorandom number generators*, 2014).
 pub struct Stream(u64);
@@ -79,8 +79,7 @@ pub fn quiet_launch(stream: &mut Stream, level: f64, count: usize) -> LaunchView
         wall: Nanos(wall),
         threads: 1,
         involuntary_switches: 1,
-        sentinel_before: Nanos(500_000),
-        sentinel_after: Nanos(500_000),
+        blocks: blocks(count, USUAL),
         clock_resolution: Nanos(30),
         clock_overhead: Nanos(25),
         steady: true,
@@ -89,15 +88,13 @@ pub fn quiet_launch(stream: &mut Stream, level: f64, count: usize) -> LaunchView
     }
 }
 
-/// Eight launches on a core whose clock is slower by `slowdown`, the sentinel like the model.
-pub fn slowed_launches(stream: &mut Stream, slowdown: f64) -> Vec<LaunchView> {
-    let sentinel = Nanos::from_f64(5e5 * slowdown);
-    let launch = |_| LaunchView {
-        sentinel_before: sentinel,
-        sentinel_after: sentinel,
-        ..quiet_launch(stream, 5e6 * slowdown, 21)
-    };
-    (0..8).map(launch).collect()
+/// What the sentinel takes where nothing disturbs.
+pub const USUAL: Sentinel = Sentinel { core: Nanos(500_000), network: Nanos(900_000) };
+
+/// Of five samples each, or what is left.
+pub fn blocks(samples: usize, sentinel: Sentinel) -> Vec<Block> {
+    let sizes = (0..samples).step_by(5).map(|first| (samples - first).min(5));
+    sizes.map(|samples| Block { samples, sentinel }).collect()
 }
 
 /// What launches one after another feel besides the model: their own luck, a drift of 5 % over
@@ -161,5 +158,43 @@ impl Busy {
         launch.cpu = Nanos::from_f64(launch.cpu.0 as f64 * (1.0 - share / 2.0));
         launch.involuntary_switches += (share * 60.0) as u64;
         launch
+    }
+}
+
+/// Somebody on another core who is busy now and then, and what he slows while he is.
+#[derive(Clone, Debug)]
+pub struct Neighbour {
+    /// Shares by which the model and the sentinel's parts are slower meanwhile.
+    model: f64,
+    core: f64,
+    network: f64,
+    /// Of the time in which he is busy.
+    share: f64,
+    busy: bool,
+}
+
+impl Neighbour {
+    pub fn new(model: f64, core: f64, network: f64, share: f64) -> Self {
+        Self { model, core, network, share, busy: share >= 1.0 }
+    }
+
+    /// A launch of ten blocks of five samples; he comes or goes every four blocks in the mean.
+    pub fn launch(&mut self, stream: &mut Stream, level: f64) -> LaunchView {
+        let level = level * (1.0 + 0.005 * stream.normal());
+        let (mut samples, mut blocks) = (Vec::new(), Vec::new());
+        for _ in 0..10 {
+            if stream.uniform() < 0.25 {
+                self.busy = stream.uniform() < self.share;
+            }
+            let slower = |by: f64| if self.busy { 1.0 + by } else { 1.0 };
+            let mut noisy = |ns: f64| Nanos::from_f64(ns * (1.0 + 0.007 * stream.normal()));
+            let core = noisy(USUAL.core.0 as f64 * slower(self.core));
+            let network = noisy(USUAL.network.0 as f64 * slower(self.network));
+            blocks.push(Block { samples: 5, sentinel: Sentinel { core, network } });
+            samples.extend((0..5).map(|_| noisy(level * slower(self.model))));
+        }
+        let launch = quiet_launch(stream, level, samples.len());
+        let samples = Samples::new(samples).expect("a launch has samples");
+        LaunchView { samples, blocks, ..launch }
     }
 }

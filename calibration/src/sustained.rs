@@ -28,6 +28,7 @@ pub struct CurvePoint {
     pub at: Nanos,
     #[serde(rename = "median_ns")]
     pub median: Nanos,
+    /// Its first part; zero where it was not read.
     #[serde(rename = "sentinel_ns")]
     pub sentinel: Nanos,
 }
@@ -48,7 +49,7 @@ pub fn sustained(windows: &[Window], thresholds: &Thresholds) -> Result<Sustaine
     let point = |window: &Window| CurvePoint {
         at: window.at,
         median: window.launch.samples.median(),
-        sentinel: window.launch.sentinel(),
+        sentinel: window.launch.core().unwrap_or_default(),
     };
     let curve: Vec<CurvePoint> = windows.iter().map(point).collect();
     let last = &windows[windows.len() - windows.len().div_ceil(3)..];
@@ -88,8 +89,9 @@ mod tests {
         (0..count)
             .map(|at| {
                 let mut launch = quiet_launch(&mut stream, 5e6 * model(at), 40);
-                launch.sentinel_before = Nanos::from_f64(5e5 * sentinel(at));
-                launch.sentinel_after = launch.sentinel_before;
+                for block in &mut launch.blocks {
+                    block.sentinel.core = Nanos::from_f64(5e5 * sentinel(at));
+                }
                 Window { at: Nanos(at as u64 * 500_000_000), launch }
             })
             .collect()

@@ -5,8 +5,12 @@
 //! interval of the median is narrow enough, so that a statistic has one definition and a lost link
 //! costs one launch.
 //!
-//! **Invariant:** samples are raw and in time order; the fixed workload and operators alone are told
-//! by their medians.
+//! Within a launch, short *blocks* of samples alternate with readings of the *sentinel*, a fixed
+//! reference workload: what disturbs a device comes and goes in fractions of a second, and what is
+//! timed next to it feels it too.
+//!
+//! **Invariant:** samples and readings are raw and in time order; operators alone are told by their
+//! medians.
 
 use serde::{Deserialize, Serialize};
 
@@ -170,19 +174,60 @@ pub struct PutReport {
 pub struct LookRequest {
     /// Processors to pin to; empty leaves the choice to the scheduler.
     pub cpus: Vec<usize>,
+    /// Of the engine, as in a launch.
+    pub threads: usize,
+    /// For how long the sentinel is read and others are watched; at most [`LONGEST_LOOK_NS`].
+    pub look_ns: u64,
     /// Wall clock, from start to exit.
     pub time_ns: u64,
 }
+
+/// Longest that one look may take.
+pub const LONGEST_LOOK_NS: u64 = 30_000_000_000;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LookReport {
     pub state: State,
     pub clock: Clock,
-    /// Several median times of the sentinel in a row.
-    pub sentinel_ns: Vec<u64>,
-    /// CPU time and wall-clock time of those repeats together.
+    /// At least one, with pauses in between.
+    pub readings: Vec<Reading>,
+    /// Meanwhile.
+    pub others: Others,
+}
+
+/// One reading of the sentinel: its two parts, one right after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// Arithmetic in the first-level cache: what slows the core slows it.
+    pub core_ns: u64,
+    /// A small network in the engine, twice: what slows networks slows it, be it the core, another
+    /// hardware thread of it, caches or memory.
+    pub network_ns: u64,
+    /// CPU time that the thread was given for the whole reading, repeats of the parts included. Less
+    /// than `wall_ns` is what others took.
     pub cpu_ns: u64,
     pub wall_ns: u64,
+}
+
+/// What others did with the device's processors.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Others {
+    /// For how long they were watched.
+    pub wall_ns: u64,
+    /// The busiest first; of an Android shell only those that are its own.
+    pub processes: Vec<Process>,
+    /// Processor time of all processes and the kernel but the agent's own.
+    pub busy_ns: Option<u64>,
+    /// Processor time that a hypervisor gave to other machines.
+    pub stolen_ns: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    pub pid: u32,
+    /// As the kernel has it: 15 bytes at most, and whatever its owner chose.
+    pub name: String,
+    pub cpu_ns: u64,
 }
 
 /// A model file on the device; refused where the content is not what the host meant.
@@ -226,10 +271,12 @@ pub struct WarmUp {
     pub tolerance_ppm: u32,
 }
 
-/// Sample until `min_samples` are taken and `slice_ns` are over, or `max_samples` are taken.
+/// Sample until `min_samples` are taken and `slice_ns` are over, or `max_samples` are taken. A block
+/// ends with the first sample that ends `block_ns` after its start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sampling {
     pub slice_ns: u64,
+    pub block_ns: u64,
     pub min_samples: usize,
     pub max_samples: usize,
 }
@@ -243,7 +290,7 @@ pub struct Limits {
     pub time_ns: u64,
 }
 
-/// The share of the sampling loop's time from which on single samples are not told of.
+/// The share of the blocks' time from which on single samples are not told of.
 pub const NEARLY_ALL_PERCENT: u64 = 99;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -254,23 +301,26 @@ pub struct LaunchReport {
     /// Whether the warm-up ended by its own rule, not by its time limit.
     pub steady: bool,
     pub samples_ns: Vec<u64>,
+    /// How many of the samples each block holds.
+    #[serde(default)]
+    pub blocks: Vec<usize>,
+    /// One before each block, and one after the last.
+    #[serde(default)]
+    pub readings: Vec<Reading>,
     /// CPU time that the sampling thread was given while it took the samples. With one thread, less
     /// than `wall_ns` is what others took of its processor. With several the sampling thread is one of
     /// them and also sleeps while it waits for the others, so that the difference is contention only
     /// beyond what it is on a quiet device.
     pub cpu_ns: u64,
-    /// Wall-clock time of the whole sampling loop.
+    /// Wall-clock time of all blocks; readings of the sentinel are not in it.
     pub wall_ns: u64,
     /// CPU time that the sampling thread was given during each sample; empty where it had
-    /// [`NEARLY_ALL_PERCENT`] of the loop's time, for then no sample lost any to speak of.
+    /// [`NEARLY_ALL_PERCENT`] of the blocks' time, for then no sample lost any to speak of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub samples_cpu_ns: Vec<u64>,
     pub involuntary_switches: u64,
     /// Resolution of the clock and what reading it costs, both measured.
     pub clock: Clock,
-    /// Median time of the fixed sentinel workload just before and just after the samples.
-    pub sentinel_before_ns: u64,
-    pub sentinel_after_ns: u64,
     /// Threads of this process that computed while the samples were taken, by the processor time that
     /// they were given: fewer than asked for where the network has nothing to share out.
     pub threads: usize,

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 /// Version of the protocol. A child and a host of different versions refuse each other.
 ///
 /// Changelog: 1, the first. 2: leases, model files over the protocol, threads and precision,
-/// profiles, a look at the device; more of the platform's facts. 3: a precision for runs, too.
-pub const PROTOCOL: u32 = 3;
+/// profiles, a look at the device; more of the platform's facts. 3: a precision for runs, too. 4: blocks of
+/// samples with readings of the sentinel between them; a look tells of others.
+pub const PROTOCOL: u32 = 4;
 
 /// Longest line that either side accepts, in bytes.
 pub const MAX_LINE: usize = 64 << 20;

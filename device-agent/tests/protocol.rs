@@ -4,8 +4,9 @@
 use pearl_agent::agent::{
     AgentDone, AgentHello, AgentRequest, Android, Battery, Cgroup, Clock, Cluster, Engine,
     Frequency, LaunchReport, LaunchRequest, LeaseRequest, Limits, LookReport, LookRequest,
-    ModelFile, NoProgress, OpProfile, Platform, Precision, ProfileReport, ProfileRequest,
-    PutReport, PutRequest, RunReport, RunRequest, Sampling, State, TensorData, WarmUp,
+    ModelFile, NoProgress, OpProfile, Others, Platform, Precision, Process, ProfileReport,
+    ProfileRequest, PutReport, PutRequest, Reading, RunReport, RunRequest, Sampling, State,
+    TensorData, WarmUp,
 };
 use pearl_agent::wire::{Failure, FailureKind, Outcome, Reply, Request};
 use proptest::collection::vec;
@@ -46,12 +47,12 @@ prop_compose! {
         model in model(), limits in limits(), input_seed: u64, cpus: Vec<usize>, threads: usize,
         precision in precision(),
         (min_ns, max_ns, tolerance_ppm) in any::<(u64, u64, u32)>(),
-        (slice_ns, min_samples, max_samples) in any::<(u64, usize, usize)>(),
+        (slice_ns, block_ns, min_samples, max_samples) in any::<(u64, u64, usize, usize)>(),
     ) -> LaunchRequest {
         LaunchRequest {
             model, input_seed, cpus, threads, precision, limits,
             warm_up: WarmUp { min_ns, max_ns, tolerance_ppm },
-            sampling: Sampling { slice_ns, min_samples, max_samples },
+            sampling: Sampling { slice_ns, block_ns, min_samples, max_samples },
         }
     }
 }
@@ -77,8 +78,9 @@ fn request() -> impl Strategy<Value = AgentRequest> {
         lease().prop_map(AgentRequest::Lease),
         Just(AgentRequest::Release),
         put().prop_map(AgentRequest::Put),
-        any::<(Vec<usize>, u64)>()
-            .prop_map(|(cpus, time_ns)| AgentRequest::Look(LookRequest { cpus, time_ns })),
+        any::<(Vec<usize>, usize, u64, u64)>().prop_map(|(cpus, threads, look_ns, time_ns)| {
+            AgentRequest::Look(LookRequest { cpus, threads, look_ns, time_ns })
+        }),
         launch_request().prop_map(AgentRequest::Launch),
         launch_request().prop_map(|launch| AgentRequest::Profile(ProfileRequest { launch })),
         (model(), vec(tensor(), 0..3), precision(), limits()).prop_map(
@@ -107,10 +109,31 @@ prop_compose! {
 }
 
 prop_compose! {
+    fn reading()((core_ns, network_ns, cpu_ns, wall_ns) in any::<(u64, u64, u64, u64)>()) -> Reading {
+        Reading { core_ns, network_ns, cpu_ns, wall_ns }
+    }
+}
+
+prop_compose! {
+    fn process()(pid: u32, name: String, cpu_ns: u64) -> Process {
+        Process { pid, name, cpu_ns }
+    }
+}
+
+prop_compose! {
+    fn others()(
+        wall_ns: u64, processes in vec(process(), 0..3),
+        (busy_ns, stolen_ns) in any::<(Option<u64>, Option<u64>)>(),
+    ) -> Others {
+        Others { wall_ns, processes, busy_ns, stolen_ns }
+    }
+}
+
+prop_compose! {
     fn look_report()(
-        state in state(), clock in clock(), sentinel_ns: Vec<u64>, cpu_ns: u64, wall_ns: u64,
+        state in state(), clock in clock(), readings in vec(reading(), 0..4), others in others(),
     ) -> LookReport {
-        LookReport { state, clock, sentinel_ns, cpu_ns, wall_ns }
+        LookReport { state, clock, readings, others }
     }
 }
 
@@ -120,13 +143,13 @@ prop_compose! {
         (warm_up_ns, samples_ns, samples_cpu_ns) in any::<(Vec<u64>, Vec<u64>, Vec<u64>)>(),
         steady: bool,
         (involuntary_switches, threads) in any::<(u64, usize)>(), clock in clock(),
-        (sentinel_before_ns, sentinel_after_ns) in any::<(u64, u64)>(),
+        blocks: Vec<usize>, readings in vec(reading(), 0..4),
         (peak_memory_bytes, energy_uj) in any::<(Option<u64>, Option<u64>)>(),
         state_before in state(), state_after in state(),
     ) -> LaunchReport {
         LaunchReport {
             load_ns, optimise_ns, warm_up_ns, steady, samples_ns, cpu_ns, wall_ns, samples_cpu_ns,
-            involuntary_switches, clock, sentinel_before_ns, sentinel_after_ns, threads,
+            involuntary_switches, clock, blocks, readings, threads,
             peak_memory_bytes, energy_uj, state_before, state_after,
         }
     }

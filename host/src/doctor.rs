@@ -16,7 +16,9 @@ use crate::child::ChildError;
 use crate::device::{Device, Transport};
 use crate::exit::{Kind, kind};
 
-const LOOK: Duration = Duration::from_secs(10);
+/// Others come and go: long enough to meet them.
+const LOOK: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -103,7 +105,14 @@ pub fn examine(device: &Device) -> anyhow::Result<Vec<Finding>> {
         }
     }
     let cpus = agent.cpus();
-    let looked = agent.look(LookRequest { cpus: cpus.clone(), time_ns: LOOK.as_nanos() as u64 });
+    let nanos = |duration: Duration| duration.as_nanos() as u64;
+    let looked = agent.look(LookRequest {
+        cpus: cpus.clone(),
+        // What a device without so many processors lacks is a finding of its own.
+        threads: 1,
+        look_ns: nanos(LOOK),
+        time_ns: nanos(PATIENCE),
+    });
     // The findings do not hang on it, and the lease ends with the agent.
     let _ = agent.release();
     match looked {

@@ -3,10 +3,11 @@
 //! **Invariant:** what comes out is what went in, raw samples included.
 
 use anyhow::Context;
+use pearl_calibration::{Reproducibility, reproducibility, usual_speed};
 
 use crate::exit::{Classify, Fault, Kind};
 use crate::home;
-use crate::measure::Measurement;
+use crate::measure::{Characterised, Measurement, UsualSpeeds};
 use crate::store::{Entry, History, HistoryError, Kept};
 
 /// The history in the user's home.
@@ -17,12 +18,44 @@ pub fn open() -> anyhow::Result<History> {
     })
 }
 
+/// What is known of devices' usual speed.
+pub fn usual_speeds(history: &History) -> anyhow::Result<UsualSpeeds> {
+    let speeds = history.speeds().or_fault(Kind::Usage)?;
+    let usual = speeds.into_iter().filter_map(|(of, speeds)| Some((of, usual_speed(speeds)?)));
+    Ok(usual.collect())
+}
+
+/// Keeps what was found out of a device's usual speed.
+pub fn keep_characterised(history: &mut History, found: &Characterised) -> anyhow::Result<()> {
+    let fingerprint = found.fingerprint.id();
+    history.keep_speed(&now(), &fingerprint, found.usual).or_fault(Kind::Usage)
+}
+
+/// Where another session of the same model and fingerprint is to be expected, this one included.
+pub fn reproducibility_of(
+    history: &History,
+    measurement: &Measurement,
+) -> anyhow::Result<Option<Reproducibility>> {
+    if measurement.compensated.is_none() {
+        return Ok(None);
+    }
+    let fingerprint = measurement.fingerprint.id();
+    let mut sessions = history.sessions(&fingerprint).or_fault(Kind::Usage)?;
+    let own = sessions.remove(&measurement.model.sha256).unwrap_or_default();
+    let others: Vec<_> = sessions.into_values().collect();
+    Ok(reproducibility(&own, &others))
+}
+
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
 /// Keeps a measurement and gives its number.
 pub fn keep(history: &mut History, measurement: &Measurement) -> anyhow::Result<i64> {
     let document = serde_json::to_string(measurement).context("own measurement")?;
     let latency = measurement.latency;
     let entry = Entry {
-        at: jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+        at: now(),
         model: measurement.model.path.clone(),
         sha256: measurement.model.sha256.clone(),
         device: measurement.device.clone(),
@@ -31,7 +64,11 @@ pub fn keep(history: &mut History, measurement: &Measurement) -> anyhow::Result<
         median_ns: latency.point.0,
         lo_ns: latency.lo.0,
         hi_ns: latency.hi.0,
+        compensated_ns: measurement.compensated.as_ref().map(|found| found.latency.point.0),
     };
+    if let Some(speed) = measurement.calm_speed() {
+        history.keep_speed(&entry.at, &entry.fingerprint, speed).or_fault(Kind::Usage)?;
+    }
     history.keep(&entry, &document).or_fault(Kind::Usage)
 }
 

@@ -1,48 +1,53 @@
 """Measures what the README claims of the profiler, on this machine.
 
-    profiler.py [fidelity] [quiet] [contended] [equal] [slower] [utilisation] [--count N]
+    profiler.py [fidelity] [disturbed] [coverage] [equal] [slower] [utilisation] [device-time] [--count N]
 
-`quiet` and `contended` are the two halves of repeatability, `equal` and `slower` of the power to tell.
+`disturbed` is repeatability with and without neighbours, `coverage` what its sessions say of later ones,
+`equal` and `slower` are the power to tell, `device-time` holds this build against the one that
+OTHER_PEARL names.
 
 Needs a built checkout, torchvision, and the `tract` program, whose path is in the variable TRACT. All
-comparisons alternate within one run; the last processor of the machine is the one measured on.
+comparisons alternate within one run; the last processor of the machine is the one measured on, the
+first is the neighbours'.
 """
 
 import argparse
+import contextlib
+import datetime
 import json
 import math
 import os
 import pathlib
-import random
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
 
-from pearl import PEARL, ROOT, pearl, run, students
+from pearl import HOME, PEARL, ROOT, run, students
 
 CPU = (os.cpu_count() or 1) - 1
 TRACT = os.environ.get("TRACT") or sys.exit("TRACT names no tract program; run `make bench`")
 # Rounds, sessions, comparisons, networks.
-COUNTS = {"fidelity": 16, "quiet": 20, "contended": 20, "equal": 40, "slower": 40, "utilisation": 50}
-# Takes the processor away at random moments, about half of the time.
-BUSY = """
-import random, sys, time
-random.seed(int(sys.argv[1]))
-while True:
-    time.sleep(random.uniform(0.0, 0.6))
-    until = time.monotonic() + random.uniform(0.1, 0.6)
-    while time.monotonic() < until:
-        pass
-"""
+COUNTS = {"fidelity": 16, "disturbed": 20, "coverage": 0, "equal": 40, "slower": 40, "utilisation": 50, "device-time": 10}
+CONDITIONS = ["quiet", "compute", "memory", "compiler"]
+# Sessions of all days: what one day's say of another's is what `coverage` is about.
+SESSIONS = HOME / "bench/sessions.jsonl"
 
 
-def stolen():
-    """Ticks of the processor measured on that the hypervisor gave to others, and all of its ticks."""
-    fields = re.search(rf"^cpu{CPU} (.*)$", pathlib.Path("/proc/stat").read_text(), re.M)[1].split()
-    ticks = [int(field) for field in fields[:8]]
-    return ticks[7], sum(ticks)
+@contextlib.contextmanager
+def beside(condition, seed):
+    """With a neighbour on the first processor, or nobody."""
+    if condition == "quiet":
+        yield
+        return
+    script = ROOT / "tests/python/neighbour.py"
+    child = subprocess.Popen([sys.executable, script, condition, "0", str(seed)], stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        child.terminate()
+        child.wait()
 
 
 def percent(share):
@@ -55,9 +60,10 @@ def devices(folder):
     return ["--devices", file, "--device", "pinned"]
 
 
-def bench(device, *models, more=()):
-    words = [str(word) for word in (PEARL, "--quiet", "bench", *models, *device, "--json", "--accept-unstable", "--no-history", *more)]
-    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def bench(device, *models, more=("--no-history",), program=PEARL, home=HOME):
+    words = [str(word) for word in (program, "--quiet", "bench", *models, *device, "--json", "--accept-unstable", *more)]
+    environment = {**os.environ, "PEARL_HOME": str(home)}
+    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     return json.loads(done.stdout) if done.stdout else {"results": [], "errors": [done.stderr.strip()]}
 
 
@@ -105,7 +111,7 @@ def fidelity(folder, rounds):
     device = devices(folder)
     medians, means = {}, {}
     for name, model in zoo().items():
-        sides = {"ours": lambda: bench(device, model, more=("--launches", 6)), "theirs": lambda: tract_mean_ns(model)}
+        sides = {"ours": lambda: bench(device, model, more=("--no-history", "--launches", 6)), "theirs": lambda: tract_mean_ns(model)}
         of_median, of_mean, why = [], [], None
         while not why and len(of_median) < rounds and half_width(of_median) > 0.01:
             order = list(sides) if len(of_median) % 2 else list(sides)[::-1]
@@ -135,68 +141,106 @@ def spread(values):
     return (cuts[-1] - cuts[0]) / 2 / statistics.median(values)
 
 
-def quiet(folder, sessions):
-    """Repeatability, nothing else running."""
-    repeatability(folder, sessions, "quiet")
+def networks(folder):
+    """One of a phone's networks, two students, one that weighs on the memory."""
+    models = {"mobilenet-v3-small": folder / "mobilenet-v3-small.onnx"}
+    run(PEARL, "--quiet", "export", "mobilenet-v3-small", "-o", models["mobilenet-v3-small"])
+    for at, student in enumerate(students(2, 11, folder / "students")):
+        models[f"student {at}"] = folder / f"student-{at}.onnx"
+        run(PEARL, "--quiet", "export", student, "-o", models[f"student {at}"])
+    models["light_squeezenet"] = pathlib.Path(zoo()["light_squeezenet"])
+    return models
 
 
-def contended(folder, sessions):
-    """Repeatability with a busy loop on the same core."""
-    repeatability(folder, sessions, "contended")
+def disturbed(folder, sessions):
+    """Sessions in turns: quiet, and beside a neighbour on the other processor."""
+    models, device = networks(folder), devices(folder)
+    home = HOME / "bench"
+    home.mkdir(parents=True, exist_ok=True)
+    got = {}
+    with SESSIONS.open("a") as kept:
+        for session in range(sessions):
+            for condition in CONDITIONS:
+                with beside(condition, session):
+                    results = bench(device, *models.values(), more=("--target", "2%", "--launches", 12), home=home)
+                    for name, result in zip(models, results["results"]):
+                        fixed = tract_ns(models[name], "--warmup-loops", "10", "--max-loops", "50")
+                        theirs = tract_ns(models[name], "--warmup-time", "200", "--max-time", "1000")
+                        one = {
+                            "at": datetime.datetime.now().isoformat(timespec="seconds"), "condition": condition, "model": name,
+                            "fingerprint": result["device"]["fingerprint"],
+                            "raw": result["latency_ns"]["median"], "compensated": result["compensated"]["latency_ns"],
+                            "elasticity": result["compensated"]["elasticity"], "slowdown": result["compensated"]["slowdown"],
+                            "undisturbed": result["compensated"]["undisturbed_share"],
+                            "verdict": result["verdict"], "launches": result["n_launches"],
+                            "reproducibility": result.get("reproducibility"), "tract": theirs, "fixed": fixed,
+                        }
+                        got.setdefault((name, condition), []).append(one)
+                        kept.write(json.dumps(one) + "\n")
+                kept.flush()
+    print(f"half the distance from the 5th to the 95th percentile of {sessions} sessions, in %, and how far the median lies from the quiet one's")
+    columns = {
+        "compensated": lambda one: one["compensated"]["point"], "as timed": lambda one: one["raw"],
+        "tract bench": lambda one: one["tract"], "10 + 50 runs": lambda one: one["fixed"],
+    }
+    for name in models:
+        for condition in CONDITIONS:
+            cells = []
+            for title, of in columns.items():
+                here = [of(one) for one in got[name, condition]]
+                shift = statistics.median(here) / statistics.median(of(one) for one in got[name, "quiet"]) - 1
+                cells.append(f"{title} {percent(spread(here))} ({100 * shift:+.1f})")
+            said = [one["verdict"] for one in got[name, condition]]
+            verdicts = ", ".join(f"{said.count(verdict)} {verdict}" for verdict in sorted(set(said)))
+            print(f"  {name}, {condition}: {'; '.join(cells)}; {verdicts}", flush=True)
 
 
-def repeatability(folder, sessions, mood):
-    model = folder / "student.onnx"
-    run(PEARL, "--quiet", "export", "mobilenet-v3-small", "-o", model)
-    device = devices(folder)
-    ours, quotients, theirs, fixed, said, told = [], [], [], [], [], 0
-    intervals, in_sentinels, taken = [], [], {True: [], False: []}
-    for session in range(sessions):
-        busy = None
-        if mood == "contended":
-            busy = subprocess.Popen(["taskset", "-c", str(CPU), sys.executable, "-c", BUSY, str(session)])
-        try:
-            before = stolen()
-            result = bench(device, model)["results"][0]
-            steal, ticks = (now - then for now, then in zip(stolen(), before))
-            ours.append(result["latency_ns"]["median"])
-            quotients.append(result["in_sentinels"]["point"])
-            intervals.append(result["latency_ns"]["ci95"])
-            in_sentinels.append([result["in_sentinels"][end] for end in ("lo", "hi")])
-            said.append(result["verdict"])
-            # Also where enough launches were clean, so that the number may be believed.
-            told += result["contended"]
-            taken[bool(result["contended"])].append(steal / ticks)
-            theirs.append(tract_ns(model))
-            fixed.append(tract_ns(model, "--warmup-loops", "10", "--max-loops", "50"))
-        finally:
-            if busy:
-                busy.kill()
-                busy.wait()
-    print(f"{mood}, {sessions} sessions: spread of ours {percent(spread(ours))}, in sentinels "
-          f"{percent(spread(quotients))}, of `tract bench` {percent(spread(theirs))}, of 10 + 50 runs {percent(spread(fixed))}; "
-          f"medians {statistics.median(ours) / 1e6:.3f}, {statistics.median(theirs) / 1e6:.3f}, "
-          f"{statistics.median(fixed) / 1e6:.3f} ms", flush=True)
-    verdicts = ", ".join(f"{said.count(verdict)} {verdict}" for verdict in sorted(set(said)))
-    print(f"  contention told in {told}; verdicts: {verdicts}")
-    by_others = "; ".join(
-        f"{'told' if said else 'not told'}: {percent(statistics.median(shares))} ({percent(min(shares))} – {percent(max(shares))})"
-        for said, shares in taken.items() if shares)
-    print(f"  of the measured processor's time the hypervisor gave to others, where contention was {by_others}", flush=True)
-    if mood == "quiet":
-        for unit, found, told_of in (("ms", ours, intervals), ("sentinels", quotients, in_sentinels)):
-            truth = statistics.median(found)
-            covered = sum(lo <= truth <= hi for lo, hi in told_of)
-            print(f"coverage in {unit}: {covered} of {sessions} intervals hold the median of all sessions")
+def coverage(folder, _):
+    """Of all sessions that `disturbed` kept: how often a stated interval holds a later session's latency."""
+    del folder
+    sessions = [json.loads(line) for line in SESSIONS.read_text().splitlines()]
+    # Another build, engine or processor is another device.
+    sessions = [one for one in sessions if one["fingerprint"] == sessions[-1]["fingerprint"]]
+    held, by_condition = [], {}
+    for at, earlier in enumerate(sessions):
+        for later in sessions[at + 1:]:
+            if earlier["reproducibility"] and later["model"] == earlier["model"]:
+                stated = earlier["reproducibility"]
+                held.append(stated["lo_ns"] <= later["compensated"]["point"] <= stated["hi_ns"])
+                by_condition.setdefault(later["condition"], []).append(held[-1])
+    days = {one["at"][:10] for one in sessions}
+    told = ", ".join(f"{condition} {percent(statistics.mean(of))}" for condition, of in by_condition.items())
+    print(f"coverage: of {len(held)} pairs of a stated interval and a later session ({len(sessions)} sessions, {len(days)} days) "
+          f"{percent(statistics.mean(held))} hold; later ones {told}")
+    widths = [one["reproducibility"]["half_width"] for one in sessions if one["reproducibility"]]
+    print(f"  the intervals are ±{percent(statistics.median(widths))} wide in the median, the last ±{percent(widths[-1])}")
+
+
+def device_time(folder, rounds):
+    """Time on the device until the interval is ±1 %: this build's over the other's."""
+    other = os.environ.get("OTHER_PEARL") or sys.exit("OTHER_PEARL names no other program")
+    models, device = networks(folder), devices(folder)
+    for name, model in models.items():
+        ratios, seen = [], []
+        for at in range(rounds):
+            times = {}
+            for program in [PEARL, other] if at % 2 else [other, PEARL]:
+                (done,) = bench(device, model, program=program)["devices"]
+                times[program] = done["time"]["leased_ns"]
+            ratios.append(times[PEARL] / times[other])
+            seen.append((times[PEARL] / 1e9, times[other] / 1e9))
+        ours, theirs = (statistics.median(side) for side in zip(*seen))
+        print(f"device time to ±1 %, {name}: {statistics.median(ratios):.2f} of the other's ({min(ratios):.2f} – {max(ratios):.2f}, "
+              f"n = {rounds}); {ours:.1f} and {theirs:.1f} s", flush=True)
 
 
 def equal(folder, comparisons):
-    """A network against itself under other weights."""
+    """A network against itself under other weights, in all conditions in turn."""
     power(folder, comparisons, "again", "A/A")
 
 
 def slower(folder, comparisons):
-    """A network against one that is 3 % slower."""
+    """A network against one that is 3 % slower, in all conditions in turn."""
     power(folder, comparisons, "slower", "+3 %")
 
 
@@ -204,9 +248,10 @@ def power(folder, comparisons, other, name):
     made = json.loads(run(sys.executable, ROOT / "tests/python/slower.py", folder))
     device = devices(folder)
     called, ratios = 0, []
-    for _ in range(comparisons):
+    for at in range(comparisons):
         words = [str(w) for w in (PEARL, "--quiet", "compare", made["first"], made[other], *device, "--json", "--accept-unstable", "--no-history")]
-        done = json.loads(subprocess.run(words, stdout=subprocess.PIPE, text=True).stdout)
+        with beside(CONDITIONS[at % len(CONDITIONS)], at):
+            done = json.loads(subprocess.run(words, stdout=subprocess.PIPE, text=True).stdout)
         ratios.append(done["comparison"]["ratio"]["point"])
         called += done["comparison"]["outcome"] in ("slower", "faster")
     print(f"{name}: a difference called in {called} of {comparisons}; ratio {statistics.median(ratios):.4f} "
@@ -219,7 +264,7 @@ def utilisation(folder, networks):
     for at, student in enumerate(students(networks, 23, folder / "students")):
         models.append(folder / f"{at:02}.onnx")
         run(PEARL, "--quiet", "export", student, "-o", models[-1])
-    done = bench(devices(folder), *models, more=("--launches", 6))
+    done = bench(devices(folder), *models, more=("--no-history", "--launches", 6))
     (device,) = done["devices"]
     whole = device["time"]["leased_ns"]
     shares = ", ".join(f"{name[:-3]} {percent(ns / whole)}" for name, ns in device["time"].items() if name != "leased_ns")
@@ -232,7 +277,7 @@ def utilisation(folder, networks):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", default=list(COUNTS), help=", ".join(COUNTS))
+    parser.add_argument("parts", nargs="*", default=[part for part in COUNTS if part != "device-time"], help=", ".join(COUNTS))
     parser.add_argument("--count", type=int, help=f"of each part, else {COUNTS}; 2 to see that it runs")
     args = parser.parse_args()
     unknown = [part for part in args.parts if part not in COUNTS]
@@ -241,7 +286,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for part in args.parts:
             print(f"== {part}", flush=True)
-            globals()[part](pathlib.Path(folder), args.count or COUNTS[part])
+            globals()[part.replace("-", "_")](pathlib.Path(folder), args.count or COUNTS[part])
 
 
 main()

@@ -15,6 +15,7 @@ import threading
 rough = sys.argv[1] == "--rough"
 agent = subprocess.Popen(sys.argv[2 if rough else 1 :], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 models = {}
+READING = {"core_ns": 100_000, "network_ns": 900_000, "cpu_ns": 1_200_000, "wall_ns": 1_200_000}
 
 
 def requests():
@@ -44,8 +45,8 @@ def steady(launch, path):
         wall_ns=sum(samples),
         samples_cpu_ns=[sample // 2 for sample in samples] if rough else [],
         involuntary_switches=1000 if rough else 0,
-        sentinel_before_ns=1_000_000,
-        sentinel_after_ns=1_000_000,
+        blocks=[10] * 6,
+        readings=[READING] * 7,
         clock={"resolution_ns": 1, "overhead_ns": 20},
     )
     for state in ("state_before", "state_after"):
@@ -58,6 +59,9 @@ for line in agent.stdout:
     done = reply["outcome"].get("done", {})
     if "launch" in done:
         steady(done["launch"], models[reply["id"]])
+    if "look" in done:
+        look = done["look"]
+        look["readings"] = [READING for _ in look["readings"]]
     sys.stdout.buffer.write(json.dumps(reply).encode() + b"\n")
     sys.stdout.buffer.flush()
 sys.exit(agent.wait() != 0)

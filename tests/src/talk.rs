@@ -73,7 +73,8 @@ impl Talk {
     }
 
     pub fn look(&mut self) -> LookReport {
-        let request = LookRequest { cpus: Vec::new(), time_ns: 30_000_000_000 };
+        let request =
+            LookRequest { cpus: Vec::new(), threads: 1, look_ns: 0, time_ns: 30_000_000_000 };
         match self.ask(AgentRequest::Look(request)) {
             Ok(AgentDone::Look(report)) => report,
             other => panic!("{other:?}"),
@@ -137,7 +138,12 @@ fn launch(model: &Path, slice_ns: u64) -> LaunchRequest {
         threads: 1,
         precision: Precision::F32,
         warm_up: WarmUp { min_ns: 0, max_ns: 50_000_000, tolerance_ppm: 100_000 },
-        sampling: Sampling { slice_ns, min_samples: 3, max_samples: 1_000_000 },
+        sampling: Sampling {
+            slice_ns,
+            block_ns: 25_000_000,
+            min_samples: 3,
+            max_samples: 1_000_000,
+        },
         limits: LIMITS,
     }
 }

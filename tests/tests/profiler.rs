@@ -235,26 +235,81 @@ fn measurements_are_kept_listed_shown_and_compared() {
         .collect();
     let ratio = apart["comparison"]["ratio"]["point"].as_f64().unwrap();
     assert!((ratio - of_one[1] / of_one[0]).abs() < 1e-9, "{ratio} of {of_one:?}");
-    // These devices' sentinels all take a millisecond.
-    let in_sentinels = apart["comparison_in_sentinels"]["ratio"]["point"].as_f64().unwrap();
-    assert!((in_sentinels - ratio).abs() < 1e-9, "{in_sentinels} of {ratio}");
-    assert_eq!(shown["result"]["sentinel_ns"], 1_000_000);
-    let quotient = shown["result"]["in_sentinels"]["point"].as_f64().unwrap();
-    assert!((quotient - a as f64 / 1e6).abs() < 1e-9, "{quotient} of {a}");
-    assert!(table.contains(" sentinels (95 %: "), "{table}");
+    // These devices' sentinels are always the same: there is nothing to take out.
+    let compensated = apart["comparison_compensated"]["ratio"]["point"].as_f64().unwrap();
+    assert!((compensated - ratio).abs() < 1e-6, "{compensated} of {ratio}");
+    let compensated = shown["result"]["compensated"]["latency_ns"]["point"].as_u64().unwrap();
+    assert!(compensated.abs_diff(a) <= 1, "{compensated} of {a}");
+    assert!(table.contains("compensated to the speed of this session"), "{table}");
 
     let unlike = pearl.line("--quiet compare 1 3");
     assert_eq!(unlike.faults_of_refusal(2, &["threads: 1, 2", "--across"]), [""; 0]);
     let across = pearl.line("compare 1 3 --across").ok().stdout;
-    assert!(across.contains("B/A = ") && !across.contains("in sentinels"), "{across}");
+    assert!(across.contains("B/A = ") && !across.contains("compensated, with"), "{across}");
     let alike = pearl.line("compare 1 2").ok().stdout;
-    assert!(alike.contains("in sentinels"), "{alike}");
+    assert!(alike.contains("compensated, with"), "{alike}");
     let itself = pearl.run(["--quiet", "compare", "#2", "2"]);
     assert_eq!(itself.faults_of_refusal(2, &["#2", "one measurement"]), [""; 0]);
     let fresh = pearl.line("compare 1 a.onnx --device one").ok().stdout;
     assert!(fresh.contains(&a.to_string()[..1]) && fresh.contains("B/A = "), "{fresh}");
     let absent = pearl.line("--quiet compare 1 99");
     assert_eq!(absent.faults_of_refusal(3, &["#99", "history list"]), [""; 0]);
+}
+
+#[test]
+fn who_else_uses_the_machine_is_named_before_anything_is_measured() {
+    let (pearl, _) = rig();
+    // A name of its own, so that no other process is meant.
+    let shell = fs::canonicalize("/bin/sh").unwrap();
+    fs::copy(shell, pearl.path("neighbour")).unwrap();
+    let neighbour = std::process::Command::new(pearl.path("neighbour"))
+        .args(["-c", "while :; do :; done"])
+        .spawn()
+        .unwrap();
+    let neighbour = Ended(neighbour);
+    let told = format!("neighbour (process {})", neighbour.0.id());
+    let bench = pearl.line("bench a.onnx --device one --json").ok();
+    assert!(bench.stderr.contains(&told) && bench.stderr.contains("--quiet-wait"), "{bench:#?}");
+    let others = bench.json()["devices"][0]["others"].clone();
+    assert!(others.as_str().unwrap().contains(&told), "{others}");
+    let waited = pearl.line("bench a.onnx --device one --quiet-wait 1s").ok();
+    assert!(waited.stderr.contains("waiting for them"), "{waited:#?}");
+    let findings = pearl.line("devices check one").ok().stdout;
+    assert!(findings.contains("warning   others") && findings.contains(&told), "{findings}");
+    drop(neighbour);
+}
+
+struct Ended(std::process::Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn latencies_are_compensated_to_what_is_known_of_the_device_and_say_what_other_sessions_gave() {
+    let (pearl, [a, ..]) = rig();
+    let first = pearl.line("bench a.onnx --device one --json").ok().json();
+    assert_eq!(first["results"][0]["usual_from"], "session");
+    let found = pearl.line("devices characterise one --for 1s --json").ok().json();
+    assert_eq!(found["format"], "pearl.devices-characterise/1");
+    assert_eq!(found["usual_sentinel"]["network_ns"], 900_000);
+    assert_eq!(found["device"]["fingerprint"], first["results"][0]["device"]["fingerprint"]);
+    for _ in 0..4 {
+        pearl.line("bench a.onnx --device one").ok();
+    }
+    let last = pearl.line("bench a.onnx --device one --json").ok().json();
+    let result = &last["results"][0];
+    assert_eq!(result["usual_from"], "device");
+    let reproducibility = &result["reproducibility"];
+    assert_eq!(reproducibility["sessions"], 6, "{result}");
+    assert!(reproducibility["half_width"].as_f64().unwrap() < 1e-6, "{result}");
+    assert!(reproducibility["lo_ns"].as_u64().unwrap().abs_diff(a) <= 1, "{result}");
+    assert!(pearl.line("bench a.onnx --device one").ok().stdout.contains("±0.0 % (7)"));
+    let wrong = pearl.line("devices characterise one --for never");
+    assert_eq!(wrong.faults_of_refusal(2, &["never"]), [""; 0]);
 }
 
 #[test]
@@ -307,9 +362,16 @@ fn the_doctor_has_evidence_for_everything_and_says_what_stops_a_device() {
     let document = pearl.line("devices check one --json").ok().json();
     assert_eq!(document["format"], "pearl.devices-check/1");
     let findings = document["devices"][0]["findings"].as_array().unwrap();
-    for about in
-        ["reachability", "agent", "lease", "clock rates", "temperature", "load", "sentinel"]
-    {
+    for about in [
+        "reachability",
+        "agent",
+        "lease",
+        "clock rates",
+        "temperature",
+        "load",
+        "others",
+        "sentinel",
+    ] {
         let finding = findings.iter().find(|finding| finding["about"] == about);
         let finding = finding.unwrap_or_else(|| panic!("nothing about {about}: {document}"));
         assert!(!finding["evidence"].as_str().unwrap().is_empty(), "{finding}");

@@ -142,7 +142,7 @@ fn a_device_is_looked_at_a_model_is_timed_and_its_operators_are() {
         let mut talk = host.talk(device);
         talk.lease().unwrap();
         let look = talk.look();
-        assert!(look.sentinel_ns.iter().all(|&time| time > 0), "{device}: {look:?}");
+        assert!(look.readings.iter().all(|of| of.network_ns > 0), "{device}: {look:?}");
         let launch = talk.launch(&host.model, 0).unwrap();
         assert!(launch.samples_ns.len() >= 3, "{device}: {launch:?}");
         assert!(launch.samples_ns.iter().all(|&time| time > 0), "{device}");

@@ -1,8 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::Samples;
-use crate::simulation::{Stream, quiet_launch};
+use crate::simulation::{Neighbour, Stream, USUAL, quiet_launch};
+use crate::{Block, Samples, Sentinel};
 
 const MS: u64 = 1_000_000;
 
@@ -15,8 +15,12 @@ fn quiet() -> Vec<LaunchView> {
     launches(&[5 * MS; 7])
 }
 
+fn set_core(launch: &mut LaunchView, ns: u64) {
+    launch.blocks.iter_mut().for_each(|block| block.sentinel.core = Nanos(ns));
+}
+
 fn check(launches: &[LaunchView], verdict: Verdict, told: &str) {
-    let judgement = judge(launches, &Thresholds::default()).unwrap();
+    let judgement = judge(launches, None, &Thresholds::default()).unwrap();
     assert_eq!(judgement.verdict, verdict, "{:?}", judgement.evidence);
     match judgement.evidence.first() {
         None => assert_eq!(verdict, Verdict::Stable),
@@ -27,7 +31,7 @@ fn check(launches: &[LaunchView], verdict: Verdict, told: &str) {
 #[test]
 fn a_quiet_measurement_is_stable() {
     check(&quiet(), Verdict::Stable, "");
-    assert!(judge(&[], &Thresholds::default()).is_err());
+    assert!(judge(&[], None, &Thresholds::default()).is_err());
 }
 
 #[test]
@@ -57,7 +61,7 @@ fn a_spoilt_launch_among_enough_clean_ones_is_a_remark() {
     let mut once = launches(&[5 * MS, 5 * MS, 9 * MS, 5 * MS, 5 * MS, 5 * MS, 5 * MS]);
     once[2].cpu = Nanos(once[2].wall.0 / 2);
     check(&once, Verdict::Stable, "");
-    let judgement = judge(&once, &Thresholds::default()).unwrap();
+    let judgement = judge(&once, None, &Thresholds::default()).unwrap();
     assert_eq!(judgement.remarks.len(), 1);
     assert!(judgement.remarks[0].contains("1 of 7 launches"), "{:?}", judgement.remarks);
     assert!(judgement.remarks[0].contains("the 6 others"), "{:?}", judgement.remarks);
@@ -71,7 +75,7 @@ fn launches_of_which_enough_is_left_are_no_contention_but_a_remark() {
         launch.sample_cpu = launch.samples.clone().into();
     }
     check(&shared, Verdict::Stable, "");
-    let remarks = judge(&shared, &Thresholds::default()).unwrap().remarks;
+    let remarks = judge(&shared, None, &Thresholds::default()).unwrap().remarks;
     assert!(remarks[0].contains("7 of 7 launches"), "{remarks:?}");
     assert!(remarks[0].contains("samples of 7 of them"), "{remarks:?}");
 }
@@ -81,13 +85,11 @@ fn a_device_that_slows_as_a_whole_is_throttled() {
     let mut hot = launches(&[5 * MS, 5 * MS, 5 * MS, 6 * MS, 6 * MS, 7 * MS, 7 * MS]);
     check(&hot, Verdict::Drifting, "by +");
     for launch in &mut hot[4..] {
-        launch.sentinel_before = Nanos(MS * 7 / 10);
-        launch.sentinel_after = Nanos(MS * 7 / 10);
+        set_core(launch, MS * 7 / 10);
     }
     check(&hot, Verdict::Throttled, "the sentinel slowed by 40.0 %");
     for launch in &mut hot[4..] {
-        launch.sentinel_before = Nanos(MS / 2);
-        launch.sentinel_after = Nanos(MS / 2);
+        set_core(launch, MS / 2);
     }
     hot[6].frequency_after_khz = vec![1_400_000];
     check(&hot, Verdict::Throttled, "the clock rate fell by 30.0 %");
@@ -97,12 +99,12 @@ fn a_device_that_slows_as_a_whole_is_throttled() {
 fn a_sentinel_that_is_slower_alone_or_once_throttles_nothing() {
     let mut odd = quiet();
     for launch in &mut odd[4..] {
-        launch.sentinel_after = Nanos(MS);
+        set_core(launch, MS * 3 / 4);
     }
     check(&odd, Verdict::Stable, "");
     let mut once =
         launches(&[5 * MS, 5 * MS, 5 * MS, 5 * MS, 54 * MS / 10, 53 * MS / 10, 54 * MS / 10]);
-    once[6].sentinel_after = Nanos(2 * MS);
+    set_core(&mut once[6], MS);
     check(&once, Verdict::Unconverged, "after 7 launches");
 }
 
@@ -131,11 +133,29 @@ fn an_interval_that_is_too_wide_is_not_converged() {
 fn evidence_is_kept_for_every_rule_that_was_broken() {
     let mut all = launches(&[5 * MS, 7 * MS]);
     all[0].cpu = Nanos(0);
-    let judgement = judge(&all, &Thresholds::default()).unwrap();
+    let judgement = judge(&all, None, &Thresholds::default()).unwrap();
     assert_eq!((judgement.verdict, judgement.evidence.len()), (Verdict::Contended, 3));
     let short = launches(&[400, 400]);
-    let judgement = judge(&short, &Thresholds::default()).unwrap();
+    let judgement = judge(&short, None, &Thresholds::default()).unwrap();
     assert_eq!((judgement.verdict, judgement.evidence.len()), (Verdict::TooShort, 2));
+}
+
+#[test]
+fn a_device_that_is_disturbed_all_the_time_is_contended_and_one_that_is_at_times_is_not() {
+    let beside = |share| -> Vec<LaunchView> {
+        let mut neighbour = Neighbour::new(0.24, 0.0, 0.40, share);
+        let mut stream = Stream::new(6);
+        (0..12).map(|_| neighbour.launch(&mut stream, 5e6)).collect()
+    };
+    let rule = Thresholds { target: 0.5, ..Thresholds::default() };
+    let always = judge(&beside(1.0), Some(USUAL), &rule).unwrap();
+    assert_eq!(always.verdict, Verdict::Contended, "{always:?}");
+    assert!(always.evidence[0].contains("never ran at its usual speed"), "{always:?}");
+    assert!(always.evidence[0].contains("a hardware thread, caches or memory"), "{always:?}");
+    let half = judge(&beside(0.6), Some(USUAL), &rule).unwrap();
+    assert_eq!(half.verdict, Verdict::Stable, "{half:?}");
+    assert!(half.remarks.iter().any(|remark| remark.contains("in the median")), "{half:?}");
+    assert_eq!(judge(&beside(0.0), Some(USUAL), &rule).unwrap().remarks, [""; 0]);
 }
 
 proptest! {
@@ -143,23 +163,28 @@ proptest! {
     fn any_numbers_are_judged(
         numbers in prop::collection::vec(
             (prop::collection::vec(any::<u64>(), 1..20), any::<[u64; 7]>(), any::<Vec<u64>>()), 1..6),
+        n: u64,
     ) {
         let launches: Vec<LaunchView> = numbers.into_iter().map(|(samples, n, khz)| LaunchView {
             sample_cpu: samples.iter().rev().copied().map(Nanos).collect(),
             samples: Samples::from_ns(&samples).unwrap(),
             cpu: Nanos(n[0]), wall: Nanos(n[1]), threads: 1, involuntary_switches: n[2],
-            sentinel_before: Nanos(n[3]), sentinel_after: Nanos(n[4]),
+            blocks: vec![Block {
+                samples: 2,
+                sentinel: Sentinel { core: Nanos(n[3]), network: Nanos(n[4]) },
+            }],
             clock_resolution: Nanos(n[5]), clock_overhead: Nanos(n[6]), steady: false,
             frequency_before_khz: khz.clone(), frequency_after_khz: khz,
         }).collect();
-        let judgement = judge(&launches, &Thresholds::default()).unwrap();
+        let usual = Some(Sentinel { core: Nanos(n), network: Nanos(n / 2) });
+        let judgement = judge(&launches, usual, &Thresholds::default()).unwrap();
         prop_assert_eq!(judgement.verdict == Verdict::Stable, judgement.evidence.is_empty());
     }
 
     #[test]
     fn the_order_of_the_samples_within_a_launch_changes_nothing(seed: u64) {
         let mut shuffled = launches(&[5 * MS, 6 * MS, 5 * MS]);
-        let expected = judge(&shuffled, &Thresholds::default());
+        let expected = judge(&shuffled, None, &Thresholds::default());
         let estimate = measurement(&shuffled, 0.95);
         let mut stream = Stream::new(seed);
         for launch in &mut shuffled {
@@ -169,7 +194,7 @@ proptest! {
             }
             launch.samples = Samples::new(samples).unwrap();
         }
-        prop_assert_eq!(judge(&shuffled, &Thresholds::default()), expected);
+        prop_assert_eq!(judge(&shuffled, None, &Thresholds::default()), expected);
         prop_assert_eq!(measurement(&shuffled, 0.95), estimate);
     }
 }

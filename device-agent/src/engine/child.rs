@@ -93,7 +93,7 @@ fn answer() -> Answer {
     memory::limit(job.work.limits().memory_bytes).map_err(|error| system("memory limit", error))?;
     memory::go_first();
     Ok(match &job.work {
-        Work::Look(request) => AgentDone::Look(look::look(request)?),
+        Work::Look(request) => AgentDone::Look(look::look(&Tract, request)?),
         Work::Launch(request) => AgentDone::Launch(launch::launch(&Tract, request)?),
         Work::Profile(request) => AgentDone::Profile(profile::profile(&Tract, request)?),
         Work::Run(request) => AgentDone::Run(run::run(&Tract, request)?),

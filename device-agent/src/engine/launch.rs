@@ -8,11 +8,10 @@ use std::time::Instant;
 use super::clock::{self, nanos};
 use super::energy::Meter;
 use super::procfs::Tree;
-use super::sampler::{self, MOST_SAMPLES};
+use super::sampler::{self, MOST_SAMPLES, median};
+use super::sentinel::Sentinel;
 use super::threads::Times;
-use super::{
-    Engine, EngineError, Runnable, input, model_file, pinning, sentinel, state, usage, warm_up,
-};
+use super::{Engine, EngineError, Runnable, input, model_file, pinning, state, usage, warm_up};
 use crate::agent::{LaunchReport, LaunchRequest, Precision};
 
 /// # Errors
@@ -54,17 +53,18 @@ fn measure(engine: &impl Engine, request: &LaunchRequest) -> Result<LaunchReport
 
     let clock = clock::measure();
     let warmed_up = warm_up::warm_up(&mut *model, request.warm_up)?;
+    // Before there is anything of the sentinel's in memory.
+    let peak_memory_bytes = usage::peak_memory_bytes();
+    let mut sentinel = Sentinel::new(engine)?;
+    let typical_ns = median(&warmed_up.samples_ns);
     let state_before = state::state(&tree, &request.cpus);
-    let sentinel_before_ns = sentinel::median_ns();
     let threads_before = Times::now();
-    // Brings back what all of that pushed out of the caches.
-    model.infer()?;
-    // A few short files, against an inference that would count as none of the samples.
-    let energy_before = Meter::read(&tree);
-    let sampled = sampler::sample(&mut *model, request.sampling)?;
+    let (energy_before, begun) = (Meter::read(&tree), Instant::now());
+    let sampled = sampler::sample(&mut *model, request.sampling, typical_ns, &mut sentinel)?;
     let threads = threads_before.busy_until(&Times::now());
-    let energy_uj = energy_before.used_uj(&Meter::read(&tree));
-    let sentinel_after_ns = sentinel::median_ns();
+    // The readings' share is taken out by their time.
+    let share = sampled.wall_ns as f64 / nanos(begun.elapsed()).max(1) as f64;
+    let energy_uj = energy_before.used_uj(&Meter::read(&tree)).map(|uj| (uj as f64 * share) as u64);
     let state_after = state::state(&tree, &request.cpus);
 
     Ok(LaunchReport {
@@ -73,15 +73,15 @@ fn measure(engine: &impl Engine, request: &LaunchRequest) -> Result<LaunchReport
         warm_up_ns: warmed_up.samples_ns,
         steady: warmed_up.steady,
         samples_ns: sampled.samples_ns,
+        blocks: sampled.blocks,
+        readings: sampled.readings,
         cpu_ns: sampled.cpu_ns,
         wall_ns: sampled.wall_ns,
         samples_cpu_ns: sampled.samples_cpu_ns,
         involuntary_switches: sampled.involuntary_switches,
         clock,
-        sentinel_before_ns,
-        sentinel_after_ns,
         threads,
-        peak_memory_bytes: usage::peak_memory_bytes(),
+        peak_memory_bytes,
         energy_uj,
         state_before,
         state_after,
@@ -91,7 +91,7 @@ fn measure(engine: &impl Engine, request: &LaunchRequest) -> Result<LaunchReport
 /// # Errors
 /// Where the request makes no sense, or asks for what the device does not have.
 pub fn check(engine: &impl Engine, request: &LaunchRequest) -> Result<(), EngineError> {
-    let (warm_up, sampling, threads) = (request.warm_up, request.sampling, request.threads);
+    let (warm_up, sampling) = (request.warm_up, request.sampling);
     let wrong = if sampling.max_samples == 0 {
         "no samples asked for".into()
     } else if sampling.max_samples > MOST_SAMPLES {
@@ -100,26 +100,29 @@ pub fn check(engine: &impl Engine, request: &LaunchRequest) -> Result<(), Engine
         "the least number of samples exceeds the most".into()
     } else if warm_up.min_ns > warm_up.max_ns {
         "the shortest warm-up exceeds the longest".into()
-    } else if threads == 0 {
-        "no threads asked for".into()
     } else {
-        return has(engine, request);
+        has_threads(&request.cpus, request.threads)?;
+        return has_precision(engine, request.precision);
     };
     Err(EngineError::Request(wrong))
 }
 
-fn has(engine: &impl Engine, request: &LaunchRequest) -> Result<(), EngineError> {
-    let threads = request.threads;
-    let processors = if request.cpus.is_empty() {
+/// # Errors
+/// Where none are asked for, or they cannot run at once on these processors (none: on all).
+pub fn has_threads(cpus: &[usize], threads: usize) -> Result<(), EngineError> {
+    if threads == 0 {
+        return Err(EngineError::Request("no threads asked for".into()));
+    }
+    let processors = if cpus.is_empty() {
         pinning::allowed().len()
     } else {
-        request.cpus.iter().collect::<BTreeSet<_>>().len()
+        cpus.iter().collect::<BTreeSet<_>>().len()
     };
     if threads > processors.max(1) {
         let lacking = format!("{threads} threads cannot run at once on {processors} processors");
         return Err(EngineError::Device(lacking));
     }
-    has_precision(engine, request.precision)
+    Ok(())
 }
 
 /// # Errors

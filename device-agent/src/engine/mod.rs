@@ -12,7 +12,7 @@
 //!
 //! Linux and Android: pinning, limits and the child's tie to its parent are theirs.
 //!
-//! **Invariant:** only [`tract`] and `onnx_graph` name the engine's own types. The service stores
+//! **Invariant:** only [`tract`], `onnx_graph` and `reference_network` name the engine's own types. The service stores
 //! model files and never parses or runs one.
 
 mod android;
@@ -35,6 +35,7 @@ mod look;
 pub mod memory;
 mod model_file;
 mod onnx_graph;
+mod others;
 mod panic_guard;
 mod pinning;
 mod pipes;
@@ -43,6 +44,7 @@ mod post_mortem;
 mod premises;
 mod procfs;
 mod profile;
+mod reference_network;
 mod run;
 mod sampler;
 mod sentinel;
@@ -81,6 +83,12 @@ pub trait Engine {
         loaded: Self::Loaded,
         precision: Precision,
     ) -> Result<Box<dyn Runnable>, EngineError>;
+
+    /// The small network that the sentinel times, ready to run.
+    ///
+    /// # Errors
+    /// Where the engine cannot run its own.
+    fn reference_network(&self) -> Result<Box<dyn Runnable>, EngineError>;
 
     /// Whether the processors that run this compute in half precision, as the engine sees it.
     fn half_precision(&self) -> bool;

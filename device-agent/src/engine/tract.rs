@@ -22,7 +22,7 @@ use super::clock::nanos;
 use super::error::one_line;
 use super::onnx_graph::{self, NodeLabel};
 use super::panic_guard::guarded;
-use super::{Engine, EngineError, Input, InputKind, Node, Runnable};
+use super::{Engine, EngineError, Input, InputKind, Node, Runnable, input, reference_network};
 use crate::agent::{self, Precision, TensorData};
 
 /// The version of tract that is built in; a test compares it with `Cargo.lock`.
@@ -83,6 +83,17 @@ impl Engine for Tract {
         let source = Source::of(model, graph);
         let graph = source.attempt("loaded", || onnx.model_for_proto_model(&proto))?;
         Ok(Loaded { source, graph })
+    }
+
+    fn reference_network(&self) -> Result<Box<dyn Runnable>, EngineError> {
+        let proto = reference_network::model();
+        let source =
+            Source { model: "the reference network".into(), nodes: vec![], outputs: vec![] };
+        let graph = source.attempt("loaded", || onnx().model_for_proto_model(&proto))?;
+        let mut network = self.optimise(Loaded { source, graph }, Precision::F32)?;
+        let values = input::random(network.inputs(), 0);
+        network.set_inputs(&values)?;
+        Ok(network)
     }
 
     fn half_precision(&self) -> bool {

@@ -92,7 +92,9 @@ fn a_launch_reports_samples_and_what_they_were_taken_under() {
     assert!(!report.warm_up_ns.is_empty());
     assert!(report.samples_ns.iter().sum::<u64>() <= report.wall_ns);
     assert!(report.clock.resolution_ns > 0);
-    assert!(report.sentinel_before_ns > 0 && report.sentinel_after_ns > 0);
+    assert_eq!(report.blocks.iter().sum::<usize>(), report.samples_ns.len());
+    assert_eq!(report.readings.len(), report.blocks.len() + 1);
+    assert!(report.readings.iter().all(|of| of.core_ns > 0 && of.network_ns > 0), "{report:?}");
     assert!(report.peak_memory_bytes.is_some_and(|bytes| bytes > 1 << 20));
     assert_eq!(report.threads, 1);
     assert_ne!(report.energy_uj, Some(0));

@@ -41,7 +41,7 @@ fn absurd_launches_are_refused_and_the_agent_goes_on() {
     request.limits.time_ns = u64::MAX;
     request.warm_up.tolerance_ppm = u32::MAX;
     agent.ask(AgentRequest::Launch(request)).unwrap();
-    let look = LookRequest { cpus: vec![usize::MAX], time_ns: u64::MAX };
+    let look = LookRequest { cpus: vec![usize::MAX], threads: 1, look_ns: 0, time_ns: u64::MAX };
     assert_eq!(agent.ask(AgentRequest::Look(look)).unwrap_err().kind, FailureKind::BadRequest);
     agent.ask(AgentRequest::Launch(good)).unwrap();
 }

@@ -17,7 +17,12 @@ fn take(agent: &mut Agent, request: LeaseRequest) -> Result<(), Failure> {
 }
 
 fn look() -> AgentRequest {
-    AgentRequest::Look(LookRequest { cpus: Vec::new(), time_ns: 60_000_000_000 })
+    AgentRequest::Look(LookRequest {
+        cpus: Vec::new(),
+        threads: 1,
+        look_ns: 0,
+        time_ns: 60_000_000_000,
+    })
 }
 
 fn lease_file(folder: &Path) -> std::path::PathBuf {

@@ -3,6 +3,7 @@
 use crate::onnx::{Dim, floats, input, model, node, output};
 use crate::rig::{Agent, Models, launch};
 use pearl_agent::agent::{AgentDone, AgentRequest, LookRequest, ProfileRequest};
+use pearl_agent::wire::FailureKind;
 
 #[test]
 fn a_profile_names_every_operator_with_its_shape_in_order() {
@@ -33,14 +34,62 @@ fn a_profile_names_every_operator_with_its_shape_in_order() {
     assert!(soft.median_ns > 0);
 }
 
+fn look(cpus: Vec<usize>, threads: usize, look_ns: u64) -> AgentRequest {
+    AgentRequest::Look(LookRequest { cpus, threads, look_ns, time_ns: 60_000_000_000 })
+}
+
 #[test]
-fn a_look_tells_the_devices_mood_without_a_model() {
+fn a_look_reads_the_sentinel_and_watches_others_without_a_model() {
     let mut agent = Agent::leased();
     let cpus = agent.hello().platform.cpus[..1].to_vec();
-    let done = agent.ask(AgentRequest::Look(LookRequest { cpus, time_ns: 60_000_000_000 }));
+    let mut busy = Busy::start();
+    let done = agent.ask(look(cpus, 1, 300_000_000));
+    busy.stop();
     let AgentDone::Look(report) = done.unwrap() else { panic!("a look") };
-    assert_eq!(report.sentinel_ns.len(), 7);
-    assert!(report.sentinel_ns.iter().all(|median| *median > 0));
-    assert!(report.cpu_ns > 0 && report.wall_ns >= *report.sentinel_ns.iter().max().unwrap());
+    assert!(report.readings.len() >= 9);
+    assert!(report.readings.iter().all(|of| of.core_ns > 0 && of.network_ns > 0 && of.cpu_ns > 0));
     assert!(report.clock.resolution_ns > 0);
+    let others = report.others;
+    assert!(others.wall_ns >= 300_000_000 && others.busy_ns.is_some(), "{others:?}");
+    let named = others.processes.iter().any(|process| process.pid == busy.pid());
+    assert!(named, "{others:?} has no {}", busy.pid());
+}
+
+/// A process that does nothing but keep a processor busy.
+struct Busy(std::process::Child);
+
+impl Busy {
+    fn start() -> Self {
+        let mut shell = std::process::Command::new("sh");
+        Self(shell.args(["-c", "while :; do :; done"]).spawn().unwrap())
+    }
+
+    fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    fn stop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+    }
+}
+
+#[test]
+fn a_look_that_makes_no_sense_is_refused() {
+    let mut agent = Agent::leased();
+    for (request, kind, told) in [
+        (look(vec![], 0, 0), FailureKind::BadRequest, "no threads"),
+        (look(vec![], 9999, 0), FailureKind::Device, "9999 threads cannot run at once"),
+        (look(vec![], 1, u64::MAX), FailureKind::BadRequest, "the limit is 30000000000"),
+    ] {
+        let failure = agent.ask(request).unwrap_err();
+        assert_eq!(failure.kind, kind, "{}", failure.message);
+        assert!(failure.message.contains(told), "{}", failure.message);
+    }
 }

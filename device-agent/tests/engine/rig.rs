@@ -223,7 +223,12 @@ pub fn launch(model: ModelFile) -> LaunchRequest {
         threads: 1,
         precision: Precision::F32,
         warm_up: WarmUp { min_ns: 1_000_000, max_ns: 20_000_000, tolerance_ppm: 50_000 },
-        sampling: Sampling { slice_ns: 2_000_000, min_samples: 20, max_samples: 50 },
+        sampling: Sampling {
+            slice_ns: 2_000_000,
+            block_ns: 500_000,
+            min_samples: 20,
+            max_samples: 50,
+        },
         limits: limits(),
     }
 }

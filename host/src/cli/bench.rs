@@ -72,8 +72,11 @@ enum Format {
 }
 
 pub fn run(args: BenchArgs, terminal: &Terminal) -> anyhow::Result<()> {
-    let order = order(&args)?;
+    let mut order = order(&args)?;
     let mut history = if args.measuring.no_history { None } else { Some(history::open()?) };
+    if let Some(history) = &history {
+        order.settings.usual = history::usual_speeds(history)?;
+    }
     let mut results = Results::new(&order);
     let mut progress = Progress::new(terminal, &order);
     let mut unkept = None;
@@ -84,6 +87,12 @@ pub fn run(args: BenchArgs, terminal: &Terminal) -> anyhow::Result<()> {
         {
             match history::keep(history, measurement) {
                 Ok(id) => results.number(measurement, id),
+                Err(error) => unkept = Some(error),
+            }
+            match history::reproducibility_of(history, measurement) {
+                Ok(found) => {
+                    found.into_iter().for_each(|found| results.expect(measurement, found));
+                }
                 Err(error) => unkept = Some(error),
             }
         }

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use clap::Args;
-use pearl_calibration::{Comparison, Outcome, Unit, Verdict, compare_apart};
+use pearl_calibration::{Comparison, Outcome, Sentinel, Verdict, compare_apart};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Terminal;
 use super::measuring::{MeasuringArgs, percent};
-use super::terminal::{Waiting, print_json, print_line};
+use super::terminal::{Waiting, disturbed, print_json, print_line};
 use crate::agent::Agent;
 use crate::device::Devices;
 use crate::duration::ms;
@@ -17,7 +17,8 @@ use crate::exit::{Classify, Fault, Kind};
 use crate::harmless::for_terminal;
 use crate::history;
 use crate::measure::{
-    Measurement, Session, Settings, Step, changes, comparison_json, model_file, result_json,
+    Measurement, Session, Settings, Step, UsualSpeeds, changes, comparison_json, model_file,
+    result_json,
 };
 
 /// Compare two models on one device, or measurements that were kept
@@ -63,8 +64,8 @@ impl CompareArgs {
 /// Two sides with what is said of the second against the first.
 struct Compared {
     comparison: Comparison,
-    /// Where they were measured apart, under one fingerprint.
-    in_sentinels: Option<Comparison>,
+    /// Where they were measured apart, under one fingerprint: with the device's slowness taken out.
+    compensated: Option<Comparison>,
     sides: [Measurement; 2],
     /// Numbers in the history, where they have some.
     numbers: [Option<i64>; 2],
@@ -131,7 +132,7 @@ pub fn run(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<()> {
 }
 
 fn by_turns(args: &CompareArgs, terminal: &Terminal) -> anyhow::Result<Compared> {
-    let settings = settings(args);
+    let settings = settings(args)?;
     let files = [&args.first, &args.second]
         .map(|path| model_file(Path::new(path), settings.limits.model_bytes));
     let [first, second] = files;
@@ -149,6 +150,7 @@ fn by_turns(args: &CompareArgs, terminal: &Terminal) -> anyhow::Result<Compared>
             bar.set_message("");
         }
         Step::Waiting { who } => waiting.tell(terminal, args.device(), &who),
+        Step::Disturbed { who, waits } => terminal.note(disturbed(args.device(), &who, waits)),
         Step::Resting { why } => bar.set_message(format!("the device is {why}: giving it a rest")),
         _ => {}
     });
@@ -171,8 +173,8 @@ fn by_turns(args: &CompareArgs, terminal: &Terminal) -> anyhow::Result<Compared>
     let remarks = remarks.into_iter().collect();
     let comparison = paired.comparison;
     let how = How::ByTurns;
-    let in_sentinels = None;
-    Ok(Compared { comparison, in_sentinels, sides, numbers, unkept, doubts, remarks, how })
+    let compensated = None;
+    Ok(Compared { comparison, compensated, sides, numbers, unkept, doubts, remarks, how })
 }
 
 fn apart(
@@ -207,10 +209,15 @@ fn apart(
         ))
         .into());
     }
-    let (a, b) = (first.views().or_fault(Kind::Input)?, second.views().or_fault(Kind::Input)?);
-    let compare = |unit| compare_apart(&a, &b, args.threshold, unit).or_fault(Kind::Unstable);
-    let comparison = compare(Unit::Time)?;
-    let in_sentinels = differences.is_empty().then(|| compare(Unit::Sentinels)).transpose()?;
+    let compare = |usual: Option<Sentinel>| -> anyhow::Result<Comparison> {
+        let levels = |side: &Measurement| side.levels(usual).or_fault(Kind::Input);
+        compare_apart(&levels(&first)?, &levels(&second)?, args.threshold).or_fault(Kind::Unstable)
+    };
+    let comparison = compare(None)?;
+    // Both to the speed of the second, which knew most of the device.
+    let usual = second.compensated.as_ref().map(|found| found.usual);
+    let both = first.compensated.is_some() && differences.is_empty();
+    let compensated = usual.filter(|_| both).map(|usual| compare(Some(usual))).transpose()?;
     let doubted = |side: &Measurement, name: &str| {
         let judgement = &side.judgement;
         let evidence = judgement.evidence.first().map_or("", String::as_str);
@@ -235,7 +242,7 @@ fn apart(
     }
     Ok(Compared {
         comparison,
-        in_sentinels,
+        compensated,
         sides: [first, second],
         numbers: kept,
         unkept,
@@ -253,7 +260,7 @@ fn keep(args: &CompareArgs, measurement: &Measurement) -> anyhow::Result<Option<
 }
 
 fn measure(args: &CompareArgs, path: &str, terminal: &Terminal) -> anyhow::Result<Measurement> {
-    let settings = settings(args);
+    let settings = settings(args)?;
     let model = model_file(Path::new(path), settings.limits.model_bytes)?;
     let devices = Devices::find(args.measuring.devices.as_deref())?;
     let mut agent = Agent::connect(devices.get(args.device())?)?;
@@ -265,14 +272,20 @@ fn measure(args: &CompareArgs, path: &str, terminal: &Terminal) -> anyhow::Resul
             spinner.set_message(for_terminal(&format!("launch {launches} of {expected}, {path}")));
         }
         Step::Waiting { who } => waiting.tell(terminal, args.device(), who),
+        Step::Disturbed { who, waits } => terminal.note(disturbed(args.device(), who, *waits)),
         _ => {}
     });
     spinner.finish_and_clear();
     measured?.pop().expect("one model gives one result")
 }
 
-fn settings(args: &CompareArgs) -> Settings {
-    args.measuring.settings(Settings::bench())
+fn settings(args: &CompareArgs) -> anyhow::Result<Settings> {
+    let usual = if args.measuring.no_history {
+        UsualSpeeds::new()
+    } else {
+        history::usual_speeds(&history::open()?)?
+    };
+    Ok(Settings { usual, ..args.measuring.settings(Settings::bench()) })
 }
 
 fn document(compared: &Compared, args: &CompareArgs) -> Value {
@@ -295,8 +308,8 @@ fn document(compared: &Compared, args: &CompareArgs) -> Value {
         "believed": compared.doubts.is_empty(),
         "warnings": warnings,
     });
-    if let Some(in_sentinels) = &compared.in_sentinels {
-        document["comparison_in_sentinels"] = comparison_json(in_sentinels);
+    if let Some(compensated) = &compared.compensated {
+        document["comparison_compensated"] = comparison_json(compensated);
     }
     document
 }
@@ -329,13 +342,10 @@ fn print(compared: &Compared) -> anyhow::Result<()> {
         "B/A = {:.4} (99 %: {:.4} – {:.4}), {of}",
         ratio.point, ratio.lo, ratio.hi
     ))?;
-    if let Some(found) = &compared.in_sentinels
-        && let (Some(one), Some(other)) = (first.sentinel(), second.sentinel())
-    {
-        let (ratio, one, other) = (found.ratio, ms(one.0), ms(other.0));
+    if let Some(found) = &compared.compensated {
+        let ratio = found.ratio;
         print_line(&format!(
-            "in sentinels, with the core's speed taken out: B/A = {:.4} (99 %: {:.4} – {:.4}), {found}; \
-             the sentinel took {one} with A, {other} with B",
+            "compensated, with the device's slowness taken out: B/A = {:.4} (99 %: {:.4} – {:.4}), {found}",
             ratio.point, ratio.lo, ratio.hi
         ))?;
     }

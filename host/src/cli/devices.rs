@@ -8,16 +8,20 @@ use pearl_agent::agent::Frequency;
 use serde_json::json;
 
 use super::Terminal;
+use super::characterise::{self, CharacteriseArgs};
 use super::check::{self, CheckArgs};
 use super::terminal::{print_json, print_line};
 use crate::device::Devices;
 
-/// List and check the devices that can be measured on
+/// List, check and characterise the devices that can be measured on
 #[derive(Subcommand)]
-#[command(after_help = "Examples:\n  pearl devices list\n  pearl devices check board")]
+#[command(
+    after_help = "Examples:\n  pearl devices list\n  pearl devices check board\n  pearl devices characterise board"
+)]
 pub enum DevicesVerb {
     List(ListArgs),
     Check(CheckArgs),
+    Characterise(CharacteriseArgs),
 }
 
 /// List the devices that are known
@@ -36,6 +40,7 @@ pub fn run(verb: DevicesVerb, terminal: &Terminal) -> anyhow::Result<()> {
     match verb {
         DevicesVerb::List(args) => list(&args),
         DevicesVerb::Check(args) => check::run(&args, terminal),
+        DevicesVerb::Characterise(args) => characterise::run(&args, terminal),
     }
 }
 

@@ -2,14 +2,15 @@
 
 use clap::{Args, Subcommand};
 use comfy_table::{CellAlignment, Table, presets};
-use pearl_calibration::{Nanos, Samples, Summary};
+use pearl_agent::agent::{LaunchReport, Reading};
+use pearl_calibration::{Estimate, Nanos, Samples, Summary};
 use serde_json::{Value, json};
 
 use super::terminal::{print_json, print_line};
 use crate::duration::ms;
 use crate::exit::{Classify, Fault, Kind};
 use crate::history;
-use crate::measure::{Fingerprint, Measurement, model_file, result_json};
+use crate::measure::{Fingerprint, Measurement, UsualFrom, model_file, result_json};
 use crate::store::Kept;
 
 /// List and show measurements that were kept
@@ -82,8 +83,9 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
         "device",
         "engine",
         "how",
-        "median",
+        "as timed",
         "95 % interval",
+        "compensated",
         "verdict",
     ]);
     for Kept { id, entry, engine, threads, precision, sustained } in &kept {
@@ -100,10 +102,11 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
             how.join(", "),
             ms(entry.median_ns),
             format!("{} – {}", ms(entry.lo_ns), ms(entry.hi_ns)),
+            entry.compensated_ns.map(ms).unwrap_or_default(),
             entry.verdict.clone(),
         ]);
     }
-    print_aligned(table, &[6, 7])
+    print_aligned(table, &[6, 7, 8])
 }
 
 fn print_aligned(mut table: Table, right: &[usize]) -> anyhow::Result<()> {
@@ -155,20 +158,27 @@ fn show_launches(kept: &Kept, measurement: &Measurement) -> anyhow::Result<()> {
         ""
     };
     print_line(&format!("{precision}, threads: {threads}{pinned}{sustained}"))?;
-    if let (Some(found), Some(sentinel)) = (measurement.in_sentinels(), measurement.sentinel()) {
+    if let Some(found) = &measurement.compensated {
+        let Estimate { point, lo, hi, .. } = found.latency;
+        let from = match measurement.usual_from {
+            Some(UsualFrom::Device) => "the device's usual speed",
+            _ => "the speed of this session's calmer moments",
+        };
         print_line(&format!(
-            "{:.3} sentinels (95 %: {:.3} – {:.3}) of {}",
-            found.point,
-            found.lo,
-            found.hi,
-            ms(sentinel.0)
+            "compensated to {from}: {} (95 %: {} – {}); the device slowed the model by {:.1} % in the \
+             median, {:.0} % of the blocks ran undisturbed",
+            ms(point.0),
+            ms(lo.0),
+            ms(hi.0),
+            100.0 * found.slowdown,
+            100.0 * found.undisturbed
         ))?;
     }
     for warning in measurement.warnings() {
         print_line(&warning)?;
     }
     let mut table = Table::new();
-    let header = ["launch", "samples", "min", "median", "max", "sentinel before", "after", ""];
+    let header = ["launch", "samples", "min", "median", "max", "sentinel: core", "network", ""];
     table.load_style(presets::NOTHING).set_header(header);
     for (at, launch) in measurement.launches.iter().enumerate() {
         let samples = Samples::from_ns(&launch.samples_ns).or_fault(Kind::Input)?;
@@ -179,12 +189,18 @@ fn show_launches(kept: &Kept, measurement: &Measurement) -> anyhow::Result<()> {
             ms(summary.min.0),
             ms(samples.median().0),
             ms(summary.max.0),
-            ms(launch.sentinel_before_ns),
-            ms(launch.sentinel_after_ns),
+            ms(middle(launch, |reading| reading.core_ns)),
+            ms(middle(launch, |reading| reading.network_ns)),
             if measurement.contended[at] { "contended".into() } else { String::new() },
         ]);
     }
     print_aligned(table, &[0, 1, 2, 3, 4, 5, 6])
+}
+
+/// Of the launch's readings; zero where there are none.
+fn middle(launch: &LaunchReport, of: fn(&Reading) -> u64) -> u64 {
+    let readings: Vec<u64> = launch.readings.iter().map(of).collect();
+    Samples::from_ns(&readings).map_or(0, |readings| readings.median().0)
 }
 
 fn kept_json(kept: &Kept) -> Value {
@@ -202,6 +218,7 @@ fn kept_json(kept: &Kept) -> Value {
             "median": Nanos(entry.median_ns),
             "ci95": [entry.lo_ns, entry.hi_ns],
         },
+        "compensated_ns": entry.compensated_ns,
         "verdict": entry.verdict,
     })
 }

@@ -24,6 +24,9 @@ pub struct MeasuringArgs {
     /// How long to wait for somebody else who measures on the device; 0 does not wait
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = patience)]
     wait: Duration,
+    /// How long to wait, before anything is measured, for other processes to leave the device alone
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = patience)]
+    quiet_wait: Duration,
     /// Seed of inputs and order
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -58,6 +61,7 @@ impl MeasuringArgs {
             threads: self.threads.map(usize::from),
             precision: self.precision.into(),
             patience: self.wait,
+            quiet_wait: Some(self.quiet_wait),
             ..settings
         }
     }
@@ -65,7 +69,8 @@ impl MeasuringArgs {
 
 const SHORTEST_SUSTAINED: Duration = Duration::from_secs(1);
 
-fn patience(text: &str) -> Result<Duration, String> {
+/// Reads how long to wait; 0 is not at all.
+pub fn patience(text: &str) -> Result<Duration, String> {
     if matches!(text, "0" | "0s" | "0ms" | "0m") {
         Ok(Duration::ZERO)
     } else {

@@ -5,6 +5,7 @@
 
 mod arch;
 mod bench;
+mod characterise;
 mod check;
 mod compare;
 mod completions;

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::Terminal;
-use super::measuring::{PrecisionName, sustained};
+use super::measuring::{PrecisionName, patience, sustained};
 use super::recipe::{DistillationArgs, Learning, MOST_EPOCHS, MOST_IMAGES, RecipeArgs, count};
 use super::search_progress::SearchProgress;
 use super::terminal::{print_json, print_line};
@@ -15,9 +15,10 @@ use crate::data;
 use crate::device::Devices;
 use crate::duration::{self, ms};
 use crate::exit::{Classify, Fault, Kind};
+use crate::history;
 use crate::home;
 use crate::interrupt;
-use crate::measure::Settings;
+use crate::measure::{Settings, UsualSpeeds};
 use crate::objective::Objective;
 use crate::search::{Budget, FinalTraining, Outcome, SearchConfig, search};
 use crate::seeds::Seeds;
@@ -58,6 +59,9 @@ pub struct SearchArgs {
     /// Reward the latency that a network ends up at after so long without a pause, from 1s to a day
     #[arg(long, value_name = "TIME", value_parser = sustained)]
     sustained: Option<std::time::Duration>,
+    /// How long to wait, before anything trains, for other processes to leave the device alone
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = patience)]
+    quiet_wait: std::time::Duration,
     /// Latency target such as 15ms, or p50: what half of random students keep on this device
     #[arg(long)]
     budget: Budget,
@@ -104,7 +108,7 @@ enum Policy {
 }
 
 pub fn run(args: SearchArgs, terminal: &Terminal) -> anyhow::Result<()> {
-    let config = config(&args)?;
+    let config = config(&args, known_speeds(terminal))?;
     let mut progress = SearchProgress::new(terminal, &config.device.name);
     let result = search(&config, &mut |event| progress.show(&event));
     progress.close();
@@ -144,7 +148,16 @@ fn has_rewards(outcome: &Outcome, report: &Path) -> anyhow::Result<()> {
     Err(Fault::new(kind, message).into())
 }
 
-fn config(args: &SearchArgs) -> anyhow::Result<SearchConfig> {
+/// A search can do without: then it finds out by itself.
+fn known_speeds(terminal: &Terminal) -> UsualSpeeds {
+    let known = history::open().and_then(|history| history::usual_speeds(&history));
+    known.unwrap_or_else(|error| {
+        terminal.note(format!("nothing is known of the device's usual speed: {error:#}"));
+        UsualSpeeds::new()
+    })
+}
+
+fn config(args: &SearchArgs, usual: UsualSpeeds) -> anyhow::Result<SearchConfig> {
     let devices = Devices::find(args.devices.as_deref())?;
     let device = devices.get(&args.device)?.clone();
     let data = data::resolve(&args.data).or_fault(Kind::Usage)?;
@@ -185,6 +198,8 @@ fn config(args: &SearchArgs) -> anyhow::Result<SearchConfig> {
             threads: args.threads.map(usize::from),
             precision: args.precision.into(),
             sustained: args.sustained,
+            quiet_wait: Some(args.quiet_wait),
+            usual,
             ..Settings::search()
         },
         budget: args.budget,

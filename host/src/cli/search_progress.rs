@@ -2,7 +2,7 @@
 
 use indicatif::ProgressBar;
 
-use super::terminal::{Terminal, Waiting};
+use super::terminal::{Terminal, Waiting, disturbed};
 use crate::duration::ms;
 use crate::search::Event;
 use crate::store::{Candidate, Status};
@@ -45,6 +45,13 @@ impl<'a> SearchProgress<'a> {
                 self.waiting.tell(self.terminal, self.device, who);
                 self.step.set_message("waiting for the device");
             }
+            Event::Disturbed { who, waits } => {
+                self.terminal.note(disturbed(self.device, who, *waits));
+            }
+            Event::Characterising => {
+                self.step.set_message("finding the device's usual speed");
+            }
+            Event::BudgetRemark { remark } => self.terminal.note(remark),
             Event::Budget { budget_ns } => {
                 self.budget_ns = *budget_ns;
                 self.terminal.note(format!("budget: {}", ms(*budget_ns)));
@@ -123,7 +130,9 @@ fn line(candidate: &Candidate) -> String {
         line += &format!("  {:.2} %", 100.0 * accuracy);
     }
     if let Some(latency) = candidate.latency {
-        line += &format!("  {}", ms(latency.median_ns));
+        let half = (latency.hi_ns.saturating_sub(latency.lo_ns)) as f64 / 2.0;
+        let width = 100.0 * half / latency.median_ns.max(1) as f64;
+        line += &format!("  {} ±{width:.1} %", ms(latency.median_ns));
     }
     if let Some(reward) = candidate.reward {
         line += &format!("  reward {reward:.4}");

@@ -97,3 +97,14 @@ impl Waiting {
         }
     }
 }
+
+/// Who else uses a device, in a line.
+pub fn disturbed(device: &str, who: &str, waits: bool) -> String {
+    let next = if waits {
+        "waiting for them to end"
+    } else {
+        "what they slow is taken out of the compensated latency, and its interval is the wider; stop \
+         them, or wait for them with --quiet-wait 5m"
+    };
+    format!("device '{device}': {who}; {next}")
+}

@@ -1,18 +1,18 @@
 //! The rules, each on its own.
 
-use pearl_agent::agent::{AgentHello, Frequency};
+use pearl_agent::agent::{AgentHello, Frequency, Reading};
 
 use super::Level::{Note, Obstacle, Warning};
 use super::{Finding, Seen};
-use crate::measure::{FULL_RATE, highest_khz};
+use crate::measure::{FULL_RATE, disturbance, highest_khz};
 
 const MIB: u64 = 1 << 20;
 /// Beyond it, most phones lower their clock rates.
 const WARM_MC: i64 = 60_000;
 /// A thread alone on its core gets 0.97 and more of the time.
 const ALONE: f64 = 0.97;
-/// Of the slowest repeat of the sentinel over the fastest.
-const EVEN: f64 = 1.05;
+/// Of the sentinel's slower readings over the fastest.
+const EVEN: f64 = 1.10;
 const IDLE_LOAD_MILLI: u64 = 500;
 const LEAST_MEMORY: u64 = 512 * MIB;
 const LEAST_DISK: u64 = 256 * MIB;
@@ -39,6 +39,7 @@ pub(super) fn of_look(seen: &Seen<'_>) -> Vec<Finding> {
         temperature,
         battery,
         load,
+        others,
         isolation,
         sentinel,
         clock,
@@ -190,10 +191,22 @@ fn load(seen: &Seen<'_>) -> Finding {
     }
 }
 
+fn others(seen: &Seen<'_>) -> Finding {
+    let about = "others";
+    match disturbance(&seen.look.others) {
+        Some(who) => {
+            Finding::new(Warning, about, who, "stop them, or measure with --quiet-wait 5m")
+        }
+        None if seen.look.others.busy_ns.is_some() => Finding::fine(about, "nobody to speak of"),
+        None => Finding::new(Note, about, "the device does not tell", "see what else runs there"),
+    }
+}
+
 fn isolation(seen: &Seen<'_>) -> Finding {
     let about = "isolation";
-    let look = seen.look;
-    let share = if look.wall_ns == 0 { 1.0 } else { look.cpu_ns as f64 / look.wall_ns as f64 };
+    let sum = |of: fn(&Reading) -> u64| seen.look.readings.iter().map(of).sum::<u64>();
+    let (cpu_ns, wall_ns) = (sum(|reading| reading.cpu_ns), sum(|reading| reading.wall_ns));
+    let share = if wall_ns == 0 { 1.0 } else { cpu_ns as f64 / wall_ns as f64 };
     let evidence = format!("the sentinel had the processor for {:.1} % of the time", 100.0 * share);
     if share >= ALONE {
         Finding::fine(about, evidence)
@@ -205,13 +218,15 @@ fn isolation(seen: &Seen<'_>) -> Finding {
 
 fn sentinel(seen: &Seen<'_>) -> Finding {
     let about = "sentinel";
-    let times = &seen.look.sentinel_ns;
-    let (Some(least), Some(most)) = (times.iter().min(), times.iter().max()) else {
+    let mut times: Vec<u64> = seen.look.readings.iter().map(|of| of.network_ns).collect();
+    times.sort_unstable();
+    // One reading in ten may be odd.
+    let (Some(least), Some(most)) = (times.first(), times.get(times.len() * 9 / 10)) else {
         return Finding::new(Note, about, "there were no repeats", "measure a model instead");
     };
     let spread = *most as f64 / (*least).max(1) as f64;
     let evidence = format!(
-        "{} repeats of {:.3} ms and up, the slowest {:+.1} %",
+        "{} readings of its network from {:.3} ms on, one in ten {:+.1} % and more",
         times.len(),
         *least as f64 / 1e6,
         100.0 * (spread - 1.0)
@@ -219,7 +234,7 @@ fn sentinel(seen: &Seen<'_>) -> Finding {
     if spread <= EVEN {
         Finding::fine(about, evidence)
     } else {
-        let advice = "see the other findings; more launches make up for it";
+        let advice = "see the other findings; the compensated latency is without that";
         Finding::new(Warning, about, evidence, advice)
     }
 }

@@ -1,4 +1,6 @@
-use pearl_agent::agent::{Battery, Cgroup, Clock, Cluster, Engine, Frequency, Platform, State};
+use pearl_agent::agent::{
+    Battery, Cgroup, Clock, Cluster, Engine, Frequency, Others, Platform, Reading, State,
+};
 use pearl_agent::wire::Failure;
 
 use super::*;
@@ -58,12 +60,15 @@ fn sound() -> Patient {
                 battery: Some(Battery { percent: Some(90), status: Some("Full".into()) }),
             },
             clock: Clock { resolution_ns: 1, overhead_ns: 30 },
-            sentinel_ns: vec![500_000, 501_000, 505_000],
-            cpu_ns: 998,
-            wall_ns: 1000,
+            readings: [500_000, 501_000, 505_000].map(reading).to_vec(),
+            others: Others { wall_ns: 1000, busy_ns: Some(10), ..Others::default() },
         },
         disk: Some(10 << 30),
     }
+}
+
+fn reading(network_ns: u64) -> Reading {
+    Reading { core_ns: 1, network_ns, cpu_ns: 1000, wall_ns: 1000 }
 }
 
 impl Patient {
@@ -90,7 +95,7 @@ fn a_sound_device_has_nothing_but_fine_findings() {
 #[test]
 fn what_is_wrong_is_found_with_its_evidence_and_advice() {
     type Harm = fn(&mut Patient);
-    let cases: [(Harm, &str, Level, &str); 16] = [
+    let cases: [(Harm, &str, Level, &str); 17] = [
         (|p| p.hello.version = "0.0.1".into(), "agent", Level::Warning, "0.0.1"),
         (|p| p.device.cpus = Cpus::List(vec![9]), "cores", Level::Obstacle, "[9]"),
         (|p| p.device.cpus = Cpus::All, "cores", Level::Warning, "2 kinds"),
@@ -121,8 +126,14 @@ fn what_is_wrong_is_found_with_its_evidence_and_advice() {
             "Charging",
         ),
         (|p| p.look.state.load_milli = Some(2_300), "load", Level::Warning, "2.30"),
-        (|p| p.look.cpu_ns = 500, "isolation", Level::Warning, "50.0 %"),
-        (|p| p.look.sentinel_ns[1] = 700_000, "sentinel", Level::Warning, "+40.0 %"),
+        (
+            |p| p.look.readings.iter_mut().for_each(|reading| reading.cpu_ns = 500),
+            "isolation",
+            Level::Warning,
+            "50.0 %",
+        ),
+        (|p| p.look.others.busy_ns = Some(900), "others", Level::Warning, "use 90 %"),
+        (|p| p.look.readings[1].network_ns = 700_000, "sentinel", Level::Warning, "+40.0 %"),
         (|p| p.look.clock.resolution_ns = 1_000_000, "clock", Level::Warning, "1000000 ns"),
         (
             |p| p.look.state.memory_available_bytes = Some(100 << 20),

@@ -2,7 +2,7 @@
 
 use pearl_agent::agent::ProfileReport;
 use pearl_calibration::{
-    COMPARISON_CONFIDENCE, Comparison, Percentile, Summary, Verdict, percentile,
+    COMPARISON_CONFIDENCE, Comparison, Compensated, Percentile, Summary, Verdict, percentile,
 };
 use serde_json::{Value, json};
 
@@ -55,8 +55,8 @@ pub fn result_json(measurement: &Measurement) -> Value {
     });
     let peak = measurement.launches.iter().filter_map(|launch| launch.peak_memory_bytes).max();
     let known = [
-        ("sentinel_ns", measurement.sentinel().map(|sentinel| json!(sentinel))),
-        ("in_sentinels", measurement.in_sentinels().map(|found| json!(found))),
+        ("compensated", measurement.compensated.as_ref().map(compensated_json)),
+        ("usual_from", measurement.usual_from.map(|from| json!(from))),
         ("peak_memory_bytes", peak.map(Value::from)),
         ("energy_per_inference_uj", measurement.energy_per_inference_uj().map(Value::from)),
         ("sustained", measurement.sustained.as_ref().map(|sustained| json!(sustained))),
@@ -67,6 +67,21 @@ pub fn result_json(measurement: &Measurement) -> Value {
         }
     }
     document
+}
+
+/// What is left of a latency where the device's slowness is taken out.
+fn compensated_json(found: &Compensated) -> Value {
+    let latency = found.latency;
+    json!({
+        "latency_ns": { "point": latency.point, "lo": latency.lo, "hi": latency.hi },
+        "usual_sentinel": found.usual,
+        "elasticity": found.elasticity,
+        "slowdown": found.slowdown,
+        "least_slowdown": found.least_slowdown,
+        "core_slowdown": found.core_slowdown,
+        "network_slowdown": found.network_slowdown,
+        "undisturbed_share": found.undisturbed,
+    })
 }
 
 /// The operators of one model in the order of execution, with their share of the sum of all.

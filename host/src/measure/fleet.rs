@@ -261,6 +261,9 @@ fn renumber(step: Step, models: &[usize]) -> Step {
             Step::Sustaining { at: models[at], elapsed_ns, of_ns }
         }
         Step::Finished { at, result } => Step::Finished { at: models[at], result },
-        step @ (Step::Waiting { .. } | Step::Resting { .. }) => step,
+        step @ (Step::Waiting { .. }
+        | Step::Resting { .. }
+        | Step::Disturbed { .. }
+        | Step::Characterising { .. }) => step,
     }
 }

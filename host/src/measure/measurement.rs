@@ -1,15 +1,26 @@
 //! One model measured on one device.
 
-use pearl_agent::agent::{LaunchReport, ModelFile, Platform};
+use pearl_agent::agent::{LaunchReport, ModelFile, Platform, Reading};
 use pearl_calibration::{
-    Estimate, Judgement, LaunchView, Nanos, Ratio, Samples, StatisticError, Sustained, Thresholds,
-    Window, contended, counted, in_sentinels, judge, measurement, stability_score, sustained,
+    Block, Compensated, Estimate, Judgement, LEAST_LAUNCHES, LaunchView, Nanos, Samples, Sentinel,
+    StatisticError, Sustained, Thresholds, Verdict, Window, calm_speed, compensated, contended,
+    counted, judge, measurement, stability_score, sustained,
 };
 use serde::{Deserialize, Serialize};
 
 use super::Fingerprint;
 
 pub const CONFIDENCE: f64 = 0.95;
+
+/// How the usual speed was known that a latency is compensated to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UsualFrom {
+    /// From earlier sessions of the device's fingerprint, or from `pearl devices characterise`.
+    Device,
+    /// From this session alone: what disturbed all of it is not taken out.
+    Session,
+}
 
 /// Samples, what they say, and whether to believe it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -20,8 +31,15 @@ pub struct Measurement {
     /// What the device told of itself, where that was kept.
     #[serde(default)]
     pub platform: Option<Platform>,
-    /// The median and its 95 % interval, of the launches that count.
+    /// As it was timed: the centre of the medians of the launches that count, with its 95 % interval.
     pub latency: Estimate,
+    /// What is left of it where the device's slowness is taken out; absent where the sentinel was not
+    /// read.
+    #[serde(default)]
+    pub compensated: Option<Compensated>,
+    /// How the sentinel's usual speed was known.
+    #[serde(default)]
+    pub usual_from: Option<UsualFrom>,
     pub judgement: Judgement,
     /// All, in time order.
     pub launches: Vec<LaunchReport>,
@@ -37,17 +55,22 @@ impl Measurement {
         device: String,
         fingerprint: Fingerprint,
         launches: Vec<LaunchReport>,
+        usual: Option<Sentinel>,
         target: f64,
     ) -> Result<Self, StatisticError> {
         let thresholds = Thresholds { target, ..Thresholds::default() };
         let views = views(&launches)?;
+        let counted = counted(&views, &thresholds);
+        let (usual, usual_from) = known_or_own(usual, &counted);
         Ok(Self {
             model,
             device,
             fingerprint,
             platform: None,
-            latency: measurement(&counted(&views, &thresholds), CONFIDENCE)?,
-            judgement: judge(&views, &thresholds)?,
+            latency: measurement(&counted, CONFIDENCE)?,
+            compensated: usual.and_then(|usual| compensated(&counted, usual, CONFIDENCE).ok()),
+            usual_from,
+            judgement: judge(&views, usual, &thresholds)?,
             contended: contended(&views, &thresholds),
             launches,
             sustained: None,
@@ -80,7 +103,10 @@ impl Measurement {
             fingerprint,
             platform: None,
             latency: found.steady,
-            judgement: judge(&views[last..], &thresholds)?,
+            // What a hot device takes is what a sustained run is there to tell.
+            compensated: None,
+            usual_from: None,
+            judgement: judge(&views[last..], None, &thresholds)?,
             contended: [&views[..last], &views[last..]].map(label).concat(),
             launches,
             sustained: Some(found),
@@ -116,15 +142,35 @@ impl Measurement {
         stability_score(&self.samples())
     }
 
-    /// The latency with the core's own speed taken out; none of too few launches.
-    pub fn in_sentinels(&self) -> Option<Ratio> {
-        in_sentinels(&self.views().ok()?, CONFIDENCE).ok()
+    /// The number that the verdict is about: the compensated latency where there is one.
+    pub fn number(&self) -> Estimate {
+        self.compensated.as_ref().map_or(self.latency, |compensated| compensated.latency)
     }
 
-    /// What the fixed piece of work took in the median.
-    pub fn sentinel(&self) -> Option<Nanos> {
-        let sentinels = self.views().ok()?.iter().map(LaunchView::sentinel).collect();
-        Samples::new(sentinels).ok().map(|sentinels| sentinels.median())
+    /// Whether the number may be acted upon, though not every rule is content with it: enough launches had
+    /// the processor, and each half of the interval is at most `width` of the latency.
+    pub fn is_usable(&self, width: f64) -> bool {
+        let too_short = self.judgement.verdict == Verdict::TooShort;
+        let clean = self.launches.len() - self.contended_count();
+        self.judgement.verdict == Verdict::Stable
+            || (self.compensated.is_some()
+                && !too_short
+                && clean >= LEAST_LAUNCHES
+                && self.number().relative_half_width() <= width)
+    }
+
+    /// Of each launch that counts, in nanoseconds: its median, or what is left of it at this usual
+    /// speed.
+    pub fn levels(&self, usual: Option<Sentinel>) -> Result<Vec<f64>, StatisticError> {
+        let views = self.views()?;
+        let found = usual.and_then(|usual| compensated(&views, usual, CONFIDENCE).ok());
+        let raw = || views.iter().map(|launch| launch.samples.median().0 as f64).collect();
+        Ok(found.map_or_else(raw, |found| found.levels))
+    }
+
+    /// The sentinel in the calmer moments of this session.
+    pub fn calm_speed(&self) -> Option<Sentinel> {
+        calm_speed(&self.views().ok()?)
     }
 
     /// Of the package, in microjoules, where the device tells and nobody else used it up.
@@ -150,6 +196,18 @@ impl Measurement {
     }
 }
 
+/// A session for which no usual speed is known takes that of its own calmer moments.
+pub(super) fn known_or_own(
+    usual: Option<Sentinel>,
+    views: &[LaunchView],
+) -> (Option<Sentinel>, Option<UsualFrom>) {
+    match (usual, calm_speed(views)) {
+        (Some(usual), Some(_)) => (Some(usual), Some(UsualFrom::Device)),
+        (None, Some(own)) => (Some(own), Some(UsualFrom::Session)),
+        (_, None) => (None, None),
+    }
+}
+
 pub(super) fn views(launches: &[LaunchReport]) -> Result<Vec<LaunchView>, StatisticError> {
     launches.iter().map(view).collect()
 }
@@ -163,16 +221,33 @@ fn view(launch: &LaunchReport) -> Result<LaunchView, StatisticError> {
         } else {
             Vec::new()
         },
+        blocks: blocks(launch),
         cpu: Nanos(launch.cpu_ns),
         wall: Nanos(launch.wall_ns),
         threads: launch.threads,
         involuntary_switches: launch.involuntary_switches,
-        sentinel_before: Nanos(launch.sentinel_before_ns),
-        sentinel_after: Nanos(launch.sentinel_after_ns),
         clock_resolution: Nanos(launch.clock.resolution_ns),
         clock_overhead: Nanos(launch.clock.overhead_ns),
         steady: launch.steady,
         frequency_before_khz: launch.state_before.frequency_khz.clone(),
         frequency_after_khz: launch.state_after.frequency_khz.clone(),
     })
+}
+
+/// None where they do not fit the samples, as in what was kept before there were blocks.
+fn blocks(launch: &LaunchReport) -> Vec<Block> {
+    let samples: u128 = launch.blocks.iter().map(|samples| *samples as u128).sum();
+    if samples != launch.samples_ns.len() as u128
+        || launch.readings.len() != launch.blocks.len() + 1
+    {
+        return Vec::new();
+    }
+    let between =
+        launch.readings.windows(2).map(|pair| sentinel(&pair[0]).between(sentinel(&pair[1])));
+    let blocks = launch.blocks.iter().zip(between);
+    blocks.map(|(samples, sentinel)| Block { samples: *samples, sentinel }).collect()
+}
+
+pub(super) fn sentinel(reading: &Reading) -> Sentinel {
+    Sentinel { core: Nanos(reading.core_ns), network: Nanos(reading.network_ns) }
 }

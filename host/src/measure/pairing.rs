@@ -2,15 +2,19 @@
 
 use pearl_agent::agent::{LaunchReport, ModelFile};
 use pearl_calibration::{
-    Comparison, LOOKS, Nanos, Samples, Thresholds, Verdict, compare_pairs, contended, decided,
+    COMPARISON_CONFIDENCE, Comparison, LOOKS, LaunchView, Nanos, Sentinel, Thresholds, Verdict,
+    compare_pairs, compensated, contended, decided,
 };
 use rand::RngExt;
 
-use super::measurement::views;
+use super::measurement::{known_or_own, views};
 use super::session::no_samples;
 use super::step::{Observer, Step};
 use super::{Measurement, Session};
 use crate::exit::{Classify, Kind};
+
+/// The levels of a launch of each.
+type Pair = (Nanos, Nanos);
 
 /// What two models in turns gave.
 #[derive(Debug)]
@@ -62,7 +66,8 @@ impl Session<'_> {
                 self.calm.note(&report);
                 taken[at].push(report);
             }
-            let (clean, last_was_clean) = clean_pairs(&taken);
+            let usual = self.usual(taken[0].first());
+            let (clean, last_was_clean) = clean_pairs(&taken, usual);
             let pairs = taken[0].len();
             let expected = LOOKS.iter().find(|look| **look >= clean.len()).unwrap_or(&pairs);
             observer(Step::Launched { at: 0, launches: pairs, expected: (*expected).max(pairs) });
@@ -85,7 +90,7 @@ impl Session<'_> {
                  launches; stop what else runs there, or pin to other cores",
                 self.agent.device().name
             ));
-            all_pairs(&taken)
+            all_pairs(&taken, self.usual(taken[0].first()))
         } else {
             clean
         };
@@ -107,24 +112,31 @@ fn doubt(side: &Measurement) -> Option<String> {
     serious.then(|| format!("{} is {verdict}: {evidence}", side.model.path))
 }
 
-/// The medians of the pairs that were not disturbed, and whether the last is one of them.
-fn clean_pairs(taken: &[Vec<LaunchReport>; 2]) -> (Vec<(Nanos, Nanos)>, bool) {
-    let spoilt = |launches: &[LaunchReport]| {
-        let views = views(launches).expect("launches without samples were refused");
-        contended(&views, &Thresholds::default())
-    };
+/// The levels of the pairs that were not disturbed, and whether the last is one of them.
+fn clean_pairs(taken: &[Vec<LaunchReport>; 2], usual: Option<Sentinel>) -> (Vec<Pair>, bool) {
+    let spoilt = |launches: &[LaunchReport]| contended(&views_of(launches), &Thresholds::default());
     let labels = [spoilt(&taken[0]), spoilt(&taken[1])];
     let is_clean = |at: usize| !labels[0][at] && !labels[1][at];
-    let pairs = all_pairs(taken);
+    let pairs = all_pairs(taken, usual);
     let last = pairs.len().checked_sub(1).is_some_and(is_clean);
     (pairs.into_iter().enumerate().filter(|(at, _)| is_clean(*at)).map(|(_, p)| p).collect(), last)
 }
 
-fn all_pairs(taken: &[Vec<LaunchReport>; 2]) -> Vec<(Nanos, Nanos)> {
-    let median = |launch: &LaunchReport| {
-        Samples::from_ns(&launch.samples_ns)
-            .expect("launches without samples were refused")
-            .median()
-    };
-    taken[0].iter().zip(&taken[1]).map(|(a, b)| (median(a), median(b))).collect()
+/// Both sides are compensated to one speed: the device's usual one, or that of the calmer moments of
+/// both together.
+fn all_pairs(taken: &[Vec<LaunchReport>; 2], usual: Option<Sentinel>) -> Vec<Pair> {
+    let views = [views_of(&taken[0]), views_of(&taken[1])];
+    let (usual, _) = known_or_own(usual, &views.concat());
+    let [a, b] = views.map(|views| {
+        let found = usual.and_then(|usual| compensated(&views, usual, COMPARISON_CONFIDENCE).ok());
+        let found = found.map(|found| found.levels).filter(|levels| levels.len() == views.len());
+        found.unwrap_or_else(|| {
+            views.iter().map(|launch| launch.samples.median().0 as f64).collect()
+        })
+    });
+    a.into_iter().zip(b).map(|(a, b)| (Nanos::from_f64(a), Nanos::from_f64(b))).collect()
+}
+
+fn views_of(launches: &[LaunchReport]) -> Vec<LaunchView> {
+    views(launches).expect("launches without samples were refused")
 }

@@ -6,7 +6,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pearl_agent::agent::{LaunchReport, LookReport, LookRequest, State};
+use pearl_agent::agent::{LaunchReport, LookReport, Reading, State};
 use pearl_calibration::Samples;
 
 use super::Session;
@@ -16,8 +16,6 @@ use crate::interrupt;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Of one look.
-const LOOK: Duration = Duration::from_secs(2);
 /// At a time.
 const LONGEST: Duration = Duration::from_secs(10);
 const LONGEST_FOR_QUIET: Duration = Duration::from_secs(2);
@@ -53,7 +51,8 @@ impl Calm {
 
     pub fn note(&mut self, report: &LaunchReport) {
         self.start_mc = self.start_mc.or(hottest(&report.state_before));
-        let sentinels = [report.sentinel_before_ns, report.sentinel_after_ns];
+        let ends = [report.readings.first(), report.readings.last()];
+        let sentinels = ends.map(|reading| reading.map_or(0, |reading| reading.core_ns));
         self.feel(sentinels, hottest(&report.state_after));
     }
 
@@ -76,7 +75,8 @@ impl Calm {
         if let (Some(now), Some(start)) = (hottest(&look.state), self.start_mc) {
             return now <= start + COOL_MC;
         }
-        median(&look.sentinel_ns).is_none_or(|median| !self.slower(median, COOL))
+        let readings: Vec<u64> = look.readings.iter().map(|reading| reading.core_ns).collect();
+        median(&readings).is_none_or(|median| !self.slower(median, COOL))
     }
 }
 
@@ -87,14 +87,19 @@ impl Session<'_> {
             return Ok(());
         }
         self.calm.hot = false;
-        self.calm.in_vain = !self.rest("hot", LONGEST, observer, Calm::is_cool)?;
+        self.calm.in_vain = !self.rest("hot", LONGEST, observer, &Calm::is_cool)?;
         Ok(())
     }
 
     /// Rests until nobody else runs where this session measures.
     pub(super) fn rest_until_quiet(&mut self, observer: &mut Observer<'_>) -> anyhow::Result<()> {
-        let quiet = |_: &Calm, look: &LookReport| look.cpu_ns as f64 >= QUIET * look.wall_ns as f64;
-        self.rest("busy", LONGEST_FOR_QUIET, observer, quiet)?;
+        let sum =
+            |look: &LookReport, of: fn(&Reading) -> u64| look.readings.iter().map(of).sum::<u64>();
+        let quiet = |_: &Calm, look: &LookReport| {
+            sum(look, |reading| reading.cpu_ns) as f64
+                >= QUIET * sum(look, |reading| reading.wall_ns) as f64
+        };
+        self.rest("busy", LONGEST_FOR_QUIET, observer, &quiet)?;
         Ok(())
     }
 
@@ -104,7 +109,7 @@ impl Session<'_> {
         why: &'static str,
         longest: Duration,
         observer: &mut Observer<'_>,
-        enough: fn(&Calm, &LookReport) -> bool,
+        enough: &dyn Fn(&Calm, &LookReport) -> bool,
     ) -> anyhow::Result<bool> {
         let since = Instant::now();
         let mut was_enough = false;
@@ -113,13 +118,11 @@ impl Session<'_> {
             observer(Step::Resting { why });
             interrupt::check()?;
             thread::sleep(PAUSE);
-            let cpus = self.agent.cpus();
-            let request = LookRequest { cpus, time_ns: nanos(LOOK) };
             // An agent that cannot look leaves the pause at that.
-            match self.attempt(|agent| agent.look(request.clone()))? {
-                Ok(look) if !enough(&self.calm, &look) => {}
+            match self.glance(Duration::ZERO)? {
+                Some(look) if !enough(&self.calm, &look) => {}
                 looked => {
-                    was_enough = looked.is_ok();
+                    was_enough = looked.is_some();
                     break;
                 }
             }
@@ -141,7 +144,7 @@ fn hottest(state: &State) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use pearl_agent::agent::Clock;
+    use pearl_agent::agent::{Clock, Others};
 
     use super::*;
 
@@ -150,9 +153,11 @@ mod tests {
         LookReport {
             state: State { temperature_mc: zones.into_iter().collect(), ..State::default() },
             clock: Clock { resolution_ns: 1, overhead_ns: 20 },
-            sentinel_ns: vec![sentinel_ns; 3],
-            cpu_ns: 1,
-            wall_ns: 1,
+            readings: vec![
+                Reading { core_ns: sentinel_ns, network_ns: 1, cpu_ns: 1, wall_ns: 1 };
+                3
+            ],
+            others: Others::default(),
         }
     }
 

@@ -7,13 +7,13 @@ use std::time::Instant;
 
 use pearl_agent::agent::{LaunchReport, ModelFile};
 use pearl_agent::wire::{Failure, FailureKind};
-use pearl_calibration::{LaunchView, Next, Thresholds};
+use pearl_calibration::{Next, Sentinel, Thresholds};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
 use super::launching::Placed;
-use super::measurement::views;
+use super::measurement::{known_or_own, views};
 use super::remarks::{Asked, remarks};
 use super::rest::Calm;
 use super::step::{Observer, Step};
@@ -31,6 +31,8 @@ pub struct Session<'a> {
     pub(super) ledger: Ledger,
     pub(super) calm: Calm,
     pub(super) losses: Losses,
+    /// Whether it was looked at who else uses the device.
+    watched: bool,
 }
 
 /// Agents that were lost on the way, and replaced.
@@ -57,7 +59,7 @@ impl<'a> Session<'a> {
         let input_seed = rng.random();
         let calm = Calm::new(settings.most_rest);
         let (ledger, losses) = (Ledger::default(), Losses::default());
-        Self { agent, settings, rng, input_seed, ledger, calm, losses }
+        Self { agent, settings, rng, input_seed, ledger, calm, losses, watched: false }
     }
 
     /// Where the leased time went.
@@ -115,7 +117,9 @@ impl<'a> Session<'a> {
         })?
         .map_err(|error| self.agent.fault(&error))?;
         let since = Instant::now();
-        let result = work(self, observer);
+        let watched = if self.watched { Ok(()) } else { self.watch_others(observer) };
+        self.watched = true;
+        let result = watched.and_then(|()| work(self, observer));
         self.ledger.close(since.elapsed());
         // A lease that cannot be given back is one whose agent is gone, and ends with it.
         let _ = self.agent.release();
@@ -173,8 +177,10 @@ impl<'a> Session<'a> {
             return Ok(Some(Err(no_samples(&pending.model))));
         };
         let launches = views.len();
-        observer(Step::Launched { at, launches, expected: self.settings.pace.expected(&views) });
-        match self.next(&views) {
+        let (usual, _) = known_or_own(self.usual(pending.launches.first()), &views);
+        let expected = self.settings.pace.expected(&views, usual);
+        observer(Step::Launched { at, launches, expected });
+        match self.settings.pace.next(&views, usual, &Thresholds::default()) {
             Next::Done => {
                 let launches = std::mem::take(&mut pending.launches);
                 return Ok(Some(self.close(pending.model.clone(), launches, pending.losses)));
@@ -185,8 +191,9 @@ impl<'a> Session<'a> {
         Ok(None)
     }
 
-    fn next(&self, views: &[LaunchView]) -> Next {
-        self.settings.pace.next(views, &Thresholds::default())
+    /// The usual speed of what this session measures on, where it is known.
+    pub(super) fn usual(&self, launch: Option<&LaunchReport>) -> Option<Sentinel> {
+        self.settings.usual.get(&self.fingerprint(launch).id()).copied()
     }
 
     pub(super) fn close(
@@ -198,7 +205,8 @@ impl<'a> Session<'a> {
         let fingerprint = self.fingerprint(launches.first());
         let device = self.agent.device().name.clone();
         let target = self.settings.pace.target;
-        let measurement = Measurement::new(model, device, fingerprint, launches, target)
+        let usual = self.usual(launches.first());
+        let measurement = Measurement::new(model, device, fingerprint, launches, usual, target)
             .or_fault(Kind::Unstable)?;
         let mut measurement = self.completed(measurement);
         if self.losses.boots > before.boots {
@@ -226,7 +234,10 @@ impl<'a> Session<'a> {
 
     /// Of what this session measures; the clock rates' policy is known from the first launch on.
     pub fn fingerprint(&self, launch: Option<&LaunchReport>) -> Fingerprint {
-        let governor = launch.and_then(|launch| launch.state_before.governor.clone());
+        self.fingerprint_with(launch.and_then(|launch| launch.state_before.governor.clone()))
+    }
+
+    pub(super) fn fingerprint_with(&self, governor: Option<String>) -> Fingerprint {
         let (device, hello) = (self.agent.device(), self.agent.hello());
         Fingerprint::new(device, hello, governor, self.threads(), self.settings.precision)
     }

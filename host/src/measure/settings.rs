@@ -1,13 +1,19 @@
 //! How long and how often to measure, and with what.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pearl_agent::agent::{Limits, Precision, Sampling, WarmUp};
-use pearl_calibration::Pace;
+use pearl_calibration::{Pace, Sentinel};
+
+/// What the sentinel takes on undisturbed devices, by fingerprint.
+pub type UsualSpeeds = BTreeMap<String, Sentinel>;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     pub pace: Pace,
+    /// As far as they are known; latencies are compensated to them.
+    pub usual: UsualSpeeds,
     /// Of the engine's matrix products; where absent, what the device's entry says.
     pub threads: Option<usize>,
     pub precision: Precision,
@@ -20,6 +26,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Most time that a session gives the device to get cool or quiet.
     pub most_rest: Duration,
+    /// Look at who else uses the device before anything is measured, and wait so long for them to leave.
+    pub quiet_wait: Option<Duration>,
     /// How long to wait for somebody else who measures on the device.
     pub patience: Duration,
     /// Run each model for so long without a pause, and take the latency that it ends up at.
@@ -31,8 +39,8 @@ impl Settings {
     pub fn bench() -> Self {
         Self {
             pace: Pace { min_launches: 6, max_launches: 40, target: 0.01 },
-            longest_slice: Duration::from_secs(4),
-            timed_share: 0.88,
+            longest_slice: Duration::from_secs(2),
+            timed_share: 0.75,
             ..Self::search()
         }
     }
@@ -42,6 +50,7 @@ impl Settings {
     pub fn search() -> Self {
         Self {
             pace: Pace { min_launches: 6, max_launches: 20, target: 0.03 },
+            usual: UsualSpeeds::new(),
             threads: None,
             precision: Precision::F32,
             warm_up: WarmUp {
@@ -51,6 +60,8 @@ impl Settings {
             },
             sampling: Sampling {
                 slice_ns: nanos(Duration::from_millis(200)),
+                // What disturbs comes and goes in fractions of a second.
+                block_ns: nanos(Duration::from_millis(25)),
                 min_samples: 11,
                 max_samples: 20_000,
             },
@@ -63,6 +74,7 @@ impl Settings {
                 time_ns: nanos(Duration::from_secs(120)),
             },
             most_rest: Duration::from_secs(30),
+            quiet_wait: None,
             patience: Duration::from_secs(600),
             sustained: None,
         }

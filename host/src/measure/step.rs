@@ -8,6 +8,10 @@ use super::Measurement;
 pub enum Step {
     /// Somebody else has the device.
     Waiting { who: String },
+    /// Others use the device; whether they are waited for.
+    Disturbed { who: String, waits: bool },
+    /// The device's usual speed is being found out.
+    Characterising { elapsed_ns: u64, of_ns: u64 },
     /// Bytes of a model's file, by the model's index.
     Uploading { at: usize, sent: u64, of: u64 },
     /// `expected` launches are what the model is going to take, as far as one can tell.

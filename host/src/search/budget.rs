@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use fs_err as fs;
-use pearl_calibration::Verdict;
 use pearl_models::onnx;
 use pearl_models::space::Space;
 use pearl_models::weights::RandomWeights;
@@ -54,11 +53,22 @@ impl fmt::Display for Budget {
     }
 }
 
-/// Measures random students with random weights and takes the percentile of the medians that can be
-/// believed; all measurements are handed back.
+/// Beyond this half width of an interval a latency says too little, even of random students.
+const WIDEST: f64 = 0.25;
+
+/// What was found.
+pub struct Found {
+    pub budget_ns: u64,
+    pub measured: Vec<Measurement>,
+    /// Where the latencies are known less well than was asked for.
+    pub remark: Option<String>,
+}
+
+/// Measures random students with random weights and takes the percentile of their latencies; those
+/// that are known too badly are left out.
 ///
 /// # Errors
-/// Where fewer than half of them could be measured believably.
+/// Where fewer than half of them could be measured at all.
 pub fn measure(
     percent: u8,
     space: &Space,
@@ -66,7 +76,7 @@ pub fn measure(
     settings: &Settings,
     seeds: &Seeds,
     watch: impl FnMut(&Step),
-) -> anyhow::Result<(u64, Vec<Measurement>)> {
+) -> anyhow::Result<Found> {
     let folder = tempfile::tempdir().context("a folder for random students")?;
     let mut rng = Pcg64::seed_from_u64(seeds.measurement);
     let models = (0..STUDENTS)
@@ -79,25 +89,36 @@ pub fn measure(
     let mut session = Session::new(agent, settings, seeds.measurement);
     let measured = session.measure(models, watch)?;
     let measured = measured.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
-    let stable = |measured: &&Measurement| measured.judgement.verdict == Verdict::Stable;
-    let believed: Vec<_> = measured.iter().filter(stable).collect();
-    if believed.len() < STUDENTS / 2 {
+    let usable: Vec<_> = measured.iter().filter(|measured| measured.is_usable(WIDEST)).collect();
+    if usable.len() < STUDENTS / 2 {
         return Err(Fault::new(
             Kind::Unstable,
             format_args!(
-                "device '{}': only {} of {STUDENTS} measurements for the budget can be believed; \
-                 see `pearl bench`, or give a budget such as 15ms",
+                "device '{}': only {} of {STUDENTS} random students could be measured for the budget; see \
+                 `pearl bench`, or give a budget such as 15ms",
                 agent.device().name,
-                believed.len()
+                usable.len()
             ),
         )
         .into());
     }
-    let mut medians: Vec<_> = believed.iter().map(|measured| measured.latency.point.0).collect();
-    medians.sort_unstable();
+    let width = |measured: &&Measurement| measured.number().relative_half_width();
+    let widest = usable.iter().map(width).fold(0.0, f64::max);
+    let remark = (widest > settings.pace.target || usable.len() < STUDENTS).then(|| {
+        format!(
+            "device '{}': the budget is of {} of {STUDENTS} random students, whose latencies are known to \
+             ±{:.1} % at worst (±{:.1} % wanted): others use the device",
+            agent.device().name,
+            usable.len(),
+            100.0 * widest,
+            100.0 * settings.pace.target
+        )
+    });
+    let mut latencies: Vec<_> = usable.iter().map(|measured| measured.number().point.0).collect();
+    latencies.sort_unstable();
     // To the microsecond: a budget is quoted, and the students' spread is far wider.
-    let budget_ns = quantile(&medians, percent).div_ceil(1000) * 1000;
-    Ok((budget_ns, measured))
+    let budget_ns = quantile(&latencies, percent).div_ceil(1000) * 1000;
+    Ok(Found { budget_ns, measured, remark })
 }
 
 /// Linear between order statistics (Hyndman and Fan's type 7).

@@ -17,6 +17,17 @@ pub enum Event<'a> {
     Waiting {
         who: &'a str,
     },
+    /// Others use the device; whether they are waited for.
+    Disturbed {
+        who: &'a str,
+        waits: bool,
+    },
+    /// The device's usual speed is being found out.
+    Characterising,
+    /// What people should know of how the budget was found.
+    BudgetRemark {
+        remark: &'a str,
+    },
     /// The budget in use.
     Budget {
         budget_ns: u64,

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** every fact is written as soon as it is known.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
@@ -10,7 +10,12 @@ use super::event::Observer;
 use super::run::Run;
 use super::{Budget, Event, budget};
 use crate::exit::{Classify, Kind};
-use crate::measure::{Measurement, Step};
+use crate::measure::{Measurement, Session, Step};
+
+/// Of a device whose usual speed may be known.
+const GLANCE: Duration = Duration::from_millis(600);
+/// Of one whose usual speed is not.
+const BRIEF: Duration = Duration::from_secs(10);
 
 impl Run<'_> {
     pub fn keep(
@@ -30,8 +35,8 @@ impl Run<'_> {
         let budget_ns = match self.config.budget {
             Budget::Fixed(duration) => duration.as_nanos() as u64,
             Budget::Percentile(percent) => {
-                let Self { config, space, agent, .. } = self;
-                let (settings, seeds) = (&config.measuring, &config.seeds);
+                let Self { config, space, agent, measuring, .. } = self;
+                let (settings, seeds) = (&*measuring, &config.seeds);
                 let mut launches = 0;
                 let count = |step: &Step| match step {
                     Step::Waiting { who } => observer(Event::Waiting { who }),
@@ -41,16 +46,46 @@ impl Run<'_> {
                     }
                     _ => {}
                 };
-                let (budget_ns, measured) =
-                    budget::measure(percent, space, agent, settings, seeds, count)?;
-                for measurement in &measured {
+                let found = budget::measure(percent, space, agent, settings, seeds, count)?;
+                for measurement in &found.measured {
                     self.keep(None, measurement)?;
                 }
-                budget_ns
+                if let Some(remark) = &found.remark {
+                    observer(Event::BudgetRemark { remark });
+                    self.store.set_fact("budget_remark", remark).or_fault(Kind::Usage)?;
+                }
+                found.budget_ns
             }
         };
         self.store.set_fact("budget_ns", &budget_ns.to_string()).or_fault(Kind::Usage)?;
         Ok(budget_ns)
+    }
+
+    /// The speed that latencies are compensated to, from the start of the run to its end: what is known of
+    /// the device, or what a brief look finds. Says who else uses the device.
+    pub fn find_usual_speed(&mut self, observer: &mut Observer<'_>) -> anyhow::Result<()> {
+        if let Some(stored) = self.store.fact("usual_speeds").or_fault(Kind::Usage)? {
+            self.measuring.usual = serde_json::from_str(&stored).or_fault(Kind::Usage)?;
+        } else {
+            let Self { agent, measuring, config, .. } = self;
+            let mut watch = |step: Step| match step {
+                Step::Waiting { who } => observer(Event::Waiting { who: &who }),
+                Step::Disturbed { who, waits } => observer(Event::Disturbed { who: &who, waits }),
+                Step::Characterising { .. } => observer(Event::Characterising),
+                _ => {}
+            };
+            let mut session = Session::new(agent, measuring, config.seeds.measurement);
+            let glance = session.characterise(GLANCE, &mut watch)?;
+            if !measuring.usual.contains_key(&glance.fingerprint.id()) {
+                let found = session.characterise(BRIEF, &mut watch)?;
+                self.measuring.usual = [(found.fingerprint.id(), found.usual)].into();
+            }
+            let usual = serde_json::to_string(&self.measuring.usual)?;
+            self.store.set_fact("usual_speeds", &usual).or_fault(Kind::Usage)?;
+        }
+        // Others were looked at; candidates are measured without looking again.
+        self.measuring.quiet_wait = None;
+        Ok(())
     }
 
     /// What a reader of the run needs to know besides the settings.

@@ -16,6 +16,7 @@ use crate::choice::choose;
 use crate::controller::{self, Controller, ControllerState};
 use crate::exit::{Classify, Fault, Kind};
 use crate::interrupt;
+use crate::measure::Settings;
 use crate::store::{Best, Candidate, CandidateTime, RunLock, Status, Store};
 use crate::worker::client::Worker;
 use crate::worker::protocol::{DataReport, Loss, TeachRequest};
@@ -40,6 +41,8 @@ pub(super) struct Run<'a> {
     pub space: Space,
     pub worker: Worker,
     pub agent: Agent,
+    /// The configuration's, with what is known of the device.
+    pub measuring: Settings,
     pub budget_ns: u64,
     pub controller: Controller,
     candidates: Vec<Candidate>,
@@ -73,9 +76,21 @@ pub fn search(config: &SearchConfig, observer: &mut Observer<'_>) -> anyhow::Res
     controller::use_one_thread();
     let controller = restore(config, &space, &store)?;
     let candidates = store.candidates().or_fault(Kind::Usage)?;
-    let mut run =
-        Run { config, store, space, worker, agent, budget_ns: 0, controller, candidates, since };
+    let measuring = config.measuring.clone();
+    let mut run = Run {
+        config,
+        store,
+        space,
+        worker,
+        agent,
+        measuring,
+        budget_ns: 0,
+        controller,
+        candidates,
+        since,
+    };
     run.note_versions()?;
+    run.find_usual_speed(observer)?;
     run.budget_ns = run.find_budget(observer)?;
     observer(Event::Budget { budget_ns: run.budget_ns });
     observer(Event::Started { total: config.candidates, finished: &run.candidates });

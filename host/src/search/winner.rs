@@ -68,7 +68,7 @@ pub(super) fn make(run: &mut Run<'_>, observer: &mut Observer<'_>) -> anyhow::Re
     replace_file(&out.join("best.json"), architecture.to_json().as_bytes())
         .or_fault(Kind::Usage)?;
 
-    let settings = Settings { pace: Settings::bench().pace, ..run.config.measuring.clone() };
+    let settings = Settings { pace: Settings::bench().pace, ..run.measuring.clone() };
     let model = model_file(&onnx_path, settings.limits.model_bytes)?;
     let seed = run.config.seeds.measurement;
     let mut session = Session::new(&mut run.agent, &settings, seed);

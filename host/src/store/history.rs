@@ -3,12 +3,14 @@
 //! One SQLite file in the user's home. Several commands may write it at once.
 //!
 //! **Invariant:** a measurement is written once and never changed; a history of a newer format is not
-//! touched.
+//! touched, one of an older format is brought up to date as a whole.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pearl_agent::agent::Engine;
+use pearl_calibration::{Nanos, Sentinel};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::is_full;
@@ -16,11 +18,31 @@ use super::schema::{self, Schema, SchemaError};
 
 /// Version of the history.
 ///
-/// Changelog: 1, the first.
-pub const HISTORY_FORMAT: i64 = 1;
+/// Changelog: 1, the first. 2: compensated latencies, and the sentinel's speed of each session.
+pub const HISTORY_FORMAT: i64 = 2;
 
 /// Marked `PrlH` in ASCII.
-const SCHEMA: Schema = Schema { application: 0x5072_6c48, format: HISTORY_FORMAT, tables: TABLES };
+const SCHEMA: Schema = Schema {
+    application: 0x5072_6c48,
+    format: HISTORY_FORMAT,
+    tables: TABLES,
+    upgrades: &[TO_FORMAT_2],
+};
+
+const TO_FORMAT_2: &str = "
+ALTER TABLE measurement ADD COLUMN compensated_ns INTEGER;
+CREATE TABLE speed (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    core_ns INTEGER NOT NULL,
+    network_ns INTEGER NOT NULL
+) STRICT;
+CREATE INDEX speed_fingerprint ON speed (fingerprint);
+";
+
+/// Sessions of a fingerprint that its usual speed is taken from: devices age, and so do systems.
+const RECENT: usize = 40;
 
 const TABLES: &str = "
 CREATE TABLE measurement (
@@ -34,9 +56,18 @@ CREATE TABLE measurement (
     median_ns INTEGER NOT NULL,
     lo_ns INTEGER NOT NULL,
     hi_ns INTEGER NOT NULL,
-    document TEXT NOT NULL
+    document TEXT NOT NULL,
+    compensated_ns INTEGER
 ) STRICT;
 CREATE INDEX measurement_model ON measurement (sha256, fingerprint);
+CREATE TABLE speed (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    core_ns INTEGER NOT NULL,
+    network_ns INTEGER NOT NULL
+) STRICT;
+CREATE INDEX speed_fingerprint ON speed (fingerprint);
 ";
 
 /// Another command may be writing.
@@ -74,6 +105,7 @@ pub struct Entry {
     pub median_ns: u64,
     pub lo_ns: u64,
     pub hi_ns: u64,
+    pub compensated_ns: Option<u64>,
 }
 
 /// What the history knows of a measurement without its samples.
@@ -116,8 +148,9 @@ impl History {
     /// Keeps a measurement, its document whole, and gives its number.
     pub fn keep(&mut self, entry: &Entry, document: &str) -> Result<i64, HistoryError> {
         let sql = "INSERT INTO measurement
-            (at, model, sha256, device, fingerprint, verdict, median_ns, lo_ns, hi_ns, document)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+            (at, model, sha256, device, fingerprint, verdict, median_ns, lo_ns, hi_ns, document,
+             compensated_ns)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
         self.db
             .execute(
                 sql,
@@ -132,6 +165,7 @@ impl History {
                     entry.lo_ns.cast_signed(),
                     entry.hi_ns.cast_signed(),
                     document,
+                    entry.compensated_ns.map(u64::cast_signed),
                 ],
             )
             .map_err(|error| classify(&self.file, error))?;
@@ -152,6 +186,63 @@ impl History {
         rows().map_err(|error| classify(&self.file, error))
     }
 
+    /// Keeps what the sentinel took in the calmer moments of a session.
+    pub fn keep_speed(
+        &mut self,
+        at: &str,
+        fingerprint: &str,
+        speed: Sentinel,
+    ) -> Result<(), HistoryError> {
+        let sql =
+            "INSERT INTO speed (at, fingerprint, core_ns, network_ns) VALUES (?1, ?2, ?3, ?4)";
+        let [core, network] = [speed.core, speed.network].map(|part| part.0.cast_signed());
+        let kept = self.db.execute(sql, params![at, fingerprint, core, network]);
+        kept.map(|_| ()).map_err(|error| classify(&self.file, error))
+    }
+
+    /// Of the recent sessions of each fingerprint.
+    pub fn speeds(&self) -> Result<BTreeMap<String, Vec<Sentinel>>, HistoryError> {
+        let sql = "SELECT fingerprint, core_ns, network_ns FROM speed ORDER BY id DESC";
+        let rows = || {
+            let mut statement = self.db.prepare(sql)?;
+            let row = |row: &Row<'_>| {
+                let part = |at| row.get::<_, i64>(at).map(|ns| Nanos(ns.cast_unsigned()));
+                Ok((row.get(0)?, Sentinel { core: part(1)?, network: part(2)? }))
+            };
+            let mut all = BTreeMap::<String, Vec<Sentinel>>::new();
+            for found in statement.query_map([], row)? {
+                let (fingerprint, speed) = found?;
+                let sessions = all.entry(fingerprint).or_default();
+                if sessions.len() < RECENT {
+                    sessions.push(speed);
+                }
+            }
+            Ok(all)
+        };
+        rows().map_err(|error| classify(&self.file, error))
+    }
+
+    /// The compensated latencies of a fingerprint's believed sessions, by the model's hash.
+    pub fn sessions(
+        &self,
+        fingerprint: &str,
+    ) -> Result<BTreeMap<String, Vec<Nanos>>, HistoryError> {
+        let sql = "SELECT sha256, compensated_ns FROM measurement
+            WHERE fingerprint = ?1 AND compensated_ns IS NOT NULL AND verdict = 'stable' ORDER BY id";
+        let rows = || {
+            let mut statement = self.db.prepare(sql)?;
+            let row =
+                |row: &Row<'_>| Ok((row.get(0)?, Nanos(row.get::<_, i64>(1)?.cast_unsigned())));
+            let mut all = BTreeMap::<String, Vec<Nanos>>::new();
+            for found in statement.query_map([fingerprint], row)? {
+                let (model, latency) = found?;
+                all.entry(model).or_default().push(latency);
+            }
+            Ok(all)
+        };
+        rows().map_err(|error| classify(&self.file, error))
+    }
+
     /// A measurement by its number, with its document.
     pub fn get(&self, id: i64) -> Result<(Kept, String), HistoryError> {
         let sql = format!("SELECT {COLUMNS}, document FROM measurement WHERE id = ?1");
@@ -165,7 +256,7 @@ impl History {
 
 /// A document that is no JSON is no reason to hide the rest.
 const COLUMNS: &str =
-    "id, at, model, sha256, device, fingerprint, verdict, median_ns, lo_ns, hi_ns,
+    "id, at, model, sha256, device, fingerprint, verdict, median_ns, lo_ns, hi_ns, compensated_ns,
      CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.engine.name' END AS engine,
      CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.engine.version' END AS version,
      CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.threads' END AS threads,
@@ -192,6 +283,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Kept> {
             median_ns: ns("median_ns")?,
             lo_ns: ns("lo_ns")?,
             hi_ns: ns("hi_ns")?,
+            compensated_ns: row.get::<_, Option<i64>>("compensated_ns")?.map(i64::cast_unsigned),
         },
     })
 }
@@ -224,6 +316,7 @@ mod tests {
             median_ns,
             lo_ns: median_ns - 1,
             hi_ns: median_ns + 1,
+            compensated_ns: Some(median_ns - 2),
         }
     }
 
@@ -259,15 +352,58 @@ mod tests {
     }
 
     #[test]
+    fn sessions_and_speeds_are_found_by_their_fingerprint() {
+        let home = tempfile::tempdir().unwrap();
+        let mut history = History::open(home.path()).unwrap();
+        for (model, median) in [("a", 100), ("b", 200), ("a", 102)] {
+            history.keep(&entry(model, median), "{}").unwrap();
+        }
+        let doubted = Entry { verdict: "drifting".into(), ..entry("a", 500) };
+        history.keep(&doubted, "{}").unwrap();
+        let sessions = history.sessions("0123456789abcdef").unwrap();
+        assert_eq!(sessions["hash of a"], [Nanos(98), Nanos(100)]);
+        assert_eq!((sessions.len(), history.sessions("other").unwrap().len()), (2, 0));
+        let speed = |ns| Sentinel { core: Nanos(ns), network: Nanos(2 * ns) };
+        for ns in 0..50 {
+            history.keep_speed("now", "one", speed(ns)).unwrap();
+        }
+        let speeds = history.speeds().unwrap();
+        assert_eq!((speeds["one"].len(), speeds["one"][0]), (RECENT, speed(49)));
+    }
+
+    #[test]
+    fn a_history_of_the_first_format_is_brought_up_to_date() {
+        let home = tempfile::tempdir().unwrap();
+        let first = TABLES.replace(",\n    compensated_ns INTEGER", "");
+        let first = first.split("CREATE TABLE speed").next().unwrap();
+        let db = Connection::open(History::path(home.path())).unwrap();
+        db.pragma_update(None, "application_id", SCHEMA.application).unwrap();
+        db.pragma_update(None, "user_version", 1).unwrap();
+        db.execute_batch(first).unwrap();
+        db.execute_batch(
+            "INSERT INTO measurement (at, model, sha256, device, fingerprint, verdict, median_ns,
+             lo_ns, hi_ns, document) VALUES ('then', 'm', 'h', 'd', 'f', 'stable', 5, 4, 6, '{}')",
+        )
+        .unwrap();
+        drop(db);
+        let mut history = History::open(home.path()).unwrap();
+        history.keep(&entry("a", 100), "{}").unwrap();
+        let kept = history.latest(9, None).unwrap();
+        let compensated: Vec<_> = kept.iter().map(|kept| kept.entry.compensated_ns).collect();
+        assert_eq!(compensated, [None, Some(98)]);
+        assert!(history.speeds().unwrap().is_empty());
+    }
+
+    #[test]
     fn a_newer_history_and_a_foreign_file_are_refused_by_name() {
         let home = tempfile::tempdir().unwrap();
         drop(History::open(home.path()).unwrap());
         let path = History::path(home.path());
         let db = Connection::open(&path).unwrap();
-        db.pragma_update(None, "user_version", 2).unwrap();
+        db.pragma_update(None, "user_version", HISTORY_FORMAT + 1).unwrap();
         drop(db);
         let error = History::open(home.path()).err().unwrap().to_string();
-        assert!(error.contains("history format 2") && error.contains("history.db"), "{error}");
+        assert!(error.contains("history format 3") && error.contains("history.db"), "{error}");
         let other = tempfile::tempdir().unwrap();
         fs_err::write(History::path(other.path()), [b'x'; 5000]).unwrap();
         let error = History::open(other.path()).err().unwrap().to_string();

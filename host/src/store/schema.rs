@@ -10,10 +10,13 @@ pub struct Schema {
     pub application: i64,
     pub format: i64,
     pub tables: &'static str,
+    /// What makes a file of the first format one of the second, and so on.
+    pub upgrades: &'static [&'static str],
 }
 
 /// Of a run, marked `Prl1` in ASCII.
-pub const RUN: Schema = Schema { application: 0x5072_6c31, format: FORMAT, tables: TABLES };
+pub const RUN: Schema =
+    Schema { application: 0x5072_6c31, format: FORMAT, tables: TABLES, upgrades: &[] };
 
 pub enum SchemaError {
     Newer(i64),
@@ -33,6 +36,7 @@ const IS_EMPTY: &str = "SELECT count(*) = 0 FROM sqlite_schema";
 pub fn prepare(db: &mut Connection, schema: &Schema) -> Result<(), SchemaError> {
     let empty: bool = db.query_row(IS_EMPTY, [], |row| row.get(0))?;
     if !empty {
+        upgrade(db, schema)?;
         check(db, schema)?;
     }
     db.execute_batch(
@@ -54,6 +58,21 @@ fn fill(db: &Connection, schema: &Schema) -> rusqlite::Result<()> {
     db.pragma_update(None, "application_id", schema.application)?;
     db.pragma_update(None, "user_version", schema.format)?;
     db.execute_batch(schema.tables)
+}
+
+/// One step at a time, each whole or not at all; another process may be doing the same.
+fn upgrade(db: &mut Connection, schema: &Schema) -> Result<(), SchemaError> {
+    for (from, sql) in (1..).zip(schema.upgrades) {
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let number = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+        let ours = number("application_id")? == schema.application;
+        if ours && number("user_version")? == from {
+            transaction.execute_batch(sql)?;
+            transaction.pragma_update(None, "user_version", from + 1)?;
+        }
+        transaction.commit()?;
+    }
+    Ok(())
 }
 
 pub fn check(db: &Connection, schema: &Schema) -> Result<(), SchemaError> {

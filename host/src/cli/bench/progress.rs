@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use indicatif::ProgressBar;
 
-use super::super::terminal::{Terminal, Waiting};
+use super::super::terminal::{Terminal, Waiting, disturbed};
 use crate::duration::ms;
 use crate::harmless::for_terminal;
 use crate::measure::{FleetEvent, Order, Step, What};
@@ -44,6 +44,9 @@ impl<'a> Progress<'a> {
                 device.waiting.tell(self.terminal, name, who);
                 device.bar.set_message("waiting");
             }
+            What::Step(Step::Disturbed { who, waits }) => {
+                self.terminal.note(disturbed(name, who, *waits));
+            }
             What::Step(Step::Uploading { at, sent, of }) => {
                 let percent = 100 * sent / (*of).max(1);
                 device.bar.set_message(format!("uploading {}: {percent} %", model(*at)));
@@ -73,7 +76,9 @@ impl<'a> Progress<'a> {
                     self.terminal.note(format!("{name}: {}: {latency}", model(*at)));
                 }
             }
-            What::Profiled { .. } | What::Failed { .. } => {}
+            What::Step(Step::Characterising { .. })
+            | What::Profiled { .. }
+            | What::Failed { .. } => {}
             What::Done { .. } => device.bar.finish_and_clear(),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pearl_agent::agent::ProfileReport;
-use pearl_calibration::{Judgement, Verdict};
+use pearl_calibration::{Judgement, Reproducibility, Verdict};
 use serde_json::{Value, json};
 
 use crate::child::Traffic;
@@ -19,6 +19,10 @@ pub struct Results<'a> {
     profiles: BTreeMap<(usize, usize), ProfileReport>,
     /// Numbers in the history, likewise.
     numbers: BTreeMap<(String, String), i64>,
+    /// Where other sessions are to be expected, likewise.
+    reproducibility: BTreeMap<(String, String), Reproducibility>,
+    /// Who else used each device before anything was measured.
+    others: BTreeMap<usize, String>,
     failures: Vec<anyhow::Error>,
     devices: BTreeMap<usize, (Ledger, Traffic)>,
 }
@@ -30,6 +34,8 @@ impl<'a> Results<'a> {
             measured: BTreeMap::new(),
             profiles: BTreeMap::new(),
             numbers: BTreeMap::new(),
+            reproducibility: BTreeMap::new(),
+            others: BTreeMap::new(),
             failures: Vec::new(),
             devices: BTreeMap::new(),
         }
@@ -44,6 +50,9 @@ impl<'a> Results<'a> {
                 }
                 Err(error) => self.failures.push(error),
             },
+            What::Step(Step::Disturbed { who, .. }) => {
+                self.others.insert(device, who);
+            }
             What::Step(_) => {}
             What::Profiled { at, report } => {
                 self.profiles.insert((device, at), *report);
@@ -76,6 +85,14 @@ impl<'a> Results<'a> {
         self.numbers.insert(key(measurement), id);
     }
 
+    pub fn expect(&mut self, measurement: &Measurement, found: Reproducibility) {
+        self.reproducibility.insert(key(measurement), found);
+    }
+
+    pub fn reproducibility_of(&self, measurement: &Measurement) -> Option<&Reproducibility> {
+        self.reproducibility.get(&key(measurement))
+    }
+
     /// Models that no device was left for.
     pub fn leave(&mut self, models: &[usize]) {
         for at in models {
@@ -101,6 +118,9 @@ impl<'a> Results<'a> {
                 if let Some(id) = self.number_of(measurement) {
                     result["history"] = json!(id);
                 }
+                if let Some(found) = self.reproducibility_of(measurement) {
+                    result["reproducibility"] = json!(found);
+                }
                 if let Some(profile) = profile {
                     result["ops"] = ops_json(profile);
                 }
@@ -114,6 +134,7 @@ impl<'a> Results<'a> {
             .map(|(device, (ledger, traffic))| {
                 json!({
                     "name": self.order.devices[*device].name,
+                    "others": self.others.get(device),
                     "time": ledger,
                     "utilisation": ledger.utilisation(),
                     "traffic": {

@@ -4,24 +4,26 @@ use std::fmt::Write;
 
 use comfy_table::{CellAlignment, Table, presets};
 use pearl_agent::agent::ProfileReport;
-use pearl_calibration::{Percentile, Summary, Sustained, percentile};
+use pearl_calibration::{Estimate, Percentile, Summary, Sustained, percentile};
 
 use super::results::Results;
 use crate::duration::ms;
 use crate::measure::{Measurement, OPS_CAVEAT, result_json};
 
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 11] = [
     "model",
     "device",
     "engine",
-    "median",
+    "as timed",
+    "compensated",
     "95 % interval",
+    "other sessions",
     "samples",
     "launches",
     "verdict",
     "history",
 ];
-const RIGHT: [usize; 4] = [3, 4, 5, 6];
+const RIGHT: [usize; 6] = [3, 4, 5, 6, 7, 8];
 
 /// None where nothing could be measured.
 pub fn table(results: &Results<'_>) -> Option<String> {
@@ -48,7 +50,7 @@ pub fn markdown(results: &Results<'_>) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let mut text = line(&COLUMNS.map(str::to_owned));
     let rule = |at| if RIGHT.contains(&at) { "---:" } else { "---" };
-    text += &line(&std::array::from_fn::<_, 9, _>(|at| rule(at).to_owned()));
+    text += &line(&std::array::from_fn::<_, 11, _>(|at| rule(at).to_owned()));
     for (measurement, _) in results.measured() {
         let cells = row(results, measurement);
         text += &line(&cells.map(|cell| cell.replace('|', "\\|").replace(['\n', '\r'], " ")));
@@ -66,7 +68,8 @@ pub fn csv(results: &Results<'_>) -> String {
     let mut text =
         "model,sha256,device,fingerprint,engine,threads,precision,median_ns,lo_ns,hi_ns,\
                     p90_ns,p99_ns,min_ns,max_ns,mean_ns,stddev_ns,samples,launches,\
-                    contended_launches,stability_score,sentinel_ns,in_sentinels,\
+                    contended_launches,stability_score,compensated_ns,compensated_lo_ns,\
+                    compensated_hi_ns,slowdown,\
                     load_ns,optimise_ns,peak_memory_bytes,\
                     verdict,history\n"
             .to_owned();
@@ -92,19 +95,22 @@ pub fn csv(results: &Results<'_>) -> String {
         let (launches, contended) = (measurement.launches.len(), measurement.contended_count());
         let score = measurement.stability_score();
         let document = result_json(measurement);
-        let [sentinel, load, optimise, memory] =
-            ["sentinel_ns", "load_ns", "optimise_ns", "peak_memory_bytes"].map(|field| {
+        let [load, optimise, memory] =
+            ["load_ns", "optimise_ns", "peak_memory_bytes"].map(|field| {
                 document[field].as_u64().map(|value| value.to_string()).unwrap_or_default()
             });
-        let quotient = measurement.in_sentinels();
-        let quotient = quotient.map(|found| format!("{:.5}", found.point)).unwrap_or_default();
+        let compensated = measurement.compensated.as_ref().map(|found| {
+            let Estimate { point, lo, hi, .. } = found.latency;
+            format!("{},{},{},{:.4}", point.0, lo.0, hi.0, found.slowdown)
+        });
+        let compensated = compensated.unwrap_or_else(|| ",,,".into());
         let verdict = measurement.judgement.verdict;
         let history = results.number_of(measurement).map(|id| id.to_string()).unwrap_or_default();
         // Writing to a string does not fail.
         let _ = writeln!(
             text,
             "{},{median},{lo},{hi},{p90},{p99},{},{},{},{},{n},{launches},{contended},{score:.1},\
-             {sentinel},{quotient},{load},{optimise},{memory},{verdict},{history}",
+             {compensated},{load},{optimise},{memory},{verdict},{history}",
             names.join(","),
             min.0,
             max.0,
@@ -124,8 +130,8 @@ fn quoted(field: &str) -> String {
     }
 }
 
-fn row(results: &Results<'_>, measurement: &Measurement) -> [String; 9] {
-    let latency = measurement.latency;
+fn row(results: &Results<'_>, measurement: &Measurement) -> [String; 11] {
+    let (latency, number) = (measurement.latency, measurement.number());
     let fingerprint = &measurement.fingerprint;
     let mut engine = format!("{} {}", fingerprint.engine.name, fingerprint.engine.version);
     if fingerprint.threads > 1 {
@@ -141,7 +147,11 @@ fn row(results: &Results<'_>, measurement: &Measurement) -> [String; 9] {
         measurement.device.clone(),
         engine,
         ms(latency.point.0),
-        format!("{} – {}", ms(latency.lo.0), ms(latency.hi.0)),
+        measurement.compensated.as_ref().map_or_else(String::new, |_| ms(number.point.0)),
+        format!("{} – {}", ms(number.lo.0), ms(number.hi.0)),
+        results.reproducibility_of(measurement).map_or_else(String::new, |found| {
+            format!("±{:.1} % ({})", 100.0 * found.half_width, found.sessions_of_all)
+        }),
         latency.n.to_string(),
         if contended > 0 { format!("{clean} + {contended} contended") } else { clean.to_string() },
         measurement.judgement.verdict.to_string(),

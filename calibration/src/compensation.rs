@@ -1,0 +1,296 @@
+//! What a model takes while the device runs at its usual, undisturbed speed.
+//!
+//! The sentinel is read before and after each short block of samples. Where its reference network runs
+//! slower than it usually does, so did the model: by how much, is a matter of the model. For block `b`
+//!
+//! ```text
+//! log y_b = log θ + ε · log(network_b / network_usual) + noise
+//! ```
+//!
+//! with `y` the median sample, `θ` the compensated latency and `ε` the *elasticity*: 1 where the model
+//! slows as the reference network does, 0 where it does not feel what that feels. It is estimated from
+//! how blocks of a launch differ and how launches differ, by Huber's M-estimator with a normal prior
+//! (ridge regression), so that a quiet session, which says nothing of it, takes the prior's. A block counts the less, the more
+//! it had to be compensated: where some blocks were undisturbed, they decide, and hardly anything hangs
+//! on the elasticity.
+//!
+//! The interval is that of the centre of the launches' levels, by signed ranks, widened by what the
+//! elasticity is uncertain of at the mean slowdown of the session.
+//!
+//! **Invariant:** how a block counts is decided by the sentinel alone, never by how slow the model was in
+//! it. The usual speed is given, not estimated here from the same samples.
+
+use serde::{Deserialize, Serialize};
+
+use crate::signed_rank::signed_rank;
+use crate::{Estimate, LaunchView, Nanos, Samples, Sentinel, StatisticError};
+
+/// What networks were seen to feel of what slows the reference network, and how far they differ in that:
+/// four networks beside three kinds of neighbours (docs/measuring.md).
+const PRIOR_MEAN: f64 = 0.6;
+const PRIOR_SD: f64 = 0.3;
+/// Blocks one after another meet the same disturbance: so many say as much as one independent one.
+const BLOCKS_IN_ONE: f64 = 10.0;
+/// Readings differ by this share though nothing disturbs. Smaller differences between blocks are no
+/// evidence: noise in what is to explain makes every slope look flatter than it is.
+const READING_NOISE: f64 = 0.05;
+/// Huber's constant, in standard deviations: 95 % efficient where nothing is odd.
+const HUBER: f64 = 1.345;
+/// Enough for four digits.
+const ITERATIONS: usize = 12;
+/// No clock repeats better than this.
+const LEAST_NOISE: f64 = 0.002;
+/// Of the normal distribution, two-sided 95 %.
+const Z95: f64 = 1.96;
+/// A block in which the model is slower by less than this ran undisturbed.
+pub const UNDISTURBED: f64 = 0.03;
+
+/// The compensated latency, and what it was made of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Compensated {
+    pub latency: Estimate,
+    /// The speed that it is compensated to.
+    pub usual: Sentinel,
+    /// By how many per cent the model slows for each per cent of the reference network.
+    pub elasticity: f64,
+    /// By how much the device slowed the model, as the sentinel tells: the median over all blocks and
+    /// the tenth of them that were disturbed least, as shares.
+    pub slowdown: f64,
+    pub least_slowdown: f64,
+    /// By how much the sentinel's parts were slower than usual in the median, as shares.
+    pub core_slowdown: f64,
+    pub network_slowdown: f64,
+    /// The share of blocks that ran undisturbed.
+    pub undisturbed: f64,
+    /// The level of each launch, in nanoseconds.
+    #[serde(skip)]
+    pub levels: Vec<f64>,
+}
+
+/// One block, in logarithms.
+struct Point {
+    launch: usize,
+    latency: f64,
+    /// Of the sentinel's parts over their usual time.
+    network: f64,
+    core: f64,
+}
+
+/// What is known of the elasticity.
+struct Fit {
+    elasticity: f64,
+    variance: f64,
+    noise: f64,
+}
+
+/// # Errors
+/// Where no launch has a block with samples.
+pub fn compensated(
+    launches: &[LaunchView],
+    usual: Sentinel,
+    confidence: f64,
+) -> Result<Compensated, StatisticError> {
+    let points = points(launches, usual);
+    if points.is_empty() {
+        return Err(StatisticError::Empty);
+    }
+    let fit = Fit::of(&points, launches.len());
+    let mut levels = Vec::new();
+    for launch in 0..launches.len() {
+        let own = points.iter().filter(|point| point.launch == launch);
+        levels.extend(weighted_median(own.map(|p| (fit.undisturbed(p), fit.weight(p))).collect()));
+    }
+    let (mut point, mut lo, mut hi) = centre(&levels, confidence)?;
+    let beyond = Z95 * fit.variance.sqrt() * fit.mean_slowness(&points).abs();
+    lo = point - (point - lo).hypot(beyond);
+    hi = point + (hi - point).hypot(beyond);
+    [point, lo, hi] = [point, lo, hi].map(f64::exp);
+    let n = launches.iter().map(|launch| launch.samples.n()).sum();
+    let [at, lo, hi] = [point, lo, hi].map(Nanos::from_f64);
+    let slowdowns = sorted(points.iter().map(|p| (fit.elasticity * p.network).exp_m1()));
+    let of = |part: fn(&Point) -> f64| quantile(&sorted(points.iter().map(part)), 0.5).exp_m1();
+    let undisturbed = slowdowns.iter().filter(|slowdown| **slowdown < UNDISTURBED).count();
+    Ok(Compensated {
+        latency: Estimate { point: at, lo: lo.min(at), hi: hi.max(at), n },
+        usual,
+        elasticity: fit.elasticity,
+        slowdown: quantile(&slowdowns, 0.5),
+        least_slowdown: quantile(&slowdowns, 0.1),
+        core_slowdown: of(|point| point.core),
+        network_slowdown: of(|point| point.network),
+        undisturbed: undisturbed as f64 / slowdowns.len() as f64,
+        levels: levels.into_iter().map(f64::exp).collect(),
+    })
+}
+
+/// The speed of a session's calm moments: what the sentinel's parts take in the fastest fifth of its
+/// blocks. None where the sentinel was not read.
+pub fn calm_speed(launches: &[LaunchView]) -> Option<Sentinel> {
+    speed_of(launches.iter().flat_map(|launch| &launch.blocks).map(|block| block.sentinel))
+}
+
+/// The same, of readings one after another.
+pub fn speed_of(readings: impl IntoIterator<Item = Sentinel>) -> Option<Sentinel> {
+    fastest(readings, 0.2)
+}
+
+/// The usual speed, of the calm speeds of several sessions: what one in four reaches. The fastest one
+/// would be a stroke of luck, and the median that of a device that is disturbed half of the time.
+pub fn usual_speed(calm: impl IntoIterator<Item = Sentinel>) -> Option<Sentinel> {
+    fastest(calm, 0.25)
+}
+
+fn fastest(readings: impl IntoIterator<Item = Sentinel>, share: f64) -> Option<Sentinel> {
+    let readings: Vec<Sentinel> = readings.into_iter().collect();
+    let of = |part: fn(&Sentinel) -> Nanos| {
+        let sorted = sorted(readings.iter().map(|reading| part(reading).0 as f64));
+        Nanos::from_f64(quantile(&sorted, share))
+    };
+    (!readings.is_empty()).then(|| Sentinel { core: of(|r| r.core), network: of(|r| r.network) })
+}
+
+fn points(launches: &[LaunchView], usual: Sentinel) -> Vec<Point> {
+    let slower = |now: Nanos, usual: Nanos| log(now) - log(usual);
+    let mut points = Vec::new();
+    for (launch, view) in launches.iter().enumerate() {
+        for (block, samples) in view.blocks() {
+            let Ok(samples) = Samples::new(samples.to_vec()) else { continue };
+            let Sentinel { core, network } = block.sentinel;
+            points.push(Point {
+                launch,
+                latency: log(samples.median()),
+                network: slower(network, usual.network),
+                core: slower(core, usual.core),
+            });
+        }
+    }
+    points
+}
+
+/// A reading of zero, which no real clock gives, stays finite.
+fn log(time: Nanos) -> f64 {
+    (time.0.max(1) as f64).ln()
+}
+
+impl Fit {
+    fn of(points: &[Point], launches: usize) -> Self {
+        let mut fit =
+            Self { elasticity: PRIOR_MEAN, variance: PRIOR_SD.powi(2), noise: LEAST_NOISE };
+        let mut weights = vec![1.0; points.len()];
+        for _ in 0..ITERATIONS {
+            let Centred { within, between } = centred(points, &weights, launches);
+            fit.noise = fit.reweigh(&within, &mut weights);
+            let mut of_launches = vec![1.0; between.len()];
+            let noise = fit.reweigh(&between, &mut of_launches);
+            let unit = fit.noise.powi(2) * BLOCKS_IN_ONE;
+            let blocks = within.iter().zip(&weights).map(|(pair, weight)| (pair, weight / unit));
+            let of_launches = between.iter().zip(&of_launches);
+            let all =
+                blocks.chain(of_launches.map(|(pair, weight)| (pair, weight / noise.powi(2))));
+            let mut precision = PRIOR_SD.powi(-2);
+            let mut towards = PRIOR_MEAN * precision;
+            for ((latency, network), weight) in all {
+                let square = network.powi(2);
+                let evidence = weight * square / (square + READING_NOISE.powi(2));
+                precision += evidence * square;
+                towards += evidence * network * latency;
+            }
+            fit.elasticity = towards / precision;
+            fit.variance = 1.0 / precision;
+        }
+        fit
+    }
+
+    /// Huber's weights; returns the standard deviation of what is left, robustly.
+    fn reweigh(&self, pairs: &[(f64, f64)], weights: &mut [f64]) -> f64 {
+        let residual =
+            |(latency, network): &(f64, f64)| (latency - self.elasticity * network).abs();
+        let residuals: Vec<f64> = pairs.iter().map(residual).collect();
+        let median = quantile(&sorted(residuals.iter().copied()), 0.5);
+        let noise = (1.4826 * median).max(LEAST_NOISE);
+        for (weight, residual) in weights.iter_mut().zip(residuals) {
+            *weight = (HUBER * noise / residual.max(f64::MIN_POSITIVE)).min(1.0);
+        }
+        noise
+    }
+
+    fn undisturbed(&self, point: &Point) -> f64 {
+        point.latency - self.elasticity * point.network
+    }
+
+    fn weight(&self, point: &Point) -> f64 {
+        1.0 / (self.noise.powi(2) + (PRIOR_SD * point.network).powi(2))
+    }
+
+    fn mean_slowness(&self, points: &[Point]) -> f64 {
+        let all: f64 = points.iter().map(|point| self.weight(point)).sum();
+        points.iter().map(|point| self.weight(point) * point.network).sum::<f64>() / all
+    }
+}
+
+/// Latency and slowness of the blocks less those of their launch, and of the launches less those of the
+/// session.
+struct Centred {
+    within: Vec<(f64, f64)>,
+    between: Vec<(f64, f64)>,
+}
+
+fn centred(points: &[Point], weights: &[f64], launches: usize) -> Centred {
+    let mut sums = vec![(0.0, 0.0, 0.0); launches];
+    for (point, weight) in points.iter().zip(weights) {
+        let (all, latency, network) = &mut sums[point.launch];
+        *all += weight;
+        *latency += weight * point.latency;
+        *network += weight * point.network;
+    }
+    let mean = |(all, latency, network): &(f64, f64, f64)| (latency / all, network / all);
+    let less = |point: &Point| {
+        let (latency, network) = mean(&sums[point.launch]);
+        (point.latency - latency, point.network - network)
+    };
+    let within = points.iter().map(less).collect();
+    let of_launches: Vec<_> = sums.iter().filter(|(all, ..)| *all > 0.0).map(mean).collect();
+    let middle = |of: fn(&(f64, f64)) -> f64| quantile(&sorted(of_launches.iter().map(of)), 0.5);
+    let (latency, network) = (middle(|pair| pair.0), middle(|pair| pair.1));
+    let between = of_launches.iter().map(|(l, n)| (l - latency, n - network)).collect();
+    Centred { within, between }
+}
+
+/// Of the levels, in logarithms; of too few for ranks their range.
+fn centre(levels: &[f64], confidence: f64) -> Result<(f64, f64, f64), StatisticError> {
+    match signed_rank(levels, confidence) {
+        Ok(centre) => Ok((centre.point, centre.lo, centre.hi)),
+        Err(StatisticError::TooFew { .. }) => {
+            let sorted = sorted(levels.iter().copied());
+            Ok((quantile(&sorted, 0.5), sorted[0], sorted[sorted.len() - 1]))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn weighted_median(mut values: Vec<(f64, f64)>) -> Option<f64> {
+    values.sort_unstable_by(|(a, _), (b, _)| a.total_cmp(b));
+    let half = values.iter().map(|(_, weight)| weight).sum::<f64>() / 2.0;
+    let mut below = 0.0;
+    let reached = values.iter().find(|(_, weight)| {
+        below += weight;
+        below >= half
+    });
+    reached.or(values.last()).map(|(value, _)| *value)
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values
+}
+
+/// Linear between order statistics (Hyndman and Fan's type 7).
+fn quantile(sorted: &[f64], share: f64) -> f64 {
+    let place = (sorted.len() - 1) as f64 * share;
+    let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+    below + (above - below) * place.fract()
+}
+
+#[cfg(test)]
+mod tests;

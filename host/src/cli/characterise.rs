@@ -1,0 +1,99 @@
+//! `pearl devices characterise`: how fast a device usually is.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+
+use super::Terminal;
+use super::measuring::patience;
+use super::terminal::{Waiting, disturbed, print_json, print_line};
+use crate::agent::Agent;
+use crate::device::Devices;
+use crate::duration::{self, ms};
+use crate::history;
+use crate::measure::{Session, Settings, Step};
+
+/// Find out how fast a device usually is, for latencies to be compensated to
+///
+/// Every kept measurement adds to what is known, so this is for a device that is new, and best done
+/// while nobody else uses it.
+#[derive(Args)]
+#[command(
+    after_help = "Examples:\n  pearl devices characterise phone\n  pearl devices characterise board --for 1m --json"
+)]
+pub struct CharacteriseArgs {
+    /// Which device
+    #[arg(value_name = "DEV")]
+    device: String,
+    /// For how long the sentinel is read
+    #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = duration::parse)]
+    length: Duration,
+    /// File of devices; else ./devices.toml, else the one in the user's configuration directory
+    #[arg(long, value_name = "FILE")]
+    devices: Option<PathBuf>,
+    /// Threads of the engine; else what the device's entry says
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: Option<u16>,
+    /// How long to wait for somebody else who measures on the device; 0 does not wait
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = patience)]
+    wait: Duration,
+    /// How long to wait for other processes to leave the device alone
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = patience)]
+    quiet_wait: Duration,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+const TEMPLATE: &str = "{bar:24} {percent:>3} %, {elapsed} so far, {eta} left  {msg}";
+
+pub fn run(args: &CharacteriseArgs, terminal: &Terminal) -> anyhow::Result<()> {
+    let devices = Devices::find(args.devices.as_deref())?;
+    let device = devices.get(&args.device)?;
+    let mut history = history::open()?;
+    let settings = Settings {
+        threads: args.threads.map(usize::from),
+        patience: args.wait,
+        quiet_wait: Some(args.quiet_wait),
+        ..Settings::bench()
+    };
+    let mut agent = Agent::connect(device)?;
+    let bar = terminal.bar(1, TEMPLATE);
+    let mut waiting = Waiting::default();
+    let found =
+        Session::new(&mut agent, &settings, 0).characterise(args.length, &mut |step| match step {
+            Step::Waiting { who } => waiting.tell(terminal, &args.device, &who),
+            Step::Disturbed { who, waits } => {
+                terminal.note(disturbed(&args.device, &who, waits));
+            }
+            Step::Characterising { elapsed_ns, of_ns } => {
+                bar.set_length(of_ns / 1_000_000);
+                bar.set_position(elapsed_ns.min(of_ns) / 1_000_000);
+            }
+            _ => {}
+        });
+    bar.finish_and_clear();
+    let found = found?;
+    history::keep_characterised(&mut history, &found)?;
+    let fingerprint = found.fingerprint.id();
+    if args.json {
+        return print_json(&json!({
+            "format": "pearl.devices-characterise/1",
+            "device": { "name": args.device, "fingerprint": fingerprint, "detail": found.fingerprint },
+            "usual_sentinel": found.usual,
+            "readings": found.readings,
+        }));
+    }
+    print_line(&format!(
+        "device '{}' (fingerprint {fingerprint}): the sentinel usually takes {} for its arithmetic and {} for \
+         its network in {} {}, of {} readings",
+        args.device,
+        ms(found.usual.core.0),
+        ms(found.usual.network.0),
+        found.fingerprint.engine.name,
+        found.fingerprint.engine.version,
+        found.readings
+    ))
+}

@@ -1,0 +1,156 @@
+//! The device without a model: who else uses it, and how fast it usually is.
+//!
+//! **Invariant:** looking changes nothing; a device that others use is measured all the same.
+
+use std::time::{Duration, Instant};
+
+use pearl_agent::agent::{LookReport, LookRequest, Others, Reading};
+use pearl_calibration::{Sentinel, speed_of};
+
+use super::measurement::sentinel;
+use super::settings::nanos;
+use super::step::{Observer, Step};
+use super::{Fingerprint, Session};
+use crate::interrupt;
+
+/// Long enough for the kernel's count in hundredths of a second.
+const GLANCE: Duration = Duration::from_millis(600);
+/// Of one look while a device is characterised: others come and go.
+const STRETCH: Duration = Duration::from_secs(2);
+/// Besides the look itself.
+const SLACK: Duration = Duration::from_secs(10);
+/// Others who use less of the processors than this part of one, or less of the measured time stolen by
+/// a hypervisor, are not worth a word.
+const BUSY: f64 = 0.10;
+const STOLEN: f64 = 0.01;
+
+/// The usual speed of one fingerprint, as it was seen just now.
+#[derive(Clone, Debug)]
+pub struct Characterised {
+    pub fingerprint: Fingerprint,
+    pub usual: Sentinel,
+    pub readings: usize,
+}
+
+impl Session<'_> {
+    /// Looks at who else uses the device and tells; waits for them to leave as the settings say.
+    pub(super) fn watch_others(&mut self, observer: &mut Observer<'_>) -> anyhow::Result<()> {
+        let Some(patience) = self.settings.quiet_wait else { return Ok(()) };
+        let since = Instant::now();
+        let mut told = None;
+        loop {
+            let Some(look) = self.glance(GLANCE)? else { return Ok(()) };
+            let Some(who) = disturbance(&look.others) else { return Ok(()) };
+            let waits = since.elapsed() < patience;
+            if told.is_none() || !waits {
+                observer(Step::Disturbed { who: who.clone(), waits });
+            }
+            told = Some(who);
+            if !waits {
+                return Ok(());
+            }
+            observer(Step::Resting { why: "busy" });
+            interrupt::check()?;
+        }
+    }
+
+    /// None of an agent that cannot look.
+    pub(super) fn glance(&mut self, length: Duration) -> anyhow::Result<Option<LookReport>> {
+        let request = LookRequest {
+            cpus: self.agent.cpus(),
+            threads: self.threads(),
+            look_ns: nanos(length),
+            time_ns: nanos(length + SLACK),
+        };
+        Ok(self.attempt(|agent| agent.look(request.clone()))?.ok())
+    }
+
+    /// Reads the sentinel for so long, and takes what its calmer moments take for the usual speed.
+    ///
+    /// # Errors
+    /// A device that cannot be leased or looked at, an interrupt.
+    pub fn characterise(
+        &mut self,
+        length: Duration,
+        observer: &mut Observer<'_>,
+    ) -> anyhow::Result<Characterised> {
+        self.hold(observer, |session, observer| {
+            let since = Instant::now();
+            let (mut readings, mut governor) = (Vec::<Reading>::new(), None);
+            while readings.is_empty() || since.elapsed() < length {
+                interrupt::check()?;
+                let request = LookRequest {
+                    cpus: session.agent.cpus(),
+                    threads: session.threads(),
+                    look_ns: nanos(STRETCH.min(length)),
+                    time_ns: nanos(STRETCH + SLACK),
+                };
+                let look = session.attempt(|agent| agent.look(request.clone()))?;
+                let look = look.map_err(|error| session.agent.fault(&error))?;
+                readings.extend(look.readings);
+                governor = look.state.governor;
+                let (elapsed_ns, of_ns) = (nanos(since.elapsed()), nanos(length));
+                observer(Step::Characterising { elapsed_ns, of_ns });
+            }
+            let usual = speed_of(readings.iter().map(sentinel)).expect("there is a reading");
+            let fingerprint = session.fingerprint_with(governor);
+            Ok(Characterised { fingerprint, usual, readings: readings.len() })
+        })
+    }
+}
+
+/// Who uses the device besides us, in words; none where nobody does to speak of.
+pub fn disturbance(others: &Others) -> Option<String> {
+    let share = |ns: u64| ns as f64 / others.wall_ns.max(1) as f64;
+    let busy = others.busy_ns.map(share).filter(|busy| *busy >= BUSY);
+    let stolen = others.stolen_ns.map(share).filter(|stolen| *stolen >= STOLEN);
+    let named: Vec<String> = others
+        .processes
+        .iter()
+        .map(|of| format!("{} (process {}) {:.0} %", of.name, of.pid, 100.0 * share(of.cpu_ns)))
+        .collect();
+    let busy = match (&named[..], busy) {
+        ([], None) => None,
+        ([], Some(busy)) => {
+            Some(format!("processes that cannot be seen use {:.0} % of a processor", 100.0 * busy))
+        }
+        (named, _) => Some(format!("others use its processors: {}", named.join(", "))),
+    };
+    let stolen = stolen.map(|stolen| {
+        format!("its hypervisor gives {:.1} % of a processor to other machines", 100.0 * stolen)
+    });
+    let all: Vec<String> = [busy, stolen].into_iter().flatten().collect();
+    (!all.is_empty()).then(|| all.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use pearl_agent::agent::Process;
+
+    use super::*;
+
+    #[test]
+    fn who_disturbs_is_named_and_who_does_not_is_left_out() {
+        let rustc = || vec![Process { pid: 7, name: "rustc".into(), cpu_ns: 900 }];
+        for (processes, busy_ns, stolen_ns, told) in [
+            (vec![], None, None, None),
+            (vec![], Some(50), Some(5), None),
+            (rustc(), Some(950), None, Some("others use its processors: rustc (process 7) 90 %")),
+            (
+                vec![],
+                Some(950),
+                None,
+                Some("processes that cannot be seen use 95 % of a processor"),
+            ),
+            (
+                vec![],
+                Some(0),
+                Some(20),
+                Some("its hypervisor gives 2.0 % of a processor to other machines"),
+            ),
+        ] {
+            let others = Others { wall_ns: 1000, processes, busy_ns, stolen_ns };
+            assert_eq!(disturbance(&others).as_deref(), told);
+        }
+    }
+}
