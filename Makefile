@@ -65,7 +65,7 @@ build: setup
 # About a minute on two quiet cores.
 TEACHER := $(PEARL_HOME)/teachers/resnet/teacher.json
 teacher: build
-	@test -f "$(TEACHER)" || { echo "training the teacher"; \
+	@test -f "$(TEACHER)" || { $(PEARL) devices check local; echo "training the teacher"; \
 	  $(PEARL) teacher train --network resnet-8 --data fashion-mnist --name resnet \
 	    --images 55000 --epochs 4; }
 

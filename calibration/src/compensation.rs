@@ -1,21 +1,21 @@
 //! What a model takes while the device runs at its usual, undisturbed speed.
 //!
-//! The sentinel is read before and after each short block of samples. Where its reference network runs
-//! slower than it usually does, so did the model: by how much, is a matter of the model. For block `b`
+//! The sentinel is read before and after each short block of samples. Where it runs slower than it
+//! usually does, so did the model: by how much, is a matter of the model. For block `b`
 //!
 //! ```text
-//! log y_b = log θ + ε · log(network_b / network_usual) + noise
+//! log y_b = log θ + ε_network · log(network_b / usual) + ε_memory · log(memory_b / usual) + noise
 //! ```
 //!
-//! with `y` the median sample, `θ` the compensated latency and `ε` the *elasticity*: 1 where the model
-//! slows as the reference network does, 0 where it does not feel what that feels. It is estimated from
-//! how blocks of a launch differ and how launches differ, by Huber's M-estimator with a normal prior
-//! (ridge regression), so that a quiet session, which says nothing of it, takes the prior's. A block counts the less, the more
-//! it had to be compensated: where some blocks were undisturbed, they decide, and hardly anything hangs
-//! on the elasticity.
+//! with `y` the median sample, `θ` the compensated latency and `ε` the *elasticities*: 1 where the model
+//! slows as that part of the sentinel does, 0 where it does not feel what that feels. They are estimated
+//! from how blocks of a launch differ and how launches differ, by Huber's M-estimator with a normal prior
+//! (ridge regression), so that a quiet session, which says nothing of them, takes the prior's. A block
+//! counts the less, the more it had to be compensated: where some blocks were undisturbed, they decide,
+//! and hardly anything hangs on the elasticities.
 //!
 //! The interval is that of the centre of the launches' levels, by signed ranks, widened by what the
-//! elasticity is uncertain of at the mean slowdown of the session.
+//! elasticities are uncertain of at the mean slowness of the session.
 //!
 //! **Invariant:** how a block counts is decided by the sentinel alone, never by how slow the model was in
 //! it. The usual speed is given, not estimated here from the same samples.
@@ -25,12 +25,13 @@ use serde::{Deserialize, Serialize};
 use crate::signed_rank::signed_rank;
 use crate::{Estimate, LaunchView, Nanos, Samples, Sentinel, StatisticError};
 
-/// What networks were seen to feel of what slows the reference network, and how far they differ in that:
-/// four networks beside three kinds of neighbours (docs/measuring.md).
-const PRIOR_MEAN: f64 = 0.6;
-const PRIOR_SD: f64 = 0.3;
+/// What slows a model: the sentinel's network and its memory part.
+const PARTS: usize = 2;
+/// What networks were seen to feel of each, and how far they differ in that (docs/measuring.md).
+const PRIOR_MEAN: [f64; PARTS] = [0.8, 0.1];
+const PRIOR_SD: [f64; PARTS] = [0.3, 0.15];
 /// Blocks one after another meet the same disturbance: so many say as much as one independent one.
-const BLOCKS_IN_ONE: f64 = 10.0;
+const BLOCKS_IN_ONE: f64 = 20.0;
 /// Readings differ by this share though nothing disturbs. Smaller differences between blocks are no
 /// evidence: noise in what is to explain makes every slope look flatter than it is.
 const READING_NOISE: f64 = 0.05;
@@ -51,8 +52,8 @@ pub struct Compensated {
     pub latency: Estimate,
     /// The speed that it is compensated to.
     pub usual: Sentinel,
-    /// By how many per cent the model slows for each per cent of the reference network.
-    pub elasticity: f64,
+    /// By how many per cent the model slows for each per cent of the sentinel's network and memory.
+    pub elasticity: [f64; PARTS],
     /// By how much the device slowed the model, as the sentinel tells: the median over all blocks and
     /// the tenth of them that were disturbed least, as shares.
     pub slowdown: f64,
@@ -60,6 +61,7 @@ pub struct Compensated {
     /// By how much the sentinel's parts were slower than usual in the median, as shares.
     pub core_slowdown: f64,
     pub network_slowdown: f64,
+    pub memory_slowdown: f64,
     /// The share of blocks that ran undisturbed.
     pub undisturbed: f64,
     /// The level of each launch, in nanoseconds.
@@ -71,17 +73,20 @@ pub struct Compensated {
 struct Point {
     launch: usize,
     latency: f64,
-    /// Of the sentinel's parts over their usual time.
-    network: f64,
+    /// Of the sentinel's network and memory over their usual time.
+    slower: [f64; PARTS],
     core: f64,
 }
 
-/// What is known of the elasticity.
+/// What is known of the elasticities.
 struct Fit {
-    elasticity: f64,
-    variance: f64,
+    elasticity: [f64; PARTS],
+    covariance: [[f64; PARTS]; PARTS],
     noise: f64,
 }
+
+/// Latency and slowness, less those of what they are compared with.
+type Difference = (f64, [f64; PARTS]);
 
 /// # Errors
 /// Where no launch has a block with samples.
@@ -101,13 +106,13 @@ pub fn compensated(
         levels.extend(weighted_median(own.map(|p| (fit.undisturbed(p), fit.weight(p))).collect()));
     }
     let (mut point, mut lo, mut hi) = centre(&levels, confidence)?;
-    let beyond = Z95 * fit.variance.sqrt() * fit.mean_slowness(&points).abs();
+    let beyond = Z95 * fit.variance(&fit.mean_slowness(&points)).sqrt();
     lo = point - (point - lo).hypot(beyond);
     hi = point + (hi - point).hypot(beyond);
     [point, lo, hi] = [point, lo, hi].map(f64::exp);
     let n = launches.iter().map(|launch| launch.samples.n()).sum();
     let [at, lo, hi] = [point, lo, hi].map(Nanos::from_f64);
-    let slowdowns = sorted(points.iter().map(|p| (fit.elasticity * p.network).exp_m1()));
+    let slowdowns = sorted(points.iter().map(|p| dot(&fit.elasticity, &p.slower).exp_m1()));
     let of = |part: fn(&Point) -> f64| quantile(&sorted(points.iter().map(part)), 0.5).exp_m1();
     let undisturbed = slowdowns.iter().filter(|slowdown| **slowdown < UNDISTURBED).count();
     Ok(Compensated {
@@ -117,7 +122,8 @@ pub fn compensated(
         slowdown: quantile(&slowdowns, 0.5),
         least_slowdown: quantile(&slowdowns, 0.1),
         core_slowdown: of(|point| point.core),
-        network_slowdown: of(|point| point.network),
+        network_slowdown: of(|point| point.slower[0]),
+        memory_slowdown: of(|point| point.slower[1]),
         undisturbed: undisturbed as f64 / slowdowns.len() as f64,
         levels: levels.into_iter().map(f64::exp).collect(),
     })
@@ -146,7 +152,11 @@ fn fastest(readings: impl IntoIterator<Item = Sentinel>, share: f64) -> Option<S
         let sorted = sorted(readings.iter().map(|reading| part(reading).0 as f64));
         Nanos::from_f64(quantile(&sorted, share))
     };
-    (!readings.is_empty()).then(|| Sentinel { core: of(|r| r.core), network: of(|r| r.network) })
+    (!readings.is_empty()).then(|| Sentinel {
+        core: of(|r| r.core),
+        network: of(|r| r.network),
+        memory: of(|r| r.memory),
+    })
 }
 
 fn points(launches: &[LaunchView], usual: Sentinel) -> Vec<Point> {
@@ -155,11 +165,11 @@ fn points(launches: &[LaunchView], usual: Sentinel) -> Vec<Point> {
     for (launch, view) in launches.iter().enumerate() {
         for (block, samples) in view.blocks() {
             let Ok(samples) = Samples::new(samples.to_vec()) else { continue };
-            let Sentinel { core, network } = block.sentinel;
+            let Sentinel { core, network, memory } = block.sentinel;
             points.push(Point {
                 launch,
                 latency: log(samples.median()),
-                network: slower(network, usual.network),
+                slower: [slower(network, usual.network), slower(memory, usual.memory)],
                 core: slower(core, usual.core),
             });
         }
@@ -174,8 +184,9 @@ fn log(time: Nanos) -> f64 {
 
 impl Fit {
     fn of(points: &[Point], launches: usize) -> Self {
-        let mut fit =
-            Self { elasticity: PRIOR_MEAN, variance: PRIOR_SD.powi(2), noise: LEAST_NOISE };
+        let prior = PRIOR_SD.map(|sd| sd.powi(-2));
+        let covariance = [[1.0 / prior[0], 0.0], [0.0, 1.0 / prior[1]]];
+        let mut fit = Self { elasticity: PRIOR_MEAN, covariance, noise: LEAST_NOISE };
         let mut weights = vec![1.0; points.len()];
         for _ in 0..ITERATIONS {
             let Centred { within, between } = centred(points, &weights, launches);
@@ -183,29 +194,32 @@ impl Fit {
             let mut of_launches = vec![1.0; between.len()];
             let noise = fit.reweigh(&between, &mut of_launches);
             let unit = fit.noise.powi(2) * BLOCKS_IN_ONE;
-            let blocks = within.iter().zip(&weights).map(|(pair, weight)| (pair, weight / unit));
+            let blocks = within.iter().zip(&weights).map(|(one, weight)| (one, weight / unit));
             let of_launches = between.iter().zip(&of_launches);
-            let all =
-                blocks.chain(of_launches.map(|(pair, weight)| (pair, weight / noise.powi(2))));
-            let mut precision = PRIOR_SD.powi(-2);
-            let mut towards = PRIOR_MEAN * precision;
-            for ((latency, network), weight) in all {
-                let square = network.powi(2);
-                let evidence = weight * square / (square + READING_NOISE.powi(2));
-                precision += evidence * square;
-                towards += evidence * network * latency;
+            let all = blocks.chain(of_launches.map(|(one, weight)| (one, weight / noise.powi(2))));
+            let mut precision = [[prior[0], 0.0], [0.0, prior[1]]];
+            let mut towards = [0, 1].map(|part| PRIOR_MEAN[part] * prior[part]);
+            for ((latency, slower), weight) in all {
+                let size = dot(slower, slower).powi(2);
+                let evidence = weight * size / (size + READING_NOISE.powi(4));
+                for row in 0..PARTS {
+                    towards[row] += evidence * slower[row] * latency;
+                    for column in 0..PARTS {
+                        precision[row][column] += evidence * slower[row] * slower[column];
+                    }
+                }
             }
-            fit.elasticity = towards / precision;
-            fit.variance = 1.0 / precision;
+            fit.covariance = inverse(precision);
+            fit.elasticity = fit.covariance.map(|row| dot(&row, &towards));
         }
         fit
     }
 
     /// Huber's weights; returns the standard deviation of what is left, robustly.
-    fn reweigh(&self, pairs: &[(f64, f64)], weights: &mut [f64]) -> f64 {
+    fn reweigh(&self, differences: &[Difference], weights: &mut [f64]) -> f64 {
         let residual =
-            |(latency, network): &(f64, f64)| (latency - self.elasticity * network).abs();
-        let residuals: Vec<f64> = pairs.iter().map(residual).collect();
+            |(latency, slower): &Difference| (latency - dot(&self.elasticity, slower)).abs();
+        let residuals: Vec<f64> = differences.iter().map(residual).collect();
         let median = quantile(&sorted(residuals.iter().copied()), 0.5);
         let noise = (1.4826 * median).max(LEAST_NOISE);
         for (weight, residual) in weights.iter_mut().zip(residuals) {
@@ -215,45 +229,59 @@ impl Fit {
     }
 
     fn undisturbed(&self, point: &Point) -> f64 {
-        point.latency - self.elasticity * point.network
+        point.latency - dot(&self.elasticity, &point.slower)
     }
 
+    /// Of what is compensated for such a slowness, in logarithms.
+    fn variance(&self, slower: &[f64; PARTS]) -> f64 {
+        dot(&self.covariance.map(|row| dot(&row, slower)), slower)
+    }
+
+    /// By the prior's uncertainty, so that it hangs on the sentinel alone.
     fn weight(&self, point: &Point) -> f64 {
-        1.0 / (self.noise.powi(2) + (PRIOR_SD * point.network).powi(2))
+        let uncertain: f64 =
+            point.slower.iter().zip(PRIOR_SD).map(|(slower, sd)| (sd * slower).powi(2)).sum();
+        1.0 / (self.noise.powi(2) + uncertain)
     }
 
-    fn mean_slowness(&self, points: &[Point]) -> f64 {
+    fn mean_slowness(&self, points: &[Point]) -> [f64; PARTS] {
         let all: f64 = points.iter().map(|point| self.weight(point)).sum();
-        points.iter().map(|point| self.weight(point) * point.network).sum::<f64>() / all
+        let sum = |part: usize| -> f64 {
+            points.iter().map(|point| self.weight(point) * point.slower[part]).sum()
+        };
+        [0, 1].map(|part| sum(part) / all)
     }
 }
 
-/// Latency and slowness of the blocks less those of their launch, and of the launches less those of the
-/// session.
+/// The blocks less the mean of their launch, and the launches less the middle of the session.
 struct Centred {
-    within: Vec<(f64, f64)>,
-    between: Vec<(f64, f64)>,
+    within: Vec<Difference>,
+    between: Vec<Difference>,
 }
 
 fn centred(points: &[Point], weights: &[f64], launches: usize) -> Centred {
-    let mut sums = vec![(0.0, 0.0, 0.0); launches];
+    let mut sums = vec![(0.0, 0.0, [0.0; PARTS]); launches];
     for (point, weight) in points.iter().zip(weights) {
-        let (all, latency, network) = &mut sums[point.launch];
+        let (all, latency, slower) = &mut sums[point.launch];
         *all += weight;
         *latency += weight * point.latency;
-        *network += weight * point.network;
+        slower.iter_mut().zip(point.slower).for_each(|(sum, of)| *sum += weight * of);
     }
-    let mean = |(all, latency, network): &(f64, f64, f64)| (latency / all, network / all);
-    let less = |point: &Point| {
-        let (latency, network) = mean(&sums[point.launch]);
-        (point.latency - latency, point.network - network)
+    let mean = |(all, latency, slower): &(f64, f64, [f64; PARTS])| -> Difference {
+        (latency / all, slower.map(|sum| sum / all))
     };
-    let within = points.iter().map(less).collect();
+    let within =
+        points.iter().map(|point| less(&(point.latency, point.slower), &mean(&sums[point.launch])));
     let of_launches: Vec<_> = sums.iter().filter(|(all, ..)| *all > 0.0).map(mean).collect();
-    let middle = |of: fn(&(f64, f64)) -> f64| quantile(&sorted(of_launches.iter().map(of)), 0.5);
-    let (latency, network) = (middle(|pair| pair.0), middle(|pair| pair.1));
-    let between = of_launches.iter().map(|(l, n)| (l - latency, n - network)).collect();
-    Centred { within, between }
+    let middle =
+        |of: &dyn Fn(&Difference) -> f64| quantile(&sorted(of_launches.iter().map(of)), 0.5);
+    let session = (middle(&|one| one.0), [0, 1].map(|part| middle(&|one| one.1[part])));
+    let between = of_launches.iter().map(|launch| less(launch, &session)).collect();
+    Centred { within: within.collect(), between }
+}
+
+fn less(one: &Difference, other: &Difference) -> Difference {
+    (one.0 - other.0, [0, 1].map(|part| one.1[part] - other.1[part]))
 }
 
 /// Of the levels, in logarithms; of too few for ranks their range.
@@ -266,6 +294,16 @@ fn centre(levels: &[f64], confidence: f64) -> Result<(f64, f64, f64), StatisticE
         }
         Err(error) => Err(error),
     }
+}
+
+fn dot(a: &[f64; PARTS], b: &[f64; PARTS]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Of a symmetric positive definite matrix.
+fn inverse([[a, b], [c, d]]: [[f64; PARTS]; PARTS]) -> [[f64; PARTS]; PARTS] {
+    let determinant = a * d - b * c;
+    [[d / determinant, -b / determinant], [-c / determinant, a / determinant]]
 }
 
 fn weighted_median(mut values: Vec<(f64, f64)>) -> Option<f64> {

@@ -103,16 +103,25 @@ fn contention(launches: &[LaunchView], thresholds: &Thresholds) -> Option<String
     ))
 }
 
-/// What made the device slow, as far as the sentinel's two parts tell.
+/// What made the device slow, as far as the sentinel's parts tell.
 fn slow_part(compensated: &Compensated) -> String {
-    let Compensated { core_slowdown: core, network_slowdown: network, .. } = *compensated;
-    let cause = if core >= network / 2.0 {
-        "by its clock rate, for plain arithmetic was slower, too"
+    let Compensated { core_slowdown, network_slowdown, memory_slowdown, elasticity, .. } =
+        *compensated;
+    let [by_network, by_memory] =
+        [elasticity[0] * network_slowdown, elasticity[1] * memory_slowdown];
+    let percent = |share: f64| format!("{:.0} %", 100.0 * share);
+    if by_memory > by_network {
+        let told = percent(memory_slowdown);
+        format!("its memory part was slower by {told}: others use the caches and memory it shares")
+    } else if core_slowdown >= network_slowdown / 2.0 {
+        let told = percent(core_slowdown);
+        format!("its core part was slower by {told}: the clock rate fell")
     } else {
-        "by what it shares with others: a hardware thread, caches or memory"
-    };
-    let percent = 100.0 * network;
-    format!("the reference network was slower by {percent:.0} %, {cause}")
+        let told = percent(network_slowdown);
+        format!(
+            "its network part was slower by {told}: others use the core's other hardware thread"
+        )
+    }
 }
 
 /// How far the number is from what was timed, where that is worth a word.
@@ -120,7 +129,7 @@ fn what_was_compensated(compensated: &Compensated) -> Option<String> {
     (compensated.slowdown.abs() >= UNDISTURBED).then(|| {
         format!(
             "the device slowed the model by {:.1} % in the median, which the compensated latency is \
-             without: {}",
+             without; of the sentinel, {}",
             100.0 * compensated.slowdown,
             slow_part(compensated)
         )
@@ -134,7 +143,7 @@ fn never_undisturbed(seen: &Seen<'_>) -> Option<String> {
     (least > most).then(|| {
         format!(
             "the device never ran at its usual speed, and slowed the model by {:.0} % at the best of times \
-             (at most {:.0} % wanted): {}; stop what else runs there, or pin to other cores",
+             (at most {:.0} % wanted); of the sentinel, {}; stop what else runs there, or pin to other cores",
             100.0 * least,
             100.0 * most,
             slow_part(compensated)

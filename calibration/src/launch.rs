@@ -38,22 +38,38 @@ pub struct Block {
     pub sentinel: Sentinel,
 }
 
-/// What the two parts of the sentinel, the fixed reference workload, take.
+/// What the parts of the sentinel, the fixed reference workload, take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Sentinel {
     /// Arithmetic in the first-level cache.
     #[serde(rename = "core_ns")]
     pub core: Nanos,
-    /// A small network in the engine: it feels caches, memory and neighbours as networks do.
+    /// A small network in the engine, which feels a neighbour in the core as networks do.
     #[serde(rename = "network_ns")]
     pub network: Nanos,
+    /// Reading more memory than a core's own caches hold.
+    #[serde(rename = "memory_ns")]
+    pub memory: Nanos,
 }
 
 impl Sentinel {
+    /// Each part as the faster of both has it.
+    pub fn faster(self, other: Self) -> Self {
+        Self {
+            core: self.core.min(other.core),
+            network: self.network.min(other.network),
+            memory: self.memory.min(other.memory),
+        }
+    }
+
     /// The geometric mean of two readings.
     pub fn between(self, other: Self) -> Self {
         let mean = |a: Nanos, b: Nanos| Nanos::from_f64((a.0 as f64).sqrt() * (b.0 as f64).sqrt());
-        Self { core: mean(self.core, other.core), network: mean(self.network, other.network) }
+        Self {
+            core: mean(self.core, other.core),
+            network: mean(self.network, other.network),
+            memory: mean(self.memory, other.memory),
+        }
     }
 }
 

@@ -89,7 +89,8 @@ pub fn quiet_launch(stream: &mut Stream, level: f64, count: usize) -> LaunchView
 }
 
 /// What the sentinel takes where nothing disturbs.
-pub const USUAL: Sentinel = Sentinel { core: Nanos(500_000), network: Nanos(900_000) };
+pub const USUAL: Sentinel =
+    Sentinel { core: Nanos(500_000), network: Nanos(360_000), memory: Nanos(210_000) };
 
 /// Of five samples each, or what is left.
 pub fn blocks(samples: usize, sentinel: Sentinel) -> Vec<Block> {
@@ -164,18 +165,18 @@ impl Busy {
 /// Somebody on another core who is busy now and then, and what he slows while he is.
 #[derive(Clone, Debug)]
 pub struct Neighbour {
-    /// Shares by which the model and the sentinel's parts are slower meanwhile.
+    /// Shares by which the model and two of the sentinel's parts are slower meanwhile.
     model: f64,
-    core: f64,
     network: f64,
+    memory: f64,
     /// Of the time in which he is busy.
     share: f64,
     busy: bool,
 }
 
 impl Neighbour {
-    pub fn new(model: f64, core: f64, network: f64, share: f64) -> Self {
-        Self { model, core, network, share, busy: share >= 1.0 }
+    pub fn new(model: f64, network: f64, memory: f64, share: f64) -> Self {
+        Self { model, network, memory, share, busy: share >= 1.0 }
     }
 
     /// A launch of ten blocks of five samples; he comes or goes every four blocks in the mean.
@@ -188,9 +189,12 @@ impl Neighbour {
             }
             let slower = |by: f64| if self.busy { 1.0 + by } else { 1.0 };
             let mut noisy = |ns: f64| Nanos::from_f64(ns * (1.0 + 0.007 * stream.normal()));
-            let core = noisy(USUAL.core.0 as f64 * slower(self.core));
             let network = noisy(USUAL.network.0 as f64 * slower(self.network));
-            blocks.push(Block { samples: 5, sentinel: Sentinel { core, network } });
+            let memory = noisy(USUAL.memory.0 as f64 * slower(self.memory));
+            blocks.push(Block {
+                samples: 5,
+                sentinel: Sentinel { core: USUAL.core, network, memory },
+            });
             samples.extend((0..5).map(|_| noisy(level * slower(self.model))));
         }
         let launch = quiet_launch(stream, level, samples.len());

@@ -195,14 +195,16 @@ pub struct LookReport {
     pub others: Others,
 }
 
-/// One reading of the sentinel: its two parts, one right after the other.
+/// One reading of the sentinel: its parts, one right after the other, each the median of some repeats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {
     /// Arithmetic in the first-level cache: what slows the core slows it.
     pub core_ns: u64,
-    /// A small network in the engine, twice: what slows networks slows it, be it the core, another
-    /// hardware thread of it, caches or memory.
+    /// A small network in the engine, whose weights fit most cores' own caches: what slows the core or
+    /// runs on its other hardware thread slows it.
     pub network_ns: u64,
+    /// Reading 4 MiB in order: what uses the caches and the memory that the core shares slows it.
+    pub memory_ns: u64,
     /// CPU time that the thread was given for the whole reading, repeats of the parts included. Less
     /// than `wall_ns` is what others took.
     pub cpu_ns: u64,

@@ -109,8 +109,10 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn reading()((core_ns, network_ns, cpu_ns, wall_ns) in any::<(u64, u64, u64, u64)>()) -> Reading {
-        Reading { core_ns, network_ns, cpu_ns, wall_ns }
+    fn reading()(
+        (core_ns, network_ns, memory_ns, cpu_ns, wall_ns) in any::<(u64, u64, u64, u64, u64)>(),
+    ) -> Reading {
+        Reading { core_ns, network_ns, memory_ns, cpu_ns, wall_ns }
     }
 }
 

@@ -1,12 +1,13 @@
 """Measures what the README claims of the profiler, on this machine.
 
-    profiler.py [fidelity] [disturbed] [coverage] [equal] [slower] [utilisation] [device-time] [--count N]
+    profiler.py [fidelity] [disturbed] [coverage] [search] [equal] [slower] [utilisation] [device-time] [--count N]
 
 `disturbed` is repeatability with and without neighbours, `coverage` what its sessions say of later ones,
+`search` is the main job with and without neighbours,
 `equal` and `slower` are the power to tell, `device-time` holds this build against the one that
 OTHER_PEARL names.
 
-Needs a built checkout, torchvision, and the `tract` program, whose path is in the variable TRACT. All
+Needs a built checkout, the teacher `resnet` (`make teacher`), torchvision, and the `tract` program, whose path is in the variable TRACT. All
 comparisons alternate within one run; the last processor of the machine is the one measured on, the
 first is the neighbours'.
 """
@@ -24,12 +25,14 @@ import subprocess
 import sys
 import tempfile
 
+import onnx
+
 from pearl import HOME, PEARL, ROOT, run, students
 
 CPU = (os.cpu_count() or 1) - 1
 TRACT = os.environ.get("TRACT") or sys.exit("TRACT names no tract program; run `make bench`")
-# Rounds, sessions, comparisons, networks.
-COUNTS = {"fidelity": 16, "disturbed": 20, "coverage": 0, "equal": 40, "slower": 40, "utilisation": 50, "device-time": 10}
+# Rounds, sessions, candidates, comparisons, networks.
+COUNTS = {"fidelity": 16, "disturbed": 20, "coverage": 0, "search": 24, "equal": 40, "slower": 40, "utilisation": 50, "device-time": 10}
 CONDITIONS = ["quiet", "compute", "memory", "compiler"]
 # Sessions of all days: what one day's say of another's is what `coverage` is about.
 SESSIONS = HOME / "bench/sessions.jsonl"
@@ -148,16 +151,18 @@ def networks(folder):
     for at, student in enumerate(students(2, 11, folder / "students")):
         models[f"student {at}"] = folder / f"student-{at}.onnx"
         run(PEARL, "--quiet", "export", student, "-o", models[f"student {at}"])
-    models["light_squeezenet"] = pathlib.Path(zoo()["light_squeezenet"])
+    light = pathlib.Path(onnx.__file__).parent / "backend/test/data/light"
+    models["light_squeezenet"] = light / "light_squeezenet.onnx"
     return models
 
 
 def disturbed(folder, sessions):
-    """Sessions in turns: quiet, and beside a neighbour on the other processor."""
+    """Sessions in turns: quiet, and beside a neighbour on the other processor.
+
+    All are kept; the table is of those of this build, so that it can be stopped and continued."""
     models, device = networks(folder), devices(folder)
-    home = HOME / "bench"
+    home = SESSIONS.parent
     home.mkdir(parents=True, exist_ok=True)
-    got = {}
     with SESSIONS.open("a") as kept:
         for session in range(sessions):
             for condition in CONDITIONS:
@@ -166,54 +171,84 @@ def disturbed(folder, sessions):
                     for name, result in zip(models, results["results"]):
                         fixed = tract_ns(models[name], "--warmup-loops", "10", "--max-loops", "50")
                         theirs = tract_ns(models[name], "--warmup-time", "200", "--max-time", "1000")
-                        one = {
+                        compensated = result["compensated"]
+                        kept.write(json.dumps({
                             "at": datetime.datetime.now().isoformat(timespec="seconds"), "condition": condition, "model": name,
-                            "fingerprint": result["device"]["fingerprint"],
-                            "raw": result["latency_ns"]["median"], "compensated": result["compensated"]["latency_ns"],
-                            "elasticity": result["compensated"]["elasticity"], "slowdown": result["compensated"]["slowdown"],
-                            "undisturbed": result["compensated"]["undisturbed_share"],
-                            "verdict": result["verdict"], "launches": result["n_launches"],
+                            "fingerprint": result["device"]["fingerprint"], "verdict": result["verdict"],
+                            "launches": result["n_launches"], "raw": result["latency_ns"]["median"],
+                            "compensated": compensated["latency_ns"], "elasticity": compensated["elasticity"],
+                            "slowdown": compensated["slowdown"], "undisturbed": compensated["undisturbed_share"],
                             "reproducibility": result.get("reproducibility"), "tract": theirs, "fixed": fixed,
-                        }
-                        got.setdefault((name, condition), []).append(one)
-                        kept.write(json.dumps(one) + "\n")
+                        }) + "\n")
                 kept.flush()
-    print(f"half the distance from the 5th to the 95th percentile of {sessions} sessions, in %, and how far the median lies from the quiet one's")
+    print("half the distance from the 5th to the 95th percentile, and how far the median lies from the quiet one's")
     columns = {
         "compensated": lambda one: one["compensated"]["point"], "as timed": lambda one: one["raw"],
         "tract bench": lambda one: one["tract"], "10 + 50 runs": lambda one: one["fixed"],
     }
+    got = {}
+    for one in of_this_build():
+        got.setdefault((one["model"], one["condition"]), []).append(one)
     for name in models:
         for condition in CONDITIONS:
             cells = []
+            here, quiet = got[name, condition], got[name, "quiet"]
             for title, of in columns.items():
-                here = [of(one) for one in got[name, condition]]
-                shift = statistics.median(here) / statistics.median(of(one) for one in got[name, "quiet"]) - 1
-                cells.append(f"{title} {percent(spread(here))} ({100 * shift:+.1f})")
-            said = [one["verdict"] for one in got[name, condition]]
+                shift = statistics.median(map(of, here)) / statistics.median(map(of, quiet)) - 1
+                cells.append(f"{title} {percent(spread(list(map(of, here))))} ({100 * shift:+.1f} %)")
+            said = [one["verdict"] for one in here]
             verdicts = ", ".join(f"{said.count(verdict)} {verdict}" for verdict in sorted(set(said)))
-            print(f"  {name}, {condition}: {'; '.join(cells)}; {verdicts}", flush=True)
+            print(f"  {name}, {condition}, {len(here)} sessions: {'; '.join(cells)}; {verdicts}", flush=True)
+
+
+def of_this_build():
+    """Another build, engine or processor is another device."""
+    sessions = [json.loads(line) for line in SESSIONS.read_text().splitlines()]
+    return [one for one in sessions if one["fingerprint"] == sessions[-1]["fingerprint"]]
 
 
 def coverage(folder, _):
     """Of all sessions that `disturbed` kept: how often a stated interval holds a later session's latency."""
     del folder
-    sessions = [json.loads(line) for line in SESSIONS.read_text().splitlines()]
-    # Another build, engine or processor is another device.
-    sessions = [one for one in sessions if one["fingerprint"] == sessions[-1]["fingerprint"]]
-    held, by_condition = [], {}
+    sessions = of_this_build()
+    held = {}
     for at, earlier in enumerate(sessions):
-        for later in sessions[at + 1:]:
-            if earlier["reproducibility"] and later["model"] == earlier["model"]:
-                stated = earlier["reproducibility"]
-                held.append(stated["lo_ns"] <= later["compensated"]["point"] <= stated["hi_ns"])
-                by_condition.setdefault(later["condition"], []).append(held[-1])
-    days = {one["at"][:10] for one in sessions}
-    told = ", ".join(f"{condition} {percent(statistics.mean(of))}" for condition, of in by_condition.items())
-    print(f"coverage: of {len(held)} pairs of a stated interval and a later session ({len(sessions)} sessions, {len(days)} days) "
-          f"{percent(statistics.mean(held))} hold; later ones {told}")
+        stated = earlier["reproducibility"]
+        later = [one for one in sessions[at + 1:] if stated and one["model"] == earlier["model"]]
+        for one in later:
+            holds = stated["lo_ns"] <= one["compensated"]["point"] <= stated["hi_ns"]
+            held.setdefault(one["condition"], []).append(holds)
+    every, days = [holds for of in held.values() for holds in of], {one["at"][:10] for one in sessions}
+    told = ", ".join(f"{condition} {percent(statistics.mean(of))}" for condition, of in held.items())
+    print(f"coverage: of {len(every)} pairs of a stated interval and a later session ({len(sessions)} sessions, {len(days)} days) "
+          f"{percent(statistics.mean(every))} hold; by the later one's condition {told}")
     widths = [one["reproducibility"]["half_width"] for one in sessions if one["reproducibility"]]
     print(f"  the intervals are ±{percent(statistics.median(widths))} wide in the median, the last ±{percent(widths[-1])}")
+
+
+def search(folder, candidates):
+    """The main job, with and without neighbours."""
+    quiet_ns = None
+    for condition in CONDITIONS:
+        with beside(condition, 1):
+            words = [PEARL, "--quiet", "search", "--space", "mnas", "--data", "fashion-mnist", "--teacher", "resnet", "--budget", "p50",
+                     "--candidates", candidates, "--out", folder / condition, "--json"]
+            environment = {**os.environ, "PEARL_HOME": str(HOME)}
+            ended = subprocess.run([str(word) for word in words], stdout=subprocess.PIPE, text=True, env=environment)
+        if not ended.stdout:
+            print(f"search, {condition}: exit {ended.returncode}", flush=True)
+            continue
+        done = json.loads(ended.stdout)
+        quiet_ns = quiet_ns or done["wall_ns"]
+        rewarded = sum(candidate["reward"] is not None for candidate in done["candidates"])
+        best, budget = done["best"], done["budget_ns"]
+        student = "no student" if not best else (
+            f"the student takes {best['latency_ns'] / 1e6:.3f} ms (up to {best['ci95'][1] / 1e6:.3f} ms, {best['verdict']}), "
+            f"{100 * best['accuracy']:.2f} % on the test images")
+        widths = [(hi - lo) / 2 / candidate["latency_ns"] for candidate in done["candidates"] if candidate["ci95"] for lo, hi in [candidate["ci95"]]]
+        print(f"search, {condition}: exit {ended.returncode}, {done['wall_ns'] / 1e9:.0f} s ({done['wall_ns'] / quiet_ns:.2f} of quiet), "
+              f"{rewarded} of {candidates} rewarded, intervals ±{percent(statistics.median(widths))} in the median, ±{percent(max(widths))} at worst; "
+              f"budget {budget / 1e6:.3f} ms; {student}", flush=True)
 
 
 def device_time(folder, rounds):

@@ -15,7 +15,7 @@ import threading
 rough = sys.argv[1] == "--rough"
 agent = subprocess.Popen(sys.argv[2 if rough else 1 :], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 models = {}
-READING = {"core_ns": 100_000, "network_ns": 900_000, "cpu_ns": 1_200_000, "wall_ns": 1_200_000}
+READING = {"core_ns": 100_000, "network_ns": 900_000, "memory_ns": 200_000, "cpu_ns": 1_200_000, "wall_ns": 1_200_000}
 
 
 def requests():

@@ -163,6 +163,8 @@ fn the_top_of_the_checkout_holds_the_crates_and_what_tools_need() {
         "README.md",
         "calibration",
         "device-agent",
+        "docs",
+        "findings",
         "host",
         "models",
         "rustfmt.toml",

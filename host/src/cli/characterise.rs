@@ -87,13 +87,14 @@ pub fn run(args: &CharacteriseArgs, terminal: &Terminal) -> anyhow::Result<()> {
         }));
     }
     print_line(&format!(
-        "device '{}' (fingerprint {fingerprint}): the sentinel usually takes {} for its arithmetic and {} for \
-         its network in {} {}, of {} readings",
+        "device '{}' (fingerprint {fingerprint}): the sentinel usually takes {} for its arithmetic, {} for its \
+         network in {} {} and {} for its memory, of {} readings",
         args.device,
         ms(found.usual.core.0),
         ms(found.usual.network.0),
         found.fingerprint.engine.name,
         found.fingerprint.engine.version,
+        ms(found.usual.memory.0),
         found.readings
     ))
 }

@@ -178,7 +178,8 @@ fn show_launches(kept: &Kept, measurement: &Measurement) -> anyhow::Result<()> {
         print_line(&warning)?;
     }
     let mut table = Table::new();
-    let header = ["launch", "samples", "min", "median", "max", "sentinel: core", "network", ""];
+    let header =
+        ["launch", "samples", "min", "median", "max", "sentinel: core", "network", "memory", ""];
     table.load_style(presets::NOTHING).set_header(header);
     for (at, launch) in measurement.launches.iter().enumerate() {
         let samples = Samples::from_ns(&launch.samples_ns).or_fault(Kind::Input)?;
@@ -191,10 +192,11 @@ fn show_launches(kept: &Kept, measurement: &Measurement) -> anyhow::Result<()> {
             ms(summary.max.0),
             ms(middle(launch, |reading| reading.core_ns)),
             ms(middle(launch, |reading| reading.network_ns)),
+            ms(middle(launch, |reading| reading.memory_ns)),
             if measurement.contended[at] { "contended".into() } else { String::new() },
         ]);
     }
-    print_aligned(table, &[0, 1, 2, 3, 4, 5, 6])
+    print_aligned(table, &[0, 1, 2, 3, 4, 5, 6, 7])
 }
 
 /// Of the launch's readings; zero where there are none.

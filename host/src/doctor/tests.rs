@@ -68,7 +68,7 @@ fn sound() -> Patient {
 }
 
 fn reading(network_ns: u64) -> Reading {
-    Reading { core_ns: 1, network_ns, cpu_ns: 1000, wall_ns: 1000 }
+    Reading { core_ns: 1, network_ns, memory_ns: 1, cpu_ns: 1000, wall_ns: 1000 }
 }
 
 impl Patient {

@@ -75,11 +75,12 @@ fn compensated_json(found: &Compensated) -> Value {
     json!({
         "latency_ns": { "point": latency.point, "lo": latency.lo, "hi": latency.hi },
         "usual_sentinel": found.usual,
-        "elasticity": found.elasticity,
+        "elasticity": { "network": found.elasticity[0], "memory": found.elasticity[1] },
         "slowdown": found.slowdown,
         "least_slowdown": found.least_slowdown,
         "core_slowdown": found.core_slowdown,
         "network_slowdown": found.network_slowdown,
+        "memory_slowdown": found.memory_slowdown,
         "undisturbed_share": found.undisturbed,
     })
 }

@@ -3,8 +3,8 @@
 use pearl_agent::agent::{LaunchReport, ModelFile, Platform, Reading};
 use pearl_calibration::{
     Block, Compensated, Estimate, Judgement, LEAST_LAUNCHES, LaunchView, Nanos, Samples, Sentinel,
-    StatisticError, Sustained, Thresholds, Verdict, Window, calm_speed, compensated, contended,
-    counted, judge, measurement, stability_score, sustained,
+    StatisticError, Sustained, Thresholds, Verdict, Window, calm_speed, clean, compensated,
+    contended, counted, judge, measurement, stability_score, sustained,
 };
 use serde::{Deserialize, Serialize};
 
@@ -150,13 +150,13 @@ impl Measurement {
     /// Whether the number may be acted upon, though not every rule is content with it: enough launches had
     /// the processor, and each half of the interval is at most `width` of the latency.
     pub fn is_usable(&self, width: f64) -> bool {
-        let too_short = self.judgement.verdict == Verdict::TooShort;
-        let clean = self.launches.len() - self.contended_count();
+        let count = |views: Vec<LaunchView>| clean(&views, &Thresholds::default()).len();
+        let had_the_processor = || views(self.in_question().0).map_or(0, count) >= LEAST_LAUNCHES;
         self.judgement.verdict == Verdict::Stable
             || (self.compensated.is_some()
-                && !too_short
-                && clean >= LEAST_LAUNCHES
-                && self.number().relative_half_width() <= width)
+                && self.judgement.verdict != Verdict::TooShort
+                && self.number().relative_half_width() <= width
+                && had_the_processor())
     }
 
     /// Of each launch that counts, in nanoseconds: its median, or what is left of it at this usual
@@ -196,13 +196,14 @@ impl Measurement {
     }
 }
 
-/// A session for which no usual speed is known takes that of its own calmer moments.
+/// A session for which no usual speed is known takes that of its own calmer moments; and a device that
+/// was faster in those than it was known to be is as fast as that.
 pub(super) fn known_or_own(
     usual: Option<Sentinel>,
     views: &[LaunchView],
 ) -> (Option<Sentinel>, Option<UsualFrom>) {
     match (usual, calm_speed(views)) {
-        (Some(usual), Some(_)) => (Some(usual), Some(UsualFrom::Device)),
+        (Some(usual), Some(own)) => (Some(usual.faster(own)), Some(UsualFrom::Device)),
         (None, Some(own)) => (Some(own), Some(UsualFrom::Session)),
         (_, None) => (None, None),
     }
@@ -249,5 +250,9 @@ fn blocks(launch: &LaunchReport) -> Vec<Block> {
 }
 
 pub(super) fn sentinel(reading: &Reading) -> Sentinel {
-    Sentinel { core: Nanos(reading.core_ns), network: Nanos(reading.network_ns) }
+    Sentinel {
+        core: Nanos(reading.core_ns),
+        network: Nanos(reading.network_ns),
+        memory: Nanos(reading.memory_ns),
+    }
 }

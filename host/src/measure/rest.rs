@@ -154,7 +154,13 @@ mod tests {
             state: State { temperature_mc: zones.into_iter().collect(), ..State::default() },
             clock: Clock { resolution_ns: 1, overhead_ns: 20 },
             readings: vec![
-                Reading { core_ns: sentinel_ns, network_ns: 1, cpu_ns: 1, wall_ns: 1 };
+                Reading {
+                    core_ns: sentinel_ns,
+                    network_ns: 1,
+                    memory_ns: 1,
+                    cpu_ns: 1,
+                    wall_ns: 1
+                };
                 3
             ],
             others: Others::default(),

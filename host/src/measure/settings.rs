@@ -40,7 +40,7 @@ impl Settings {
         Self {
             pace: Pace { min_launches: 6, max_launches: 40, target: 0.01 },
             longest_slice: Duration::from_secs(2),
-            timed_share: 0.75,
+            timed_share: 0.65,
             ..Self::search()
         }
     }

@@ -11,6 +11,7 @@ use super::measurement::sentinel;
 use super::settings::nanos;
 use super::step::{Observer, Step};
 use super::{Fingerprint, Session};
+use crate::exit::{Fault, Kind};
 use crate::interrupt;
 
 /// Long enough for the kernel's count in hundredths of a second.
@@ -23,6 +24,7 @@ const SLACK: Duration = Duration::from_secs(10);
 /// a hypervisor, are not worth a word.
 const BUSY: f64 = 0.10;
 const STOLEN: f64 = 0.01;
+const MOST_NAMED: usize = 5;
 
 /// The usual speed of one fingerprint, as it was seen just now.
 #[derive(Clone, Debug)]
@@ -76,8 +78,8 @@ impl Session<'_> {
     ) -> anyhow::Result<Characterised> {
         self.hold(observer, |session, observer| {
             let since = Instant::now();
-            let (mut readings, mut governor) = (Vec::<Reading>::new(), None);
-            while readings.is_empty() || since.elapsed() < length {
+            let mut readings = Vec::<Reading>::new();
+            let governor = loop {
                 interrupt::check()?;
                 let request = LookRequest {
                     cpus: session.agent.cpus(),
@@ -88,11 +90,16 @@ impl Session<'_> {
                 let look = session.attempt(|agent| agent.look(request.clone()))?;
                 let look = look.map_err(|error| session.agent.fault(&error))?;
                 readings.extend(look.readings);
-                governor = look.state.governor;
                 let (elapsed_ns, of_ns) = (nanos(since.elapsed()), nanos(length));
                 observer(Step::Characterising { elapsed_ns, of_ns });
-            }
-            let usual = speed_of(readings.iter().map(sentinel)).expect("there is a reading");
+                if elapsed_ns >= of_ns {
+                    break look.state.governor;
+                }
+            };
+            let usual = speed_of(readings.iter().map(sentinel)).ok_or_else(|| {
+                let device = &session.agent.device().name;
+                Fault::new(Kind::Bug, format_args!("device '{device}': the agent read no sentinel"))
+            })?;
             let fingerprint = session.fingerprint_with(governor);
             Ok(Characterised { fingerprint, usual, readings: readings.len() })
         })
@@ -107,6 +114,7 @@ pub fn disturbance(others: &Others) -> Option<String> {
     let named: Vec<String> = others
         .processes
         .iter()
+        .take(MOST_NAMED)
         .map(|of| format!("{} (process {}) {:.0} %", of.name, of.pid, 100.0 * share(of.cpu_ns)))
         .collect();
     let busy = match (&named[..], busy) {

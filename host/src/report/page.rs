@@ -129,9 +129,10 @@ fn reading(view: &RunView) -> String {
          <li><strong>Accuracy</strong> of a candidate is on held-out images after a short training. It ranks \
          candidates imperfectly: what leads after a few epochs need not lead after many. Only the chosen \
          student is trained in full, and only its test accuracy was not used to choose.</li>\n\
-         <li><strong>Latency</strong> is the median of timed inferences with the interval of that median, on \
-         <bdi>{}</bdi> with <bdi>{} {}</bdi>. It is not comparable with another device, engine, engine version \
-         or number of threads.</li>\n\
+         <li><strong>Latency</strong> is that of the undisturbed device, with its 95 % interval: what \
+         slowed the device while it was measured is taken out. It was measured on <bdi>{}</bdi> with \
+         <bdi>{} {}</bdi>. It is not comparable with another device, engine, engine version or number of \
+         threads.</li>\n\
          <li><strong>Reward</strong> is what the controller maximises; it weighs accuracy against latency as the \
          objective below says. It is no quality of a student by itself.</li>\n\
          <li>A search is one random draw. Candidates close to each other may swap places with other seeds.</li>\n\

@@ -36,7 +36,8 @@ CREATE TABLE speed (
     at TEXT NOT NULL,
     fingerprint TEXT NOT NULL,
     core_ns INTEGER NOT NULL,
-    network_ns INTEGER NOT NULL
+    network_ns INTEGER NOT NULL,
+    memory_ns INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX speed_fingerprint ON speed (fingerprint);
 ";
@@ -65,7 +66,8 @@ CREATE TABLE speed (
     at TEXT NOT NULL,
     fingerprint TEXT NOT NULL,
     core_ns INTEGER NOT NULL,
-    network_ns INTEGER NOT NULL
+    network_ns INTEGER NOT NULL,
+    memory_ns INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX speed_fingerprint ON speed (fingerprint);
 ";
@@ -193,21 +195,22 @@ impl History {
         fingerprint: &str,
         speed: Sentinel,
     ) -> Result<(), HistoryError> {
-        let sql =
-            "INSERT INTO speed (at, fingerprint, core_ns, network_ns) VALUES (?1, ?2, ?3, ?4)";
-        let [core, network] = [speed.core, speed.network].map(|part| part.0.cast_signed());
-        let kept = self.db.execute(sql, params![at, fingerprint, core, network]);
+        let sql = "INSERT INTO speed (at, fingerprint, core_ns, network_ns, memory_ns)
+            VALUES (?1, ?2, ?3, ?4, ?5)";
+        let [core, network, memory] =
+            [speed.core, speed.network, speed.memory].map(|part| part.0.cast_signed());
+        let kept = self.db.execute(sql, params![at, fingerprint, core, network, memory]);
         kept.map(|_| ()).map_err(|error| classify(&self.file, error))
     }
 
     /// Of the recent sessions of each fingerprint.
     pub fn speeds(&self) -> Result<BTreeMap<String, Vec<Sentinel>>, HistoryError> {
-        let sql = "SELECT fingerprint, core_ns, network_ns FROM speed ORDER BY id DESC";
+        let sql = "SELECT fingerprint, core_ns, network_ns, memory_ns FROM speed ORDER BY id DESC";
         let rows = || {
             let mut statement = self.db.prepare(sql)?;
             let row = |row: &Row<'_>| {
                 let part = |at| row.get::<_, i64>(at).map(|ns| Nanos(ns.cast_unsigned()));
-                Ok((row.get(0)?, Sentinel { core: part(1)?, network: part(2)? }))
+                Ok((row.get(0)?, Sentinel { core: part(1)?, network: part(2)?, memory: part(3)? }))
             };
             let mut all = BTreeMap::<String, Vec<Sentinel>>::new();
             for found in statement.query_map([], row)? {
@@ -363,7 +366,8 @@ mod tests {
         let sessions = history.sessions("0123456789abcdef").unwrap();
         assert_eq!(sessions["hash of a"], [Nanos(98), Nanos(100)]);
         assert_eq!((sessions.len(), history.sessions("other").unwrap().len()), (2, 0));
-        let speed = |ns| Sentinel { core: Nanos(ns), network: Nanos(2 * ns) };
+        let speed =
+            |ns| Sentinel { core: Nanos(ns), network: Nanos(2 * ns), memory: Nanos(3 * ns) };
         for ns in 0..50 {
             history.keep_speed("now", "one", speed(ns)).unwrap();
         }
