@@ -14,8 +14,8 @@ use crate::measure::{Measurement, Session, Step};
 
 /// Of a device whose usual speed may be known.
 const GLANCE: Duration = Duration::from_millis(600);
-/// Of one whose usual speed is not.
-const BRIEF: Duration = Duration::from_secs(10);
+/// Of one whose usual speed is not. What is faster later on is taken for the usual speed then.
+const BRIEF: Duration = Duration::from_secs(2);
 
 impl Run<'_> {
     pub fn keep(
