@@ -35,6 +35,9 @@ const BLOCKS_IN_ONE: f64 = 20.0;
 /// Readings differ by this share though nothing disturbs. Smaller differences between blocks are no
 /// evidence: noise in what is to explain makes every slope look flatter than it is.
 const READING_NOISE: f64 = 0.05;
+/// The usual speed is that of the faster readings; on an undisturbed device the mean is slower by so
+/// much, which is nothing to be uncertain of.
+const CALM_SPREAD: f64 = 0.01;
 /// Huber's constant, in standard deviations: 95 % efficient where nothing is odd.
 const HUBER: f64 = 1.345;
 /// Enough for four digits.
@@ -106,7 +109,8 @@ pub fn compensated(
         levels.extend(weighted_median(own.map(|p| (fit.undisturbed(p), fit.weight(p))).collect()));
     }
     let (mut point, mut lo, mut hi) = centre(&levels, confidence)?;
-    let beyond = Z95 * fit.variance(&fit.mean_slowness(&points)).sqrt();
+    let slowness = fit.mean_slowness(&points).map(|slower| (slower.abs() - CALM_SPREAD).max(0.0));
+    let beyond = Z95 * fit.variance(&slowness).sqrt();
     lo = point - (point - lo).hypot(beyond);
     hi = point + (hi - point).hypot(beyond);
     [point, lo, hi] = [point, lo, hi].map(f64::exp);
