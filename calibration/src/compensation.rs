@@ -12,13 +12,13 @@
 //! from how blocks of a launch differ and how launches differ, by Huber's M-estimator with a normal prior
 //! (ridge regression), so that a quiet session, which says nothing of them, takes the prior's. A block
 //! counts the less, the more it had to be compensated: where some blocks were undisturbed, they decide,
-//! and hardly anything hangs on the elasticities.
+//! and errors of the elasticities matter little.
 //!
 //! The interval is that of the centre of the launches' levels, by signed ranks, widened by what the
 //! elasticities are uncertain of at the mean slowness of the session.
 //!
-//! **Invariant:** how a block counts is decided by the sentinel alone, never by how slow the model was in
-//! it. The usual speed is given, not estimated here from the same samples.
+//! **Invariant:** how a block counts for a launch's level is decided by the sentinel alone, never by how
+//! slow the model was in it. The usual speed is given, not estimated here from the same samples.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,8 @@ use crate::{Estimate, LaunchView, Nanos, Samples, Sentinel, StatisticError};
 
 /// What slows a model: the sentinel's network and its memory part.
 const PARTS: usize = 2;
-/// What networks were seen to feel of each, and how far they differ in that (docs/measuring.md).
+/// What networks feel of each, chosen on traces of four networks beside three kinds of neighbours, and how
+/// far they differ in that.
 const PRIOR_MEAN: [f64; PARTS] = [0.8, 0.1];
 const PRIOR_SD: [f64; PARTS] = [0.3, 0.15];
 /// Blocks one after another meet the same disturbance: so many say as much as one independent one.
@@ -42,6 +43,8 @@ const CALM_SPREAD: f64 = 0.01;
 const HUBER: f64 = 1.345;
 /// Enough for four digits.
 const ITERATIONS: usize = 12;
+/// How far blocks of a quiet launch usually lie apart.
+const USUAL_NOISE: f64 = 0.01;
 /// No clock repeats better than this.
 const LEAST_NOISE: f64 = 0.002;
 /// Of the normal distribution, two-sided 95 %.
@@ -109,7 +112,8 @@ pub fn compensated(
         levels.extend(weighted_median(own.map(|p| (fit.undisturbed(p), fit.weight(p))).collect()));
     }
     let (mut point, mut lo, mut hi) = centre(&levels, confidence)?;
-    let slowness = fit.mean_slowness(&points).map(|slower| (slower.abs() - CALM_SPREAD).max(0.0));
+    let slowness = fit.mean_slowness(&points, launches.len());
+    let slowness = slowness.map(|slower| (slower.abs() - CALM_SPREAD).max(0.0));
     let beyond = Z95 * fit.variance(&slowness).sqrt();
     lo = point - (point - lo).hypot(beyond);
     hi = point + (hi - point).hypot(beyond);
@@ -131,6 +135,17 @@ pub fn compensated(
         undisturbed: undisturbed as f64 / slowdowns.len() as f64,
         levels: levels.into_iter().map(f64::exp).collect(),
     })
+}
+
+/// What is left of one launch, in nanoseconds, by the priors' elasticities alone: the same function of
+/// every launch, so that two that are compared are treated alike whatever else was measured. None where
+/// the sentinel was not read.
+pub fn launch_level(launch: &LaunchView, usual: Sentinel) -> Option<f64> {
+    let covariance = [[PRIOR_SD[0].powi(2), 0.0], [0.0, PRIOR_SD[1].powi(2)]];
+    let fit = Fit { elasticity: PRIOR_MEAN, covariance, noise: USUAL_NOISE };
+    let points = points(std::slice::from_ref(launch), usual);
+    let levels = points.iter().map(|point| (fit.undisturbed(point), fit.weight(point)));
+    weighted_median(levels.collect()).map(f64::exp)
 }
 
 /// The speed of a session's calm moments: what the sentinel's parts take in the fastest fifth of its
@@ -216,6 +231,8 @@ impl Fit {
             fit.covariance = inverse(precision);
             fit.elasticity = fit.covariance.map(|row| dot(&row, &towards));
         }
+        // No disturbance makes a model faster.
+        fit.elasticity = fit.elasticity.map(|elasticity| elasticity.max(0.0));
         fit
     }
 
@@ -248,12 +265,17 @@ impl Fit {
         1.0 / (self.noise.powi(2) + uncertain)
     }
 
-    fn mean_slowness(&self, points: &[Point]) -> [f64; PARTS] {
-        let all: f64 = points.iter().map(|point| self.weight(point)).sum();
-        let sum = |part: usize| -> f64 {
-            points.iter().map(|point| self.weight(point) * point.slower[part]).sum()
-        };
-        [0, 1].map(|part| sum(part) / all)
+    /// Of the launches, which all count alike, each by the weights of its blocks.
+    fn mean_slowness(&self, points: &[Point], launches: usize) -> [f64; PARTS] {
+        let mut sums = vec![(0.0, [0.0; PARTS]); launches];
+        for point in points {
+            let (weight, (all, slower)) = (self.weight(point), &mut sums[point.launch]);
+            *all += weight;
+            slower.iter_mut().zip(point.slower).for_each(|(sum, of)| *sum += weight * of);
+        }
+        let with_blocks: Vec<_> = sums.into_iter().filter(|(all, _)| *all > 0.0).collect();
+        let mean = |part: usize| with_blocks.iter().map(|(all, sum)| sum[part] / all).sum::<f64>();
+        [0, 1].map(|part| mean(part) / with_blocks.len() as f64)
     }
 }
 

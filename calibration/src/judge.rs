@@ -113,20 +113,20 @@ fn slow_part(compensated: &Compensated) -> String {
     if by_memory > by_network {
         let told = percent(memory_slowdown);
         format!("its memory part was slower by {told}: others use the caches and memory it shares")
-    } else if core_slowdown >= network_slowdown / 2.0 {
+    } else if core_slowdown >= 0.75 * network_slowdown {
         let told = percent(core_slowdown);
         format!("its core part was slower by {told}: the clock rate fell")
     } else {
         let told = percent(network_slowdown);
         format!(
-            "its network part was slower by {told}: others use the core's other hardware thread"
+            "its network part was slower by {told}: others use the core or its other hardware thread"
         )
     }
 }
 
 /// How far the number is from what was timed, where that is worth a word.
 fn what_was_compensated(compensated: &Compensated) -> Option<String> {
-    (compensated.slowdown.abs() >= UNDISTURBED).then(|| {
+    (compensated.slowdown >= UNDISTURBED).then(|| {
         format!(
             "the device slowed the model by {:.1} % in the median, which the compensated latency is \
              without; of the sentinel, {}",

@@ -41,7 +41,7 @@ pub use comparison::{
     CONFIDENCE as COMPARISON_CONFIDENCE, Comparison, LOOKS, Outcome, Ratio, compare_apart,
     compare_pairs, decided,
 };
-pub use compensation::{Compensated, calm_speed, compensated, speed_of, usual_speed};
+pub use compensation::{Compensated, calm_speed, compensated, launch_level, speed_of, usual_speed};
 pub use estimate::Estimate;
 pub use judge::judge;
 pub use launch::{Block, LaunchView, Sentinel};

@@ -323,8 +323,8 @@ pub struct LaunchReport {
     pub involuntary_switches: u64,
     /// Resolution of the clock and what reading it costs, both measured.
     pub clock: Clock,
-    /// Threads of this process that computed while the samples were taken, by the processor time that
-    /// they were given: fewer than asked for where the network has nothing to share out.
+    /// Threads of this process that computed during the warm-up, by the processor time that they were
+    /// given: fewer than asked for where the network has nothing to share out.
     pub threads: usize,
     pub peak_memory_bytes: Option<u64>,
     /// Of the processor's packages, or of the battery where its counter is fine enough, while the

@@ -3,7 +3,7 @@
 //! **Invariant:** what comes out is what went in, raw samples included.
 
 use anyhow::Context;
-use pearl_calibration::{Reproducibility, reproducibility, usual_speed};
+use pearl_calibration::{Reproducibility, Verdict, reproducibility, usual_speed};
 
 use crate::exit::{Classify, Fault, Kind};
 use crate::home;
@@ -31,7 +31,8 @@ pub fn keep_characterised(history: &mut History, found: &Characterised) -> anyho
     history.keep_speed(&now(), &fingerprint, found.usual).or_fault(Kind::Usage)
 }
 
-/// Where another session of the same model and fingerprint is to be expected, this one included.
+/// Where another session of the same model and fingerprint is to be expected, from those that were
+/// believed.
 pub fn reproducibility_of(
     history: &History,
     measurement: &Measurement,
@@ -44,6 +45,12 @@ pub fn reproducibility_of(
     let own = sessions.remove(&measurement.model.sha256).unwrap_or_default();
     let others: Vec<_> = sessions.into_values().collect();
     Ok(reproducibility(&own, &others))
+}
+
+/// A device that was hot, or disturbed all the time, was not at its usual speed.
+fn tells_usual_speed(measurement: &Measurement) -> bool {
+    let disturbed = [Verdict::Contended, Verdict::Throttled, Verdict::Drifting];
+    measurement.sustained.is_none() && !disturbed.contains(&measurement.judgement.verdict)
 }
 
 fn now() -> String {
@@ -66,7 +73,7 @@ pub fn keep(history: &mut History, measurement: &Measurement) -> anyhow::Result<
         hi_ns: latency.hi.0,
         compensated_ns: measurement.compensated.as_ref().map(|found| found.latency.point.0),
     };
-    if let Some(speed) = measurement.calm_speed() {
+    if let Some(speed) = measurement.calm_speed().filter(|_| tells_usual_speed(measurement)) {
         history.keep_speed(&entry.at, &entry.fingerprint, speed).or_fault(Kind::Usage)?;
     }
     history.keep(&entry, &document).or_fault(Kind::Usage)

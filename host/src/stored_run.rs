@@ -49,6 +49,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
             "sustained",
             "budget",
             "window",
+            "latency",
             "latency interval",
         ],
     ),

@@ -167,8 +167,11 @@ def disturbed(folder, sessions):
         for session in range(sessions):
             for condition in CONDITIONS:
                 with beside(condition, session):
-                    results = bench(device, *models.values(), more=("--target", "2%", "--launches", 12), home=home)
-                    for name, result in zip(models, results["results"]):
+                    done = bench(device, *models.values(), more=("--target", "2%", "--launches", 12), home=home)
+                    results = {result["model"]["path"]: result for result in done["results"]}
+                    if len(results) < len(models):
+                        sys.exit(f"not all models were measured: {done['errors']}")
+                    for name, result in ((name, results[str(model)]) for name, model in models.items()):
                         fixed = tract_ns(models[name], "--warmup-loops", "10", "--max-loops", "50")
                         theirs = tract_ns(models[name], "--warmup-time", "200", "--max-time", "1000")
                         compensated = result["compensated"]

@@ -52,16 +52,17 @@ fn measure(engine: &impl Engine, request: &LaunchRequest) -> Result<LaunchReport
     let tree = Tree::of_the_device();
 
     let clock = clock::measure();
+    let threads_before = Times::now();
     let warmed_up = warm_up::warm_up(&mut *model, request.warm_up)?;
+    // Later on the sentinel's network computes on them, too.
+    let threads = threads_before.busy_until(&Times::now());
     // Before there is anything of the sentinel's in memory.
     let peak_memory_bytes = usage::peak_memory_bytes();
     let mut sentinel = Sentinel::new(engine)?;
     let typical_ns = median(&warmed_up.samples_ns);
     let state_before = state::state(&tree, &request.cpus);
-    let threads_before = Times::now();
     let (energy_before, begun) = (Meter::read(&tree), Instant::now());
     let sampled = sampler::sample(&mut *model, request.sampling, typical_ns, &mut sentinel)?;
-    let threads = threads_before.busy_until(&Times::now());
     // The readings' share is taken out by their time.
     let share = sampled.wall_ns as f64 / nanos(begun.elapsed()).max(1) as f64;
     let energy_uj = energy_before.used_uj(&Meter::read(&tree)).map(|uj| (uj as f64 * share) as u64);

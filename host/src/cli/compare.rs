@@ -214,10 +214,10 @@ fn apart(
         compare_apart(&levels(&first)?, &levels(&second)?, args.threshold).or_fault(Kind::Unstable)
     };
     let comparison = compare(None)?;
-    // Both to the speed of the second, which knew most of the device.
-    let usual = second.compensated.as_ref().map(|found| found.usual);
-    let both = first.compensated.is_some() && differences.is_empty();
-    let compensated = usual.filter(|_| both).map(|usual| compare(Some(usual))).transpose()?;
+    let alike = differences.is_empty();
+    let both = first.compensated.as_ref().zip(second.compensated.as_ref()).filter(|_| alike);
+    let usual = both.map(|(one, other)| one.usual.faster(other.usual));
+    let compensated = usual.map(|usual| compare(Some(usual))).transpose()?;
     let doubted = |side: &Measurement, name: &str| {
         let judgement = &side.judgement;
         let evidence = judgement.evidence.first().map_or("", String::as_str);
@@ -230,6 +230,13 @@ fn apart(
          the difference"
             .to_owned(),
     ];
+    if compensated.is_some() {
+        remarks.push(
+            "the compensated ratio's interval does not know what is uncertain of the compensation: \
+             trust it where neither side was disturbed for long, else compare by turns"
+                .to_owned(),
+        );
+    }
     remarks.extend(differences.iter().map(|difference| format!("they differ in {difference}")));
     if first.model.sha256 == second.model.sha256 {
         remarks.push("both are of the same model".into());
@@ -335,7 +342,7 @@ fn print(compared: &Compared) -> anyhow::Result<()> {
     // Neither is the ratio of the two medians above, which are of all samples of a side.
     let of = match compared.how {
         How::Apart => format!("of the means of the launches' medians, {n} launches in all"),
-        How::ByTurns => format!("centre of the ratios of {n} pairs of launches"),
+        How::ByTurns => format!("centre of the compensated ratios of {n} pairs of launches"),
     };
     print_line(&headline(compared))?;
     print_line(&format!(

@@ -204,7 +204,8 @@ fn others(seen: &Seen<'_>) -> Finding {
 
 fn isolation(seen: &Seen<'_>) -> Finding {
     let about = "isolation";
-    let sum = |of: fn(&Reading) -> u64| seen.look.readings.iter().map(of).sum::<u64>();
+    let sum =
+        |of: fn(&Reading) -> u64| seen.look.readings.iter().map(of).fold(0, u64::saturating_add);
     let (cpu_ns, wall_ns) = (sum(|reading| reading.cpu_ns), sum(|reading| reading.wall_ns));
     let share = if wall_ns == 0 { 1.0 } else { cpu_ns as f64 / wall_ns as f64 };
     let evidence = format!("the sentinel had the processor for {:.1} % of the time", 100.0 * share);

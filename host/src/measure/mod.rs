@@ -36,4 +36,4 @@ pub use remarks::{FULL_RATE, changes, highest_khz};
 pub use session::Session;
 pub use settings::{Settings, UsualSpeeds};
 pub use step::{Observer, Step};
-pub use watching::{Characterised, disturbance};
+pub use watching::{Characterised, GLANCE, disturbance};

@@ -2,8 +2,8 @@
 
 use pearl_agent::agent::{LaunchReport, ModelFile};
 use pearl_calibration::{
-    COMPARISON_CONFIDENCE, Comparison, LOOKS, LaunchView, Nanos, Sentinel, Thresholds, Verdict,
-    compare_pairs, compensated, contended, decided,
+    Comparison, LOOKS, LaunchView, Nanos, Sentinel, Thresholds, Verdict, compare_pairs, contended,
+    decided, launch_level,
 };
 use rand::RngExt;
 
@@ -122,19 +122,17 @@ fn clean_pairs(taken: &[Vec<LaunchReport>; 2], usual: Option<Sentinel>) -> (Vec<
     (pairs.into_iter().enumerate().filter(|(at, _)| is_clean(*at)).map(|(_, p)| p).collect(), last)
 }
 
-/// Both sides are compensated to one speed: the device's usual one, or that of the calmer moments of
-/// both together.
+/// Both sides are compensated alike, so that equals differ as often one way as the other: to one speed,
+/// the device's usual one or that of the calmer moments of both together, and by one elasticity.
 fn all_pairs(taken: &[Vec<LaunchReport>; 2], usual: Option<Sentinel>) -> Vec<Pair> {
     let views = [views_of(&taken[0]), views_of(&taken[1])];
     let (usual, _) = known_or_own(usual, &views.concat());
-    let [a, b] = views.map(|views| {
-        let found = usual.and_then(|usual| compensated(&views, usual, COMPARISON_CONFIDENCE).ok());
-        let found = found.map(|found| found.levels).filter(|levels| levels.len() == views.len());
-        found.unwrap_or_else(|| {
-            views.iter().map(|launch| launch.samples.median().0 as f64).collect()
-        })
-    });
-    a.into_iter().zip(b).map(|(a, b)| (Nanos::from_f64(a), Nanos::from_f64(b))).collect()
+    let level = |launch: &LaunchView| {
+        let compensated = usual.and_then(|usual| launch_level(launch, usual));
+        compensated.map_or_else(|| launch.samples.median(), Nanos::from_f64)
+    };
+    let [a, b] = views;
+    a.iter().zip(&b).map(|(a, b)| (level(a), level(b))).collect()
 }
 
 fn views_of(launches: &[LaunchReport]) -> Vec<LaunchView> {

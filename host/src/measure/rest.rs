@@ -93,8 +93,9 @@ impl Session<'_> {
 
     /// Rests until nobody else runs where this session measures.
     pub(super) fn rest_until_quiet(&mut self, observer: &mut Observer<'_>) -> anyhow::Result<()> {
-        let sum =
-            |look: &LookReport, of: fn(&Reading) -> u64| look.readings.iter().map(of).sum::<u64>();
+        let sum = |look: &LookReport, of: fn(&Reading) -> u64| {
+            look.readings.iter().map(of).fold(0, u64::saturating_add)
+        };
         let quiet = |_: &Calm, look: &LookReport| {
             sum(look, |reading| reading.cpu_ns) as f64
                 >= QUIET * sum(look, |reading| reading.wall_ns) as f64

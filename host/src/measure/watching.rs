@@ -11,11 +11,12 @@ use super::measurement::sentinel;
 use super::settings::nanos;
 use super::step::{Observer, Step};
 use super::{Fingerprint, Session};
+use crate::child::ChildError;
 use crate::exit::{Fault, Kind};
 use crate::interrupt;
 
 /// Long enough for the kernel's count in hundredths of a second.
-const GLANCE: Duration = Duration::from_millis(600);
+pub const GLANCE: Duration = Duration::from_millis(600);
 /// Of one look while a device is characterised: others come and go.
 const STRETCH: Duration = Duration::from_secs(2);
 /// Besides the look itself.
@@ -58,13 +59,22 @@ impl Session<'_> {
 
     /// None of an agent that cannot look.
     pub(super) fn glance(&mut self, length: Duration) -> anyhow::Result<Option<LookReport>> {
+        // One thread has its processor whole where nobody else runs; one of several waits for others.
+        Ok(self.look(length, 1)?.ok())
+    }
+
+    fn look(
+        &mut self,
+        length: Duration,
+        threads: usize,
+    ) -> anyhow::Result<Result<LookReport, ChildError>> {
         let request = LookRequest {
             cpus: self.agent.cpus(),
-            threads: self.threads(),
+            threads,
             look_ns: nanos(length),
             time_ns: nanos(length + SLACK),
         };
-        Ok(self.attempt(|agent| agent.look(request.clone()))?.ok())
+        self.attempt(|agent| agent.look(request.clone()))
     }
 
     /// Reads the sentinel for so long, and takes what its calmer moments take for the usual speed.
@@ -81,13 +91,7 @@ impl Session<'_> {
             let mut readings = Vec::<Reading>::new();
             let governor = loop {
                 interrupt::check()?;
-                let request = LookRequest {
-                    cpus: session.agent.cpus(),
-                    threads: session.threads(),
-                    look_ns: nanos(STRETCH.min(length)),
-                    time_ns: nanos(STRETCH + SLACK),
-                };
-                let look = session.attempt(|agent| agent.look(request.clone()))?;
+                let look = session.look(STRETCH.min(length), session.threads())?;
                 let look = look.map_err(|error| session.agent.fault(&error))?;
                 readings.extend(look.readings);
                 let (elapsed_ns, of_ns) = (nanos(since.elapsed()), nanos(length));
@@ -111,18 +115,17 @@ pub fn disturbance(others: &Others) -> Option<String> {
     let share = |ns: u64| ns as f64 / others.wall_ns.max(1) as f64;
     let busy = others.busy_ns.map(share).filter(|busy| *busy >= BUSY);
     let stolen = others.stolen_ns.map(share).filter(|stolen| *stolen >= STOLEN);
-    let named: Vec<String> = others
-        .processes
-        .iter()
-        .take(MOST_NAMED)
-        .map(|of| format!("{} (process {}) {:.0} %", of.name, of.pid, 100.0 * share(of.cpu_ns)))
-        .collect();
-    let busy = match (&named[..], busy) {
-        ([], None) => None,
-        ([], Some(busy)) => {
-            Some(format!("processes that cannot be seen use {:.0} % of a processor", 100.0 * busy))
-        }
-        (named, _) => Some(format!("others use its processors: {}", named.join(", "))),
+    let together: f64 = others.processes.iter().map(|of| share(of.cpu_ns)).sum();
+    let named = others.processes.iter().take(MOST_NAMED).map(|of| {
+        let name = of.name.replace(char::is_control, "?");
+        format!("{name} (process {}) {:.0} %", of.pid, 100.0 * share(of.cpu_ns))
+    });
+    let busy = if together >= BUSY {
+        Some(format!("others use its processors: {}", named.collect::<Vec<_>>().join(", ")))
+    } else {
+        busy.map(|busy| {
+            format!("processes that cannot be seen use {:.0} % of a processor", 100.0 * busy)
+        })
     };
     let stolen = stolen.map(|stolen| {
         format!("its hypervisor gives {:.1} % of a processor to other machines", 100.0 * stolen)
@@ -143,6 +146,7 @@ mod tests {
         for (processes, busy_ns, stolen_ns, told) in [
             (vec![], None, None, None),
             (vec![], Some(50), Some(5), None),
+            (vec![Process { pid: 7, name: "ticks".into(), cpu_ns: 40 }], Some(60), None, None),
             (rustc(), Some(950), None, Some("others use its processors: rustc (process 7) 90 %")),
             (
                 vec![],

@@ -15,7 +15,6 @@ use rand_pcg::Pcg64;
 
 use crate::agent::Agent;
 use crate::duration;
-use crate::exit::{Fault, Kind};
 use crate::measure::{Measurement, Session, Settings, Step, model_file};
 use crate::seeds::Seeds;
 
@@ -68,7 +67,7 @@ pub struct Found {
 /// that are known too badly are left out.
 ///
 /// # Errors
-/// Where fewer than half of them could be measured at all.
+/// Where not one of them could be measured.
 pub fn measure(
     percent: u8,
     space: &Space,
@@ -87,27 +86,24 @@ pub fn measure(
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     let mut session = Session::new(agent, settings, seeds.measurement);
-    let measured = session.measure(models, watch)?;
-    let measured = measured.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
-    let usable: Vec<_> = measured.iter().filter(|measured| measured.is_usable(WIDEST)).collect();
-    if usable.len() < STUDENTS / 2 {
-        return Err(Fault::new(
-            Kind::Unstable,
-            format_args!(
-                "device '{}': only {} of {STUDENTS} random students could be measured for the budget; see \
-                 `pearl bench`, or give a budget such as 15ms",
-                agent.device().name,
-                usable.len()
-            ),
-        )
-        .into());
+    let (measured, failed): (Vec<_>, Vec<_>) =
+        session.measure(models, watch)?.into_iter().partition(Result::is_ok);
+    let measured: Vec<Measurement> = measured.into_iter().flatten().collect();
+    if measured.is_empty() {
+        return Err(failed.into_iter().find_map(Result::err).expect("there are random students"));
+    }
+    let mut usable: Vec<_> =
+        measured.iter().filter(|measured| measured.is_usable(WIDEST)).collect();
+    if usable.is_empty() {
+        // Whatever is known of the device is more than nothing; its remark says how little it is.
+        usable = measured.iter().collect();
     }
     let width = |measured: &&Measurement| measured.number().relative_half_width();
     let widest = usable.iter().map(width).fold(0.0, f64::max);
     let remark = (widest > settings.pace.target || usable.len() < STUDENTS).then(|| {
         format!(
             "device '{}': the budget is of {} of {STUDENTS} random students, whose latencies are known to \
-             ±{:.1} % at worst (±{:.1} % wanted): others use the device",
+             ±{:.1} % at worst (±{:.1} % wanted); see `pearl devices check`",
             agent.device().name,
             usable.len(),
             100.0 * widest,

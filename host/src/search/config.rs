@@ -86,6 +86,7 @@ impl SearchConfig {
             ("budget", self.budget.to_string()),
             ("window", self.window_ns.map_or("none".to_owned(), |window| format!("{window} ns"))),
             ("objective", self.objective.to_string()),
+            ("latency", "compensated".to_owned()),
             ("latency interval", format!("±{} %", 100.0 * self.measuring.pace.target)),
             ("controller", controller),
             ("seed of weights", self.seeds.weights.to_string()),

@@ -8,14 +8,33 @@ use anyhow::Context;
 
 use super::event::Observer;
 use super::run::Run;
-use super::{Budget, Event, budget};
+use super::{Budget, Event, SearchConfig, budget};
+use crate::agent::Agent;
 use crate::exit::{Classify, Kind};
-use crate::measure::{Measurement, Session, Step};
+use crate::measure::{Fingerprint, GLANCE, Measurement, Session, Step};
 
-/// Of a device whose usual speed may be known.
-const GLANCE: Duration = Duration::from_millis(600);
 /// Of one whose usual speed is not. What is faster later on is taken for the usual speed then.
 const BRIEF: Duration = Duration::from_secs(2);
+
+/// Says who else uses the device, and waits for them as long as the user says; before anything takes time.
+pub(super) fn watch(
+    config: &SearchConfig,
+    agent: &mut Agent,
+    observer: &mut Observer<'_>,
+) -> anyhow::Result<Fingerprint> {
+    let mut session = Session::new(agent, &config.measuring, config.seeds.measurement);
+    let glance = session.characterise(GLANCE, &mut |step| told(&step, observer))?;
+    Ok(glance.fingerprint)
+}
+
+fn told(step: &Step, observer: &mut Observer<'_>) {
+    match step {
+        Step::Waiting { who } => observer(Event::Waiting { who }),
+        Step::Disturbed { who, waits } => observer(Event::Disturbed { who, waits: *waits }),
+        Step::Characterising { .. } => observer(Event::Characterising),
+        _ => {}
+    }
+}
 
 impl Run<'_> {
     pub fn keep(
@@ -61,31 +80,26 @@ impl Run<'_> {
         Ok(budget_ns)
     }
 
-    /// The speed that latencies are compensated to, from the start of the run to its end: what is known of
-    /// the device, or what a brief look finds. Says who else uses the device.
-    pub fn find_usual_speed(&mut self, observer: &mut Observer<'_>) -> anyhow::Result<()> {
-        if let Some(stored) = self.store.fact("usual_speeds").or_fault(Kind::Usage)? {
-            self.measuring.usual = serde_json::from_str(&stored).or_fault(Kind::Usage)?;
-        } else {
-            let Self { agent, measuring, config, .. } = self;
-            let mut watch = |step: Step| match step {
-                Step::Waiting { who } => observer(Event::Waiting { who: &who }),
-                Step::Disturbed { who, waits } => observer(Event::Disturbed { who: &who, waits }),
-                Step::Characterising { .. } => observer(Event::Characterising),
-                _ => {}
-            };
-            let mut session = Session::new(agent, measuring, config.seeds.measurement);
-            let glance = session.characterise(GLANCE, &mut watch)?;
-            if !measuring.usual.contains_key(&glance.fingerprint.id()) {
-                let found = session.characterise(BRIEF, &mut watch)?;
-                self.measuring.usual = [(found.fingerprint.id(), found.usual)].into();
-            }
-            let usual = serde_json::to_string(&self.measuring.usual)?;
-            self.store.set_fact("usual_speeds", &usual).or_fault(Kind::Usage)?;
-        }
+    /// The speed that latencies are compensated to, from the start of the run to its end (or faster, where a
+    /// candidate's own calmer moments are): what is known of the device, or what a brief look finds.
+    pub fn find_usual_speed(
+        &mut self,
+        fingerprint: &Fingerprint,
+        observer: &mut Observer<'_>,
+    ) -> anyhow::Result<()> {
         // Others were looked at; candidates are measured without looking again.
         self.measuring.quiet_wait = None;
-        Ok(())
+        if let Some(stored) = self.store.fact("usual_speeds").or_fault(Kind::Usage)? {
+            self.measuring.usual = serde_json::from_str(&stored).or_fault(Kind::Usage)?;
+        }
+        if !self.measuring.usual.contains_key(&fingerprint.id()) {
+            let seed = self.config.seeds.measurement;
+            let mut session = Session::new(&mut self.agent, &self.measuring, seed);
+            let found = session.characterise(BRIEF, &mut |step| told(&step, observer))?;
+            self.measuring.usual.insert(found.fingerprint.id(), found.usual);
+        }
+        let usual = serde_json::to_string(&self.measuring.usual)?;
+        self.store.set_fact("usual_speeds", &usual).or_fault(Kind::Usage)
     }
 
     /// What a reader of the run needs to know besides the settings.

@@ -9,7 +9,7 @@ use pearl_models::architecture::Architecture;
 use pearl_models::space::Space;
 
 use super::event::Observer;
-use super::facts::now;
+use super::facts::{self, now};
 use super::{Event, SearchConfig, winner};
 use crate::agent::Agent;
 use crate::choice::choose;
@@ -64,7 +64,8 @@ pub fn search(config: &SearchConfig, observer: &mut Observer<'_>) -> anyhow::Res
         let store = Store::open(&file).or_fault(Kind::Usage)?;
         store.compare(&config.settings()).or_fault(Kind::Usage)?;
     }
-    let agent = Agent::connect(&config.device)?;
+    let mut agent = Agent::connect(&config.device)?;
+    let fingerprint = facts::watch(config, &mut agent, observer)?;
     let mut worker = Worker::start(&config.torch_device)?;
     let (space, data) = prepare(config, &mut worker)?;
     let mut settings = config.settings();
@@ -90,7 +91,7 @@ pub fn search(config: &SearchConfig, observer: &mut Observer<'_>) -> anyhow::Res
         since,
     };
     run.note_versions()?;
-    run.find_usual_speed(observer)?;
+    run.find_usual_speed(&fingerprint, observer)?;
     run.budget_ns = run.find_budget(observer)?;
     observer(Event::Budget { budget_ns: run.budget_ns });
     observer(Event::Started { total: config.candidates, finished: &run.candidates });

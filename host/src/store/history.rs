@@ -31,6 +31,7 @@ const SCHEMA: Schema = Schema {
 
 const TO_FORMAT_2: &str = "
 ALTER TABLE measurement ADD COLUMN compensated_ns INTEGER;
+CREATE INDEX measurement_session ON measurement (fingerprint, verdict, sha256, compensated_ns);
 CREATE TABLE speed (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at TEXT NOT NULL,
@@ -42,8 +43,8 @@ CREATE TABLE speed (
 CREATE INDEX speed_fingerprint ON speed (fingerprint);
 ";
 
-/// Sessions of a fingerprint that its usual speed is taken from: devices age, and so do systems.
-const RECENT: usize = 40;
+/// Measurements of a fingerprint that its usual speed is taken from: devices age, and so do systems.
+const RECENT: usize = 200;
 
 const TABLES: &str = "
 CREATE TABLE measurement (
@@ -61,6 +62,7 @@ CREATE TABLE measurement (
     compensated_ns INTEGER
 ) STRICT;
 CREATE INDEX measurement_model ON measurement (sha256, fingerprint);
+CREATE INDEX measurement_session ON measurement (fingerprint, verdict, sha256, compensated_ns);
 CREATE TABLE speed (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     at TEXT NOT NULL,
@@ -231,7 +233,7 @@ impl History {
         fingerprint: &str,
     ) -> Result<BTreeMap<String, Vec<Nanos>>, HistoryError> {
         let sql = "SELECT sha256, compensated_ns FROM measurement
-            WHERE fingerprint = ?1 AND compensated_ns IS NOT NULL AND verdict = 'stable' ORDER BY id";
+            WHERE fingerprint = ?1 AND compensated_ns IS NOT NULL AND verdict = 'stable'";
         let rows = || {
             let mut statement = self.db.prepare(sql)?;
             let row =
@@ -368,18 +370,18 @@ mod tests {
         assert_eq!((sessions.len(), history.sessions("other").unwrap().len()), (2, 0));
         let speed =
             |ns| Sentinel { core: Nanos(ns), network: Nanos(2 * ns), memory: Nanos(3 * ns) };
-        for ns in 0..50 {
+        for ns in 0..210 {
             history.keep_speed("now", "one", speed(ns)).unwrap();
         }
         let speeds = history.speeds().unwrap();
-        assert_eq!((speeds["one"].len(), speeds["one"][0]), (RECENT, speed(49)));
+        assert_eq!((speeds["one"].len(), speeds["one"][0]), (RECENT, speed(209)));
     }
 
     #[test]
     fn a_history_of_the_first_format_is_brought_up_to_date() {
         let home = tempfile::tempdir().unwrap();
         let first = TABLES.replace(",\n    compensated_ns INTEGER", "");
-        let first = first.split("CREATE TABLE speed").next().unwrap();
+        let first = first.split("CREATE INDEX measurement_session").next().unwrap();
         let db = Connection::open(History::path(home.path())).unwrap();
         db.pragma_update(None, "application_id", SCHEMA.application).unwrap();
         db.pragma_update(None, "user_version", 1).unwrap();

@@ -50,7 +50,7 @@ impl<'a> Results<'a> {
                 }
                 Err(error) => self.failures.push(error),
             },
-            What::Step(Step::Disturbed { who, .. }) => {
+            What::Step(Step::Disturbed { who, waits: false }) => {
                 self.others.insert(device, who);
             }
             What::Step(_) => {}
