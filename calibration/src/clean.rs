@@ -1,10 +1,9 @@
 //! Which launches, and which of their samples, had the processor to themselves.
 //!
-//! Somebody else on the same core takes time from a launch while he is there and no longer. A launch
-//! that he met is spoilt: it keeps its samples and its label, and others tell the number, or those of
-//! its samples that had the processor whole, where they are enough to.
+//! Another process on the core slows a launch only while it runs. Such a launch is labelled contended and
+//! left out of the estimate, unless enough of its samples had the processor whole; then those count.
 //!
-//! **Invariant:** a label hangs on the share of time that a launch or a sample got, never on how fast it
+//! **Invariant:** a label depends on the share of time that a launch or a sample got, never on how fast it
 //! was: leaving out what is slow would make every number too good.
 
 use crate::measurement::LEAST_LAUNCHES;
@@ -40,7 +39,7 @@ pub fn last_is_lost(launches: &[LaunchView], thresholds: &Thresholds) -> bool {
     spoilt && launches.last().is_some_and(|launch| rescued(launch, thresholds).is_none())
 }
 
-/// A spoilt launch with those samples alone that had the processor whole.
+/// A contended launch with those samples alone that had the processor whole.
 ///
 /// One of several threads also waits for the others, in every sample another time: there is no telling.
 fn rescued(launch: &LaunchView, thresholds: &Thresholds) -> Option<LaunchView> {

@@ -258,7 +258,7 @@ impl Fit {
         dot(&self.covariance.map(|row| dot(&row, slower)), slower)
     }
 
-    /// By the prior's uncertainty, so that it hangs on the sentinel alone.
+    /// By the prior's uncertainty, so that it depends on the sentinel alone.
     fn weight(&self, point: &Point) -> f64 {
         let uncertain: f64 =
             point.slower.iter().zip(PRIOR_SD).map(|(slower, sd)| (sd * slower).powi(2)).sum();

@@ -2,8 +2,8 @@
 //!
 //! A measurement that breaks several rules is named after the first: a contended one drifts and does
 //! not converge because it is contended, and that is what there is something to be done about.
-//! Contention spoils launches, not measurements: where enough that is clean is left, it alone is
-//! judged, and that the rest was spoilt is a remark.
+//! Contention affects launches, not measurements: where enough launches are not contended, they alone are
+//! judged, and the contended ones are a remark.
 //!
 //! What is judged is the compensated latency, where the sentinel was read and its usual speed is known,
 //! else the raw one.
@@ -71,7 +71,7 @@ pub fn judge(
     Ok(Judgement { verdict, evidence, remarks })
 }
 
-/// Of launches some of which were spoilt.
+/// Of launches some of which were contended.
 fn what_counts(launches: &[LaunchView], counted: &[LaunchView], thresholds: &Thresholds) -> String {
     let whole = contended(launches, thresholds).iter().filter(|spoilt| !**spoilt).count();
     match counted.len() - whole {
@@ -142,7 +142,7 @@ fn never_undisturbed(seen: &Seen<'_>) -> Option<String> {
     let (least, most) = (compensated.least_slowdown, seen.thresholds.most_sentinel_slowdown);
     (least > most).then(|| {
         format!(
-            "the device never ran at its usual speed, and slowed the model by {:.0} % at the best of times \
+            "the device never ran at its usual speed, and slowed the model by at least {:.0} % \
              (at most {:.0} % wanted); of the sentinel, {}; stop what else runs there, or pin to other cores",
             100.0 * least,
             100.0 * most,

@@ -1,7 +1,7 @@
 //! What a measurement does next.
 //!
 //! **Invariant:** a measurement ends, whatever its launches say: clean ones up to the most that are
-//! allowed, and at most as many spoilt ones as clean ones beyond the first few.
+//! allowed, and at most as many contended ones as clean ones beyond the first few.
 
 use crate::clean::{clean, last_is_lost};
 use crate::measurement::{LEAST_LAUNCHES, half_width};

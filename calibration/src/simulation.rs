@@ -162,14 +162,14 @@ impl Busy {
     }
 }
 
-/// Somebody on another core who is busy now and then, and what he slows while he is.
+/// A process on another core that is busy now and then, and what it slows while it is.
 #[derive(Clone, Debug)]
 pub struct Neighbour {
     /// Shares by which the model and two of the sentinel's parts are slower meanwhile.
     model: f64,
     network: f64,
     memory: f64,
-    /// Of the time in which he is busy.
+    /// Of the time in which it is busy.
     share: f64,
     busy: bool,
 }
@@ -179,7 +179,7 @@ impl Neighbour {
         Self { model, network, memory, share, busy: share >= 1.0 }
     }
 
-    /// A launch of ten blocks of five samples; he comes or goes every four blocks in the mean.
+    /// A launch of ten blocks of five samples; the process starts or stops every four blocks in the mean.
     pub fn launch(&mut self, stream: &mut Stream, level: f64) -> LaunchView {
         let level = level * (1.0 + 0.005 * stream.normal());
         let (mut samples, mut blocks) = (Vec::new(), Vec::new());

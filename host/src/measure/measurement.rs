@@ -256,3 +256,67 @@ pub(super) fn sentinel(reading: &Reading) -> Sentinel {
         memory: Nanos(reading.memory_ns),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// As the first format of the history holds it.
+    fn kept() -> Measurement {
+        let state = json!({
+            "frequency_khz": [], "governor": null, "temperature_mc": [], "load_milli": null,
+            "memory_available_bytes": null, "battery": null,
+        });
+        let launch = json!({
+            "load_ns": 1, "optimise_ns": 1, "warm_up_ns": [100], "steady": true,
+            "samples_ns": [100, 101, 102], "cpu_ns": 303, "wall_ns": 303,
+            "involuntary_switches": 0, "clock": { "resolution_ns": 1, "overhead_ns": 1 },
+            "sentinel_before_ns": 50, "sentinel_after_ns": 50, "threads": 1,
+            "peak_memory_bytes": null, "energy_uj": null,
+            "state_before": state, "state_after": state,
+        });
+        serde_json::from_value(json!({
+            "model": { "path": "a.onnx", "sha256": "00" },
+            "device": "local",
+            "fingerprint": {
+                "arch": "x86_64", "os": "linux", "cpu_model": null, "soc": null, "cpus": [],
+                "governor": null, "threads": 1, "precision": "f32",
+                "engine": { "name": "tract", "version": "0.23.9" },
+                "agent_version": "0.1.0", "agent_build": "00",
+            },
+            "latency": { "point": 101, "lo": 100, "hi": 102, "n": 18 },
+            "judgement": { "verdict": "stable", "evidence": [], "remarks": [] },
+            "launches": vec![launch; 6],
+            "contended": vec![false; 6],
+            "sustained": null,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_was_kept_before_the_sentinel_was_read_between_blocks_is_given_as_it_was_timed() {
+        let kept = kept();
+        assert_eq!((kept.number(), kept.compensated.as_ref()), (kept.latency, None));
+        assert_eq!(kept.calm_speed(), None);
+        assert_eq!(kept.levels(None).unwrap(), [101.0; 6]);
+    }
+
+    #[test]
+    fn blocks_and_readings_that_do_not_fit_the_samples_are_no_blocks() {
+        let reading = Reading { core_ns: 1, network_ns: 1, memory_ns: 1, cpu_ns: 1, wall_ns: 1 };
+        for (blocks, readings, count) in [
+            (vec![3], 2, 1),
+            (vec![1, 2], 3, 2),
+            (vec![1, 2], 2, 0),
+            (vec![2], 2, 0),
+            (vec![usize::MAX, 4], 3, 0),
+            (vec![], 1, 0),
+        ] {
+            let mut launch = kept().launches[0].clone();
+            (launch.blocks, launch.readings) = (blocks, vec![reading; readings]);
+            assert_eq!(super::blocks(&launch).len(), count, "{:?}", launch.blocks);
+        }
+    }
+}

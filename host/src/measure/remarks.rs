@@ -121,7 +121,7 @@ mod tests {
             "load_ns": 1, "optimise_ns": 1, "warm_up_ns": [1], "steady": steady, "samples_ns": [1],
             "cpu_ns": 1, "wall_ns": 1, "involuntary_switches": 0,
             "clock": { "resolution_ns": 1, "overhead_ns": 1 },
-            "sentinel_before_ns": 1, "sentinel_after_ns": 1, "threads": threads,
+            "threads": threads,
             "peak_memory_bytes": null, "energy_uj": null,
             "state_before": state, "state_after": state,
         }))
