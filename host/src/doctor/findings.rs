@@ -197,7 +197,9 @@ fn others(seen: &Seen<'_>) -> Finding {
         Some(who) => {
             Finding::new(Warning, about, who, "stop them, or measure with --quiet-wait 5m")
         }
-        None if seen.look.others.busy_ns.is_some() => Finding::fine(about, "no process uses a tenth of a processor"),
+        None if seen.look.others.busy_ns.is_some() => {
+            Finding::fine(about, "no process uses a tenth of a processor")
+        }
         None => Finding::new(Note, about, "the device does not tell", "see what else runs there"),
     }
 }
