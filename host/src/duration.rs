@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pearl_calibration::Estimate;
+
 const UNITS: [(&str, f64); 7] = [
     ("ns", 1e-9),
     ("us", 1e-6),
@@ -42,6 +44,12 @@ pub fn ms(ns: u64) -> String {
         _ => 6,
     };
     format!("{ms:.decimals$} ms")
+}
+
+/// A latency with its interval: `6.812 ms (6.790 ms – 6.834 ms)`.
+pub fn ms_with_interval(latency: &Estimate) -> String {
+    let [point, lo, hi] = [latency.point, latency.lo, latency.hi].map(|ns| ms(ns.0));
+    format!("{point} ({lo} – {hi})")
 }
 
 #[cfg(test)]

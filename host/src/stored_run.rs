@@ -111,6 +111,7 @@ fn view(run: &Path) -> anyhow::Result<RunView> {
         },
         command: facts.text("command")?.unwrap_or_default(),
         settings: sections(&settings, &hello, facts.optional("worker")?, &facts)?,
+        remarks: facts.text("budget_remark")?.into_iter().collect(),
         started: facts.text("started")?.unwrap_or_default(),
         ended: facts.text("ended")?,
         wall: wall_time(&candidates, facts.required("wall_ns")?),

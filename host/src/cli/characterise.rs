@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::Terminal;
-use super::measuring::patience;
+use super::measuring::{PrecisionName, patience};
 use super::terminal::{Waiting, disturbed, print_json, print_line};
 use crate::agent::Agent;
 use crate::device::Devices;
@@ -36,6 +36,9 @@ pub struct CharacteriseArgs {
     /// Threads of the engine; else what the device's entry says
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
+    /// Arithmetic of the networks that will be measured: a fingerprint is of one
+    #[arg(long, value_enum, default_value_t = PrecisionName::F32)]
+    precision: PrecisionName,
     /// How long to wait for somebody else who measures on the device; 0 does not wait
     #[arg(long, value_name = "TIME", default_value = "10m", value_parser = patience)]
     wait: Duration,
@@ -55,6 +58,7 @@ pub fn run(args: &CharacteriseArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let mut history = history::open()?;
     let settings = Settings {
         threads: args.threads.map(usize::from),
+        precision: args.precision.into(),
         patience: args.wait,
         quiet_wait: Some(args.quiet_wait),
         ..Settings::bench()

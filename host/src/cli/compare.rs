@@ -12,7 +12,7 @@ use super::measuring::{MeasuringArgs, percent};
 use super::terminal::{Waiting, disturbed, print_json, print_line};
 use crate::agent::Agent;
 use crate::device::Devices;
-use crate::duration::ms;
+use crate::duration::ms_with_interval;
 use crate::exit::{Classify, Fault, Kind};
 use crate::harmless::for_terminal;
 use crate::history;
@@ -63,8 +63,11 @@ impl CompareArgs {
 
 /// Two sides with what is said of the second against the first.
 struct Compared {
+    /// What the outcome is: by turns of the compensated latencies, apart of those as they were timed.
     comparison: Comparison,
-    /// Where they were measured apart, under one fingerprint: with the device's slowness taken out.
+    /// By turns: of the latencies as they were timed.
+    as_timed: Option<Comparison>,
+    /// Apart, under one fingerprint: with the device's slowness taken out.
     compensated: Option<Comparison>,
     sides: [Measurement; 2],
     /// Numbers in the history, where they have some.
@@ -171,10 +174,17 @@ fn by_turns(args: &CompareArgs, terminal: &Terminal) -> anyhow::Result<Compared>
         }
     }
     let remarks = remarks.into_iter().collect();
-    let comparison = paired.comparison;
-    let how = How::ByTurns;
-    let compensated = None;
-    Ok(Compared { comparison, compensated, sides, numbers, unkept, doubts, remarks, how })
+    Ok(Compared {
+        comparison: paired.comparison,
+        as_timed: Some(paired.as_timed),
+        compensated: None,
+        sides,
+        numbers,
+        unkept,
+        doubts,
+        remarks,
+        how: How::ByTurns,
+    })
 }
 
 fn apart(
@@ -249,6 +259,7 @@ fn apart(
     }
     Ok(Compared {
         comparison,
+        as_timed: None,
         compensated,
         sides: [first, second],
         numbers: kept,
@@ -315,8 +326,14 @@ fn document(compared: &Compared, args: &CompareArgs) -> Value {
         "believed": compared.doubts.is_empty(),
         "warnings": warnings,
     });
-    if let Some(compensated) = &compared.compensated {
-        document["comparison_compensated"] = comparison_json(compensated);
+    let others = [
+        ("comparison_as_timed", &compared.as_timed),
+        ("comparison_compensated", &compared.compensated),
+    ];
+    for (field, found) in others {
+        if let Some(found) = found {
+            document[field] = comparison_json(found);
+        }
     }
     document
 }
@@ -324,17 +341,16 @@ fn document(compared: &Compared, args: &CompareArgs) -> Value {
 fn print(compared: &Compared) -> anyhow::Result<()> {
     let [first, second] = &compared.sides;
     for (name, side) in ["A", "B"].into_iter().zip([first, second]) {
-        let latency = side.latency;
         let engine = &side.fingerprint.engine;
+        let compensated = side.compensated.as_ref().map(|found| ms_with_interval(&found.latency));
+        let compensated = compensated.map_or_else(String::new, |of| format!(", compensated {of}"));
         print_line(&format!(
-            "{name}  {}  {} ({} – {}) on {} with {} {}",
+            "{name}  {} on {} with {} {}: as timed {}{compensated}",
             side.model.path,
-            ms(latency.point.0),
-            ms(latency.lo.0),
-            ms(latency.hi.0),
             side.device,
             engine.name,
-            engine.version
+            engine.version,
+            ms_with_interval(&side.latency),
         ))?;
     }
     let ratio = compared.comparison.ratio;
@@ -349,10 +365,14 @@ fn print(compared: &Compared) -> anyhow::Result<()> {
         "B/A = {:.4} (99 %: {:.4} – {:.4}), {of}",
         ratio.point, ratio.lo, ratio.hi
     ))?;
-    if let Some(found) = &compared.compensated {
+    let others = [
+        ("as timed", &compared.as_timed),
+        ("compensated, with the device's slowness taken out", &compared.compensated),
+    ];
+    for (how, found) in others.iter().filter_map(|(how, found)| Some((how, found.as_ref()?))) {
         let ratio = found.ratio;
         print_line(&format!(
-            "compensated, with the device's slowness taken out: B/A = {:.4} (99 %: {:.4} – {:.4}), {found}",
+            "{how}: B/A = {:.4} (99 %: {:.4} – {:.4}), {found}",
             ratio.point, ratio.lo, ratio.hi
         ))?;
     }

@@ -3,11 +3,11 @@
 use clap::{Args, Subcommand};
 use comfy_table::{CellAlignment, Table, presets};
 use pearl_agent::agent::{LaunchReport, Reading};
-use pearl_calibration::{Estimate, Nanos, Samples, Summary};
+use pearl_calibration::{Nanos, Samples, Summary};
 use serde_json::{Value, json};
 
 use super::terminal::{print_json, print_line};
-use crate::duration::ms;
+use crate::duration::{ms, ms_with_interval};
 use crate::exit::{Classify, Fault, Kind};
 use crate::history;
 use crate::measure::{Fingerprint, Measurement, UsualFrom, model_file, result_json};
@@ -83,8 +83,7 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
         "device",
         "engine",
         "how",
-        "as timed",
-        "95 % interval",
+        "as timed (95 %)",
         "compensated",
         "verdict",
     ]);
@@ -100,13 +99,12 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
             entry.device.clone(),
             engine.unwrap_or_default(),
             how.join(", "),
-            ms(entry.median_ns),
-            format!("{} – {}", ms(entry.lo_ns), ms(entry.hi_ns)),
+            format!("{} ({} – {})", ms(entry.median_ns), ms(entry.lo_ns), ms(entry.hi_ns)),
             entry.compensated_ns.map(ms).unwrap_or_default(),
             entry.verdict.clone(),
         ]);
     }
-    print_aligned(table, &[6, 7, 8])
+    print_aligned(table, &[6, 7])
 }
 
 fn print_aligned(mut table: Table, right: &[usize]) -> anyhow::Result<()> {
@@ -143,13 +141,12 @@ fn show(args: &ShowArgs) -> anyhow::Result<()> {
 
 fn show_launches(kept: &Kept, measurement: &Measurement) -> anyhow::Result<()> {
     let entry = &kept.entry;
-    let interval = format!("{} – {}", ms(entry.lo_ns), ms(entry.hi_ns));
     let engine = &measurement.fingerprint.engine;
     print_line(&format!(
         "#{}  {}  {} on {} with {} {}",
         kept.id, entry.at, entry.model, entry.device, engine.name, engine.version
     ))?;
-    print_line(&format!("{} (95 %: {interval})  {}", ms(entry.median_ns), entry.verdict))?;
+    print_line(&format!("as timed: {}", ms_with_interval(&measurement.latency)))?;
     let Fingerprint { threads, precision, cpus, .. } = &measurement.fingerprint;
     let pinned = if cpus.is_empty() { String::new() } else { format!(", processors {cpus:?}") };
     let sustained = if measurement.sustained.is_some() {
@@ -159,21 +156,19 @@ fn show_launches(kept: &Kept, measurement: &Measurement) -> anyhow::Result<()> {
     };
     print_line(&format!("{precision}, threads: {threads}{pinned}{sustained}"))?;
     if let Some(found) = &measurement.compensated {
-        let Estimate { point, lo, hi, .. } = found.latency;
         let from = match measurement.usual_from {
             Some(UsualFrom::Device) => "the device's usual speed",
             _ => "the speed of this session's calmer moments",
         };
         print_line(&format!(
-            "compensated to {from}: {} (95 %: {} – {}); the device slowed the model by {:.1} % in the \
-             median, {:.0} % of the blocks ran undisturbed",
-            ms(point.0),
-            ms(lo.0),
-            ms(hi.0),
+            "compensated to {from}: {}; the device slowed the model by {:.1} % in the median, {:.0} % of \
+             the blocks ran undisturbed",
+            ms_with_interval(&found.latency),
             100.0 * found.slowdown,
             100.0 * found.undisturbed
         ))?;
     }
+    print_line(&format!("verdict: {}", entry.verdict))?;
     for warning in measurement.warnings() {
         print_line(&warning)?;
     }

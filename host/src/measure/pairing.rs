@@ -19,7 +19,10 @@ type Pair = (Nanos, Nanos);
 /// What two models in turns gave.
 #[derive(Debug)]
 pub struct Paired {
+    /// Of the compensated levels; of the medians where the sentinel was not read.
     pub comparison: Comparison,
+    /// Of the medians of the same launches.
+    pub as_timed: Comparison,
     pub first: Measurement,
     pub second: Measurement,
     /// Pairs in which somebody else had the processor; they do not count where enough others do.
@@ -55,7 +58,7 @@ impl Session<'_> {
         }
         let before = self.losses;
         let mut taken: [Vec<LaunchReport>; 2] = Default::default();
-        let (clean, taken_pairs) = loop {
+        let labels = loop {
             let first = usize::from(self.rng.random_bool(0.5));
             for at in [first, 1 - first] {
                 let report = self.launch(&mut placed[at])?;
@@ -67,40 +70,46 @@ impl Session<'_> {
                 taken[at].push(report);
             }
             let usual = self.usual(taken[0].first());
-            let (clean, last_was_clean) = clean_pairs(&taken, usual);
-            let pairs = taken[0].len();
+            let labels = clean_pairs(&taken);
+            let clean = those(compensated_pairs(&taken, usual), &labels);
+            let pairs = labels.len();
             let expected = LOOKS.iter().find(|look| **look >= clean.len()).unwrap_or(&pairs);
             observer(Step::Launched { at: 0, launches: pairs, expected: (*expected).max(pairs) });
             let left_out = pairs - clean.len();
             if decided(&clean, threshold) || (left_out >= LOOKS[0] && left_out > clean.len()) {
-                break (clean, pairs);
+                break labels;
             }
-            if last_was_clean {
+            if labels.last() == Some(&true) {
                 self.cool_down(observer)?;
             } else {
                 self.rest_until_quiet(observer)?;
             }
         };
-        let left_out = taken_pairs - clean.len();
+        let clean = labels.iter().filter(|clean| **clean).count();
+        let left_out = labels.len() - clean;
         let mut doubts = Vec::new();
         // Of too few clean pairs nothing can be said; of all of them something, for what it is worth.
-        let pairs = if clean.len() < LOOKS[0] {
+        let labels = if clean < LOOKS[0] {
             doubts.push(format!(
-                "device '{}': somebody else had the processor in {left_out} of {taken_pairs} pairs of \
+                "device '{}': somebody else had the processor in {left_out} of {} pairs of \
                  launches; stop what else runs there, or pin to other cores",
-                self.agent.device().name
+                self.agent.device().name,
+                labels.len()
             ));
-            all_pairs(&taken, self.usual(taken[0].first()))
+            vec![true; labels.len()]
         } else {
-            clean
+            labels
         };
-        let comparison = compare_pairs(&pairs, threshold).or_fault(Kind::Unstable)?;
+        let usual = self.usual(taken[0].first());
+        let compare = |pairs| compare_pairs(&those(pairs, &labels), threshold);
+        let comparison = compare(compensated_pairs(&taken, usual)).or_fault(Kind::Unstable)?;
+        let as_timed = compare(timed_pairs(&taken)).or_fault(Kind::Unstable)?;
         let [first, second] = models;
         let [of_first, of_second] = taken;
         let first = self.close(first, of_first, before)?;
         let second = self.close(second, of_second, before)?;
         doubts.extend([&first, &second].into_iter().filter_map(doubt));
-        Ok(Paired { comparison, first, second, left_out, doubts })
+        Ok(Paired { comparison, as_timed, first, second, left_out, doubts })
     }
 }
 
@@ -112,27 +121,36 @@ fn doubt(side: &Measurement) -> Option<String> {
     serious.then(|| format!("{} is {verdict}: {evidence}", side.model.path))
 }
 
-/// The levels of the pairs that were not disturbed, and whether the last is one of them.
-fn clean_pairs(taken: &[Vec<LaunchReport>; 2], usual: Option<Sentinel>) -> (Vec<Pair>, bool) {
+/// Whether neither launch of a pair had to share the processor.
+fn clean_pairs(taken: &[Vec<LaunchReport>; 2]) -> Vec<bool> {
     let spoilt = |launches: &[LaunchReport]| contended(&views_of(launches), &Thresholds::default());
-    let labels = [spoilt(&taken[0]), spoilt(&taken[1])];
-    let is_clean = |at: usize| !labels[0][at] && !labels[1][at];
-    let pairs = all_pairs(taken, usual);
-    let last = pairs.len().checked_sub(1).is_some_and(is_clean);
-    (pairs.into_iter().enumerate().filter(|(at, _)| is_clean(*at)).map(|(_, p)| p).collect(), last)
+    let [first, second] = [spoilt(&taken[0]), spoilt(&taken[1])];
+    first.iter().zip(second).map(|(first, second)| !first && !second).collect()
+}
+
+/// Those with the label.
+fn those(pairs: Vec<Pair>, labels: &[bool]) -> Vec<Pair> {
+    pairs.into_iter().zip(labels).filter_map(|(pair, label)| label.then_some(pair)).collect()
 }
 
 /// Both sides are compensated alike, so that equals differ as often one way as the other: to one speed,
 /// the device's usual one or that of the calmer moments of both together, and by one elasticity.
-fn all_pairs(taken: &[Vec<LaunchReport>; 2], usual: Option<Sentinel>) -> Vec<Pair> {
-    let views = [views_of(&taken[0]), views_of(&taken[1])];
-    let (usual, _) = known_or_own(usual, &views.concat());
+fn compensated_pairs(taken: &[Vec<LaunchReport>; 2], usual: Option<Sentinel>) -> Vec<Pair> {
+    let [first, second] = [views_of(&taken[0]), views_of(&taken[1])];
+    let (usual, _) = known_or_own(usual, &[&first[..], &second].concat());
     let level = |launch: &LaunchView| {
         let compensated = usual.and_then(|usual| launch_level(launch, usual));
         compensated.map_or_else(|| launch.samples.median(), Nanos::from_f64)
     };
-    let [a, b] = views;
-    a.iter().zip(&b).map(|(a, b)| (level(a), level(b))).collect()
+    first.iter().zip(&second).map(|(first, second)| (level(first), level(second))).collect()
+}
+
+fn timed_pairs(taken: &[Vec<LaunchReport>; 2]) -> Vec<Pair> {
+    let [first, second] = [views_of(&taken[0]), views_of(&taken[1])];
+    let medians = |(first, second): (&LaunchView, &LaunchView)| {
+        (first.samples.median(), second.samples.median())
+    };
+    first.iter().zip(&second).map(medians).collect()
 }
 
 fn views_of(launches: &[LaunchReport]) -> Vec<LaunchView> {

@@ -124,6 +124,7 @@ fn quarters(decisions: &[DecisionView]) -> String {
 }
 
 fn reading(view: &RunView) -> String {
+    let remarks = view.remarks.iter().map(|remark| format!("<li>{}</li>\n", Escaped(remark)));
     format!(
         "<section>\n<h2>How to read this</h2>\n<ul>\n\
          <li><strong>Accuracy</strong> of a candidate is on held-out images after a short training. It ranks \
@@ -136,9 +137,10 @@ fn reading(view: &RunView) -> String {
          <li><strong>Reward</strong> is what the controller maximises; it weighs accuracy against latency as the \
          objective below says. It is no quality of a student by itself.</li>\n\
          <li>A search is one random draw. Candidates close to each other may swap places with other seeds.</li>\n\
-         </ul>\n</section>\n",
+         {}</ul>\n</section>\n",
         Escaped(&view.device),
         Escaped(&view.engine.name),
         Escaped(&view.engine.version),
+        remarks.collect::<String>(),
     )
 }

@@ -51,6 +51,7 @@ pub(super) fn empty() -> RunView {
         device: "local".to_owned(),
         engine: Engine { name: "tract".to_owned(), version: "0.23.9".to_owned() },
         budget_ns: 2_000_000,
+        remarks: vec!["the budget is of 15 of 16 random students, whose latencies are known to ±4.1 % at worst".to_owned()],
         window_ns: None,
         teacher: Some(TeacherView { name: "resnet-8".to_owned(), holdout_accuracy: Some(0.921), test_accuracy: Some(0.9174) }),
         candidates: Vec::new(),

@@ -24,6 +24,8 @@ pub struct RunView {
     pub device: String,
     pub engine: Engine,
     pub budget_ns: u64,
+    /// What else a reader has to know of the run's numbers.
+    pub remarks: Vec<String>,
     /// Half the width of `budget ± window`, where the search asks for it.
     pub window_ns: Option<u64>,
     pub teacher: Option<TeacherView>,

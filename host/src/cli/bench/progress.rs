@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use indicatif::ProgressBar;
 
 use super::super::terminal::{Terminal, Waiting, disturbed};
-use crate::duration::ms;
+use crate::duration::ms_with_interval;
 use crate::harmless::for_terminal;
 use crate::measure::{FleetEvent, Order, Step, What};
 
@@ -72,7 +72,7 @@ impl<'a> Progress<'a> {
                     count.1 = count.0;
                 }
                 if let (Ok(measurement), true) = (result.as_ref(), self.terminal.is_live()) {
-                    let latency = ms(measurement.latency.point.0);
+                    let latency = ms_with_interval(&measurement.number());
                     self.terminal.note(format!("{name}: {}: {latency}", model(*at)));
                 }
             }

@@ -7,23 +7,22 @@ use pearl_agent::agent::ProfileReport;
 use pearl_calibration::{Estimate, Percentile, Summary, Sustained, percentile};
 
 use super::results::Results;
-use crate::duration::ms;
+use crate::duration::{ms, ms_with_interval};
 use crate::measure::{Measurement, OPS_CAVEAT, result_json};
 
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 10] = [
     "model",
     "device",
     "engine",
-    "as timed",
-    "compensated",
-    "95 % interval",
+    "as timed (95 %)",
+    "compensated (95 %)",
     "other sessions",
     "samples",
     "launches",
     "verdict",
     "history",
 ];
-const RIGHT: [usize; 6] = [3, 4, 5, 6, 7, 8];
+const RIGHT: [usize; 5] = [3, 4, 5, 6, 7];
 
 /// None where nothing could be measured.
 pub fn table(results: &Results<'_>) -> Option<String> {
@@ -50,7 +49,7 @@ pub fn markdown(results: &Results<'_>) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let mut text = line(&COLUMNS.map(str::to_owned));
     let rule = |at| if RIGHT.contains(&at) { "---:" } else { "---" };
-    text += &line(&std::array::from_fn::<_, 11, _>(|at| rule(at).to_owned()));
+    text += &line(&std::array::from_fn::<_, 10, _>(|at| rule(at).to_owned()));
     for (measurement, _) in results.measured() {
         let cells = row(results, measurement);
         text += &line(&cells.map(|cell| cell.replace('|', "\\|").replace(['\n', '\r'], " ")));
@@ -130,8 +129,10 @@ fn quoted(field: &str) -> String {
     }
 }
 
-fn row(results: &Results<'_>, measurement: &Measurement) -> [String; 11] {
-    let (latency, number) = (measurement.latency, measurement.number());
+fn row(results: &Results<'_>, measurement: &Measurement) -> [String; 10] {
+    let latency = measurement.latency;
+    let compensated =
+        measurement.compensated.as_ref().map(|found| ms_with_interval(&found.latency));
     let fingerprint = &measurement.fingerprint;
     let mut engine = format!("{} {}", fingerprint.engine.name, fingerprint.engine.version);
     if fingerprint.threads > 1 {
@@ -146,9 +147,8 @@ fn row(results: &Results<'_>, measurement: &Measurement) -> [String; 11] {
         measurement.model.path.clone(),
         measurement.device.clone(),
         engine,
-        ms(latency.point.0),
-        measurement.compensated.as_ref().map_or_else(String::new, |_| ms(number.point.0)),
-        format!("{} – {}", ms(number.lo.0), ms(number.hi.0)),
+        ms_with_interval(&latency),
+        compensated.unwrap_or_default(),
         results.reproducibility_of(measurement).map_or_else(String::new, |found| {
             format!("±{:.1} % ({})", 100.0 * found.half_width, found.sessions_of_all)
         }),
