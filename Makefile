@@ -15,17 +15,19 @@ APT := DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get
 # Teachers and their logits stay inside the checkout.
 export PEARL_HOME ?= $(CURDIR)/.pearl
 
-.PHONY: setup build board search teacher test bench experiments agent-arm64 agent-armv7 fuzz clean help
+.PHONY: setup build board search teacher test bench experiments agent-arm64 agent-armv7 wheel docs fuzz clean help
 
 help:
 	@echo "make setup    libtorch, Fashion-MNIST and a C++ compiler, where the machine lacks them"
-	@echo "make build    target/release/pearl and target/release/pearl-agent"
+	@echo "make build    target/release/pearl, pearl-worker and pearl-agent"
 	@echo "make search   a real search: OUT=$(OUT) DEVICE=$(DEVICE) CANDIDATES=$(CANDIDATES) BUDGET=$(BUDGET)"
 	@echo "make test     all tests"
 	@echo "make board    the ARM64 userland that the tests reach over ssh; as root"
 	@echo "make bench    what the README claims, measured here"
 	@echo "make experiments  what the README claims of distillation and of the policy"
 	@echo "make agent-arm64  target/agents/pearl-agent-aarch64, static; make agent-armv7 likewise"
+	@echo "make wheel    a Python wheel in target/wheels: pearl and the agents that were built, without torch"
+	@echo "make docs     the pages of docs/ in target/docs"
 	@echo "make fuzz     the protocol's readers against any bytes: FUZZ_SECONDS=$(FUZZ_SECONDS) each"
 	@echo "make clean    remove what was built; set-up, teachers and runs stay"
 
@@ -47,11 +49,9 @@ $(DATA):
 	$(APT) update
 	$(APT) install -y dataset-fashion-mnist
 
-.setup/python: $(REQUIREMENTS)
-	@mkdir -p .setup
-	python3 -c 'import ensurepip, venv' 2>/dev/null || { $(APT) update && $(APT) install -y python3-venv; }
+.setup/python: .setup/venv $(REQUIREMENTS)
 	python3 -m venv .venv
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r $(REQUIREMENTS)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r $(REQUIREMENTS)
 	@touch $@
 
 # The bindings look here where the user has set no LIBTORCH.
@@ -60,7 +60,7 @@ $(DATA):
 	@touch -h $@
 
 build: setup
-	cargo build --release --locked --workspace
+	cargo build --release --locked -p pearl -p pearl-agent -p pearl-worker
 
 # About a minute on two quiet cores.
 TEACHER := $(PEARL_HOME)/teachers/resnet/teacher.json
@@ -86,7 +86,7 @@ endif
 board:
 	$(SUDO) bash tests/board/build.sh .setup/board
 
-test: build board agent-arm64
+test: build board agent-arm64 wheel
 	PYTHON=$(CURDIR)/$(PYTHON) cargo test --release --locked --workspace --no-fail-fast
 
 # The engine's own program, to compare the agent with.
@@ -94,7 +94,7 @@ test: build board agent-arm64
 	cargo install tract-cli --version 0.23.9 --locked --root .setup/tract
 
 .setup/torchvision: .setup/python tests/python/requirements-bench.txt
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r tests/python/requirements-bench.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/python/requirements-bench.txt
 	@touch $@
 
 bench: export TRACT := $(CURDIR)/.setup/tract/bin/tract
@@ -160,6 +160,43 @@ ARMV7_TARGET := $(or $(ARMV7_INSTALLED),armv7-unknown-linux-gnueabihf)
 agent-armv7: .setup/armv7
 	$(call cross_build,armv7,$(ARMV7_TARGET),arm-linux-gnueabihf-gcc,-C link-arg=-fuse-ld=gold)
 	$(call tried,target/armv7/$(ARMV7_TARGET)/agent/pearl-agent,qemu-arm-static,target/agents/pearl-agent-armv7)
+
+# For virtual environments.
+.setup/venv:
+	@mkdir -p .setup
+	python3 -c 'import ensurepip, venv' 2>/dev/null || { $(APT) update && $(APT) install -y python3-venv; }
+	@touch $@
+
+# OpenSSL is built from its source, so that the wheel needs nothing of the machine but glibc. It packs the
+# agent that `make build` left, and builds one where there is none.
+.setup/wheel: .setup/compiler .setup/venv tests/python/requirements-wheel.txt
+	command -v perl >/dev/null || { $(APT) update && $(APT) install -y perl; }
+	python3 -m venv .setup/wheel-venv
+	.setup/wheel-venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/python/requirements-wheel.txt
+	@touch $@
+
+WHEEL := target/wheel/pearl.data
+wheel: .setup/wheel
+	test -x target/release/pearl-agent || cargo build --release --locked -p pearl -p pearl-agent
+	rm -rf $(WHEEL) target/wheels
+	install -s -D target/release/pearl-agent $(WHEEL)/scripts/pearl-agent
+	@mkdir -p $(WHEEL)/data/share/pearl/agents
+	@for agent in target/agents/*; do test ! -e "$$agent" || cp "$$agent" $(WHEEL)/data/share/pearl/agents/; done
+	@# What lies in target/release stays what `make build` left there.
+	@test ! -e target/release/pearl || cp -p target/release/pearl target/wheel/pearl
+	.setup/wheel-venv/bin/maturin build --quiet --release --locked --compatibility linux \
+	  --manifest-path host/Cargo.toml --out target/wheels
+	@test ! -e target/wheel/pearl || mv target/wheel/pearl target/release/pearl
+	@ls -l target/wheels
+
+.setup/docs: .setup/venv tests/python/requirements-docs.txt
+	python3 -m venv .setup/docs-venv
+	.setup/docs-venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/python/requirements-docs.txt
+	@touch $@
+
+# Fails where a link or an anchor leads nowhere.
+docs: .setup/docs
+	.setup/docs-venv/bin/mkdocs build --quiet --strict
 
 # A stable compiler has what the instrumentation needs, and calls it unstable.
 FUZZ_SECONDS ?= 60

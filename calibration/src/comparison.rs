@@ -1,74 +1,83 @@
-//! Which of two is slower, and by how much.
+//! Compares two models: which one is slower, and by how much.
 //!
-//! Two models that are measured together take turns: a *pair* is a launch of each, one right after the
-//! other, in random order. What both feel alike (a clock rate, a neighbour, a drift) cancels in the
-//! ratio of a pair's medians. Where the two are the same, a ratio above one is as likely as its
-//! inverse, whatever the noise is like; that symmetry is all that signed ranks ask for, so that the
+//! Two models that are measured together take turns: a *pair* is one launch of each, one right after the
+//! other, in random order. What slows both alike (clock rate, another process, drift) cancels in the ratio
+//! of the pair's medians. If both models are the same, a ratio above one is as likely as its inverse,
+//! whatever the distribution of the noise. The signed-rank test assumes only this symmetry, so that its
 //! rate of false alarms is exact.
 //!
-//! The pairs are looked at now and then while they grow, and every look is a chance to be fooled. Each
-//! therefore is held to a higher confidence, so that all together reach [`CONFIDENCE`]; the simulation
-//! below counts it.
+//! The pairs are tested several times while their number grows, and each of these tests (*looks*) can
+//! raise a false alarm. Each look therefore uses a higher confidence, so that all looks together reach
+//! [`CONFIDENCE`]. The simulation in the tests checks that.
 //!
-//! **Invariant:** a difference is claimed only where the interval excludes none; "no difference" only
-//! where any lies within the threshold, and always says above what.
+//! **Invariant:** a difference is claimed only where the interval excludes a ratio of one. "No difference"
+//! is claimed only where the whole interval lies within the threshold, and always names its bound.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-use crate::signed_rank::signed_rank;
+use crate::stats::signed_rank::signed_rank;
 use crate::{Nanos, StatisticError};
 
-/// Of a comparison as a whole.
+/// Confidence of a whole comparison, all looks together.
 pub const CONFIDENCE: f64 = 0.99;
-/// Of one look, the others accounted for.
+/// Confidence of one look, corrected for the other looks.
 const EACH_LOOK: f64 = 0.9975;
-/// Numbers of pairs at which a comparison may end; the last is the most that are taken. With fewer
-/// than ten no interval reaches the confidence of a look.
+/// Numbers of pairs at which a comparison may end; the last one is the most that are taken. With fewer
+/// than ten pairs no interval reaches the confidence of a look.
 pub const LOOKS: [usize; 7] = [10, 13, 17, 22, 29, 38, 50];
 
-/// One over another, such as the second over the first.
+/// The ratio of two latencies, such as the second model's over the first model's.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ratio {
+    /// The estimate; above 1 where the second model is slower.
     pub point: f64,
+    /// Lower end of the interval.
     pub lo: f64,
+    /// Upper end of the interval.
     pub hi: f64,
-    /// Pairs, or launches of both.
+    /// Number of pairs, or of launches of both models.
     pub n: usize,
 }
 
-/// What is said of the second, against the first.
+/// The conclusion about the second model, relative to the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
+    /// The second model is slower.
     Slower,
+    /// The second model is faster.
     Faster,
-    /// None above the threshold.
+    /// No difference above the threshold.
     NoDifference,
     /// Neither a difference nor its absence was shown: the interval is too wide for both.
     Undecided,
 }
 
+/// What the measurements of two models show about their ratio.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
+    /// The second model's latency over the first model's, with its interval.
     pub ratio: Ratio,
+    /// The conclusion at this threshold.
     pub outcome: Outcome,
-    /// A difference beyond this share is ruled out where none is called.
+    /// Where no difference is claimed, differences above this share are ruled out.
     pub above: f64,
-    /// How large a difference is of interest.
+    /// The smallest difference of interest, as a share.
     pub threshold: f64,
 }
 
 impl Comparison {
+    /// Whether neither a difference nor its absence was shown.
     pub fn is_undecided(&self) -> bool {
         self.outcome == Outcome::Undecided
     }
 }
 
-/// Compares by pairs of medians, measured one right after the other. Differences below `threshold`,
-/// such as 0.02, are of no interest.
+/// Compares pairs of medians; the two of a pair are measured one right after the other. Differences below
+/// `threshold`, such as 0.02, are of no interest.
 ///
 /// # Errors
 /// Where there are fewer pairs than at the first of [`LOOKS`].
@@ -81,9 +90,9 @@ pub fn compare_pairs(
     Ok(conclude(centre.point, centre.lo, centre.hi, pairs.len(), threshold))
 }
 
-/// Whether these pairs are enough: a look is due, the interval is as narrow as the threshold, and it
-/// either excludes that there is no difference or lies within the threshold; or they are the most that
-/// are taken.
+/// Whether these pairs are enough: either they are the most that are taken; or a look is due, the half
+/// width of the interval is at most the threshold, and the interval excludes a ratio of one or lies within
+/// the threshold.
 pub fn decided(pairs: &[(Nanos, Nanos)], threshold: f64) -> bool {
     let most = LOOKS[LOOKS.len() - 1];
     pairs.len() >= most
@@ -95,7 +104,7 @@ pub fn decided(pairs: &[(Nanos, Nanos)], threshold: f64) -> bool {
 }
 
 /// Compares launches that were taken at different times, by Welch's interval of the logarithms of
-/// their levels: their medians, or what is left of those where the device's slowness is taken out
+/// their levels. A launch's level is its median, or its compensated latency
 /// ([`crate::Compensated::levels`]).
 ///
 /// # Errors
@@ -110,7 +119,7 @@ pub fn compare_apart(
     let error = from_a + from_b;
     let half = if error > 0.0 {
         let freedom = error.powi(2) / (from_a.powi(2) / (a.n - 1.0) + from_b.powi(2) / (b.n - 1.0));
-        let student = StudentsT::new(0.0, 1.0, freedom).expect("two launches leave some freedom");
+        let student = StudentsT::new(0.0, 1.0, freedom).expect("the freedom is above zero");
         student.inverse_cdf(f64::midpoint(1.0, CONFIDENCE)) * error.sqrt()
     } else {
         0.0
@@ -139,7 +148,7 @@ impl Moments {
     }
 }
 
-/// So that a median of zero, which no real clock gives, leaves the ratio finite.
+/// Replaces a median of zero, which no real clock gives, so that the ratio stays finite.
 const LEAST: f64 = 1e-9;
 
 fn log(value: f64) -> f64 {

@@ -1,42 +1,31 @@
-//! Whether a measurement may be believed, and why not.
+//! Launches pooled into one latency, and whether to believe it.
 //!
-//! **Invariant:** every verdict but `Stable` comes with evidence: what was seen, the threshold, and
-//! what to do.
+//! `clean` selects the launches that count. `measurement` estimates the raw latency, `compensation` the
+//! compensated one. `judge` gives the verdict. `stopping_rule` says when there are enough launches.
+//! `sustained` is about one long run, `reproducibility` about other sessions.
 
-use std::fmt;
+mod clean;
+mod compensation;
+mod judge;
+mod judgement;
+mod launch;
+mod measurement;
+mod reproducibility;
+#[cfg(test)]
+pub(crate) mod simulation;
+mod stopping_rule;
+mod sustained;
+mod thresholds;
 
-use serde::{Deserialize, Serialize};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    Stable,
-    Drifting,
-    Throttled,
-    Contended,
-    TooShort,
-    Unconverged,
-}
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Stable => "stable",
-            Self::Drifting => "drifting",
-            Self::Throttled => "throttled",
-            Self::Contended => "contended",
-            Self::TooShort => "too-short",
-            Self::Unconverged => "unconverged",
-        })
-    }
-}
-
-/// A verdict with one line of evidence for each rule that was broken; the verdict is that of the
-/// first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Judgement {
-    pub verdict: Verdict,
-    pub evidence: Vec<String>,
-    /// What went wrong on the way and was put right, so that the verdict does not hang on it.
-    pub remarks: Vec<String>,
-}
+pub use clean::{clean, contended, counted};
+pub use compensation::{
+    Compensated, compensated, launch_level, speed_of, undisturbed_speed, usual_speed,
+};
+pub use judge::judge;
+pub use judgement::{Judgement, Verdict};
+pub use launch::{Block, LaunchView, Sentinel};
+pub use measurement::{LEAST_LAUNCHES, converged, latency, measurement};
+pub use reproducibility::{Reproducibility, reproducibility};
+pub use stopping_rule::{Next, StoppingRule};
+pub use sustained::{CurvePoint, Sustained, Window, sustained};
+pub use thresholds::Thresholds;

@@ -1,17 +1,10 @@
-//! The protocol between the host and its two children, the agent and the worker, and (behind the
-//! feature `engine`) what the agent does with it.
+//! The protocol between the host and its two children, the agent and the worker.
 //!
-//! A child reads one JSON request a line on stdin, answers with JSON lines on stdout and logs to
-//! stderr. A request is complete only when its terminal line (`done` or `failed`) has arrived.
+//! The agent itself is the binary of this package: nothing that links the library links an engine.
 //!
-//! **Invariant:** without `engine` this crate is types and line reading alone. It knows files and
-//! tensors, never architectures. It opens no port.
+//! **Invariant:** types, line reading and hashes alone. The protocol knows files and tensors, never
+//! architectures.
+#![warn(missing_docs, unreachable_pub)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub mod agent;
-pub mod desk;
-#[cfg(feature = "engine")]
-pub mod engine;
-pub mod line;
-pub mod serve;
-pub mod wire;
+pub mod protocol;

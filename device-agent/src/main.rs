@@ -1,8 +1,22 @@
-//! The agent: see [`pearl_agent::engine`].
+//! The agent: what it does with a model on the device.
+//!
+//! ```text
+//! host ─ JSON Lines ─► session::service ─► isolation ─ one request ─► child process ─► timing ─► engine
+//!                        └─► session_guard: private folder, lease, clock rates, model files
+//! ```
+//!
+//! **Invariant:** knows files and tensors, never architectures; opens no port.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod engine;
+mod platform;
+mod session;
+mod timing;
 
 use std::process::ExitCode;
 
-use pearl_agent::engine::{cli, memory::LimitedHeap};
+use platform::memory::LimitedHeap;
+use session::cli;
 
 #[global_allocator]
 static HEAP: LimitedHeap = LimitedHeap;

@@ -3,10 +3,10 @@
 
 use std::io::{self, BufReader, Read};
 
-use pearl_agent::line::{LineError, read_line};
+use pearl_agent::protocol::line::{LineError, read_line};
 use proptest::prelude::*;
 
-/// Counts what was taken from it, and hands out at most so many bytes at once.
+/// Counts the bytes that are read from it, and hands out at most `piece` bytes at once.
 struct Counted<'a> {
     bytes: &'a [u8],
     piece: usize,

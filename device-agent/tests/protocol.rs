@@ -1,14 +1,13 @@
-//! Every message survives the way through a line of JSON.
+//! Every message survives the round trip through a line of JSON.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-use pearl_agent::agent::{
+use pearl_agent::protocol::messages::{
     AgentDone, AgentHello, AgentRequest, Android, Battery, Cgroup, Clock, Cluster, Engine,
-    Frequency, LaunchReport, LaunchRequest, LeaseRequest, Limits, LookReport, LookRequest,
-    ModelFile, NoProgress, OpProfile, Others, Platform, Precision, Process, ProfileReport,
-    ProfileRequest, PutReport, PutRequest, Reading, RunReport, RunRequest, Sampling, State,
-    TensorData, WarmUp,
+    Frequency, LaunchReport, LaunchRequest, LeaseRequest, Limits, ModelFile, NoProgress, OpProfile,
+    Others, Platform, Precision, ProbeReport, ProbeRequest, Process, ProfileReport, ProfileRequest,
+    PutReport, PutRequest, Reading, RunReport, RunRequest, Sampling, State, TensorData, WarmUp,
 };
-use pearl_agent::wire::{Failure, FailureKind, Outcome, Reply, Request};
+use pearl_agent::protocol::wire::{Failure, FailureKind, Outcome, Reply, Request};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use serde::Serialize;
@@ -78,8 +77,8 @@ fn request() -> impl Strategy<Value = AgentRequest> {
         lease().prop_map(AgentRequest::Lease),
         Just(AgentRequest::Release),
         put().prop_map(AgentRequest::Put),
-        any::<(Vec<usize>, usize, u64, u64)>().prop_map(|(cpus, threads, look_ns, time_ns)| {
-            AgentRequest::Look(LookRequest { cpus, threads, look_ns, time_ns })
+        any::<(Vec<usize>, usize, u64, u64)>().prop_map(|(cpus, threads, probe_ns, time_ns)| {
+            AgentRequest::Probe(ProbeRequest { cpus, threads, probe_ns, time_ns })
         }),
         launch_request().prop_map(AgentRequest::Launch),
         launch_request().prop_map(|launch| AgentRequest::Profile(ProfileRequest { launch })),
@@ -132,10 +131,10 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn look_report()(
+    fn probe_report()(
         state in state(), clock in clock(), readings in vec(reading(), 0..4), others in others(),
-    ) -> LookReport {
-        LookReport { state, clock, readings, others }
+    ) -> ProbeReport {
+        ProbeReport { state, clock, readings, others }
     }
 }
 
@@ -231,7 +230,7 @@ fn outcome() -> impl Strategy<Value = Outcome<NoProgress, AgentDone>> {
         Just(AgentDone::Leased),
         Just(AgentDone::Released),
         proptest::option::of(model()).prop_map(|model| AgentDone::Put(PutReport { model })),
-        look_report().prop_map(AgentDone::Look),
+        probe_report().prop_map(AgentDone::Probe),
         launch_report().prop_map(AgentDone::Launch),
         profile_report().prop_map(AgentDone::Profile),
         vec(tensor(), 0..3).prop_map(|outputs| AgentDone::Run(RunReport { outputs })),

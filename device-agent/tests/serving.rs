@@ -5,9 +5,9 @@ use std::io::{BufReader, Cursor, Read};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use pearl_agent::line::LineError;
-use pearl_agent::serve::{Progress, serve};
-use pearl_agent::wire::{Failure, FailureKind, MAX_LINE, Outcome, Reply};
+use pearl_agent::protocol::line::LineError;
+use pearl_agent::protocol::serve::{Progress, serve};
+use pearl_agent::protocol::wire::{Failure, FailureKind, MAX_LINE, Outcome, Reply};
 use proptest::prelude::*;
 use serde::Deserialize;
 

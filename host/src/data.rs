@@ -3,13 +3,15 @@
 //! A data set is a folder of four IDX files under the names that the MNIST family has, plain or
 //! `.gz`. A name is looked for in `$PEARL_DATA` first and then where Debian's packages put data sets.
 //!
-//! **Invariant:** a [`DataSource`] that comes out had all its four files; what is in them is for the
-//! worker to judge.
+//! **Invariant:** a [`DataSource`] is returned only if all its four files exist; the worker checks what
+//! is in them.
+
+pub mod idx;
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-use crate::worker::protocol::DataSource;
+use crate::train::protocol::DataSource;
 
 /// Variable that names the folder of data sets.
 pub const VARIABLE: &str = "PEARL_DATA";
@@ -44,7 +46,7 @@ impl DataFile {
     pub const ALL: [DataFile; 4] =
         [DataFile::TrainImages, DataFile::TrainLabels, DataFile::TestImages, DataFile::TestLabels];
 
-    /// Its name without `.gz`.
+    /// The file's name without `.gz`.
     pub fn stem(self) -> &'static str {
         match self {
             DataFile::TrainImages => "train-images-idx3-ubyte",
@@ -54,7 +56,7 @@ impl DataFile {
         }
     }
 
-    /// Where it lies in `folder`; the plain file is preferred to the gzipped one.
+    /// The file's path in `folder`; the plain file is preferred to the gzipped one.
     pub fn find(self, folder: &Path) -> Result<PathBuf, DataError> {
         let names = [self.stem().to_owned(), format!("{}.gz", self.stem())];
         names
@@ -65,10 +67,10 @@ impl DataFile {
     }
 }
 
-/// The data set that a person calls `given`: a folder, or a name such as `fashion-mnist`.
+/// The data set that the user calls `given`: a folder, or a name such as `fashion-mnist`.
 ///
 /// # Errors
-/// Where there is none of that name (the error lists what there is), or the folder lacks a file.
+/// If no data set has that name (the error lists the available ones), or if the folder lacks a file.
 pub fn resolve(given: &str) -> Result<DataSource, DataError> {
     let roots = env::var_os(VARIABLE).map(PathBuf::from).into_iter().chain([SYSTEM.into()]);
     resolve_in(given, &roots.collect::<Vec<_>>())
@@ -88,7 +90,7 @@ fn resolve_in(given: &str, roots: &[PathBuf]) -> Result<DataSource, DataError> {
     }
     let name = folder.file_name().map_or_else(|| given.into(), |name| name.to_string_lossy());
     let name = name.into_owned();
-    // Relative folders would mean something else in a worker that starts elsewhere.
+    // A relative folder would be another one for a worker that starts in another directory.
     let folder = std::path::absolute(&folder).unwrap_or(folder);
     Ok(DataSource { name, folder })
 }

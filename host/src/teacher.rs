@@ -1,6 +1,6 @@
 //! The teachers that were trained or imported, one folder each.
 //!
-//! **Invariant:** a teacher is complete when its `teacher.json` is there: that file comes last, by
+//! **Invariant:** a teacher is complete when its `teacher.json` exists: that file is written last, by
 //! rename.
 
 use std::path::PathBuf;
@@ -9,10 +9,10 @@ use anyhow::Context;
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use crate::exit::{Classify, Fault, Kind};
-use crate::home;
-use crate::weights::replace_file;
-use crate::worker::protocol::TeacherSource;
+use crate::output::error_class::{Classified, Classify, ErrorClass};
+use crate::store::home;
+use crate::train::protocol::TeacherSource;
+use crate::train::weights::replace_file;
 
 /// Changelog: 1, the first.
 const FORMAT: &str = "pearl.teacher/1";
@@ -23,11 +23,11 @@ const MANIFEST: &str = "teacher.json";
 pub struct Teacher {
     pub format: String,
     pub name: String,
-    /// What it was trained on, or checked against.
+    /// The data set that the teacher was trained on, or checked against.
     pub data: String,
     pub classes: usize,
     pub source: TeacherSource,
-    /// Of the file with its weights.
+    /// SHA-256 of the file with the weights.
     pub sha256: String,
     pub holdout_accuracy: Option<f64>,
     pub test_accuracy: Option<f64>,
@@ -43,15 +43,15 @@ impl Teachers {
         Ok(Self { folder: home::folder()?.join("teachers") })
     }
 
-    /// Names in order, with what is wrong where a teacher cannot be read.
+    /// The teachers sorted by name; a teacher that cannot be read comes with its error.
     pub fn list(&self) -> anyhow::Result<Vec<(String, anyhow::Result<Teacher>)>> {
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.or_fault(Kind::Usage)?,
+            entries => entries.or_class(ErrorClass::Usage)?,
         };
         let mut names = Vec::new();
         for entry in entries {
-            let path = entry.or_fault(Kind::Usage)?.path();
+            let path = entry.or_class(ErrorClass::Usage)?.path();
             if path.join(MANIFEST).is_file() {
                 names.extend(path.file_name().map(|name| name.to_string_lossy().into_owned()));
             }
@@ -72,13 +72,13 @@ impl Teachers {
                 } else {
                     format!("known are {}", names.join(", "))
                 };
-                return Err(Fault::usage(format_args!(
+                return Err(Classified::usage(format_args!(
                     "unknown teacher '{name}'; {known}; make one with `pearl teacher train` or \
                      `pearl teacher import`"
                 ))
                 .into());
             }
-            text => text.or_fault(Kind::Input)?,
+            text => text.or_class(ErrorClass::Input)?,
         };
         #[derive(Deserialize)]
         struct Version {
@@ -93,22 +93,22 @@ impl Teachers {
             );
             Ok(serde_json::from_str(&text)?)
         };
-        read().or_fault(Kind::Input).with_context(|| path.display().to_string())
+        read().or_class(ErrorClass::Input).with_context(|| path.display().to_string())
     }
 
     /// Makes the folder of a teacher that is about to be written.
     pub fn prepare(&self, name: &str) -> anyhow::Result<PathBuf> {
         check_name(name)?;
         let folder = self.folder.join(name);
-        fs::create_dir_all(&folder).or_fault(Kind::Usage)?;
-        fs::canonicalize(folder).or_fault(Kind::Usage)
+        fs::create_dir_all(&folder).or_class(ErrorClass::Usage)?;
+        fs::canonicalize(folder).or_class(ErrorClass::Usage)
     }
 
     /// Writes the manifest that makes a teacher complete.
     pub fn complete(&self, teacher: &Teacher) -> anyhow::Result<()> {
         let path = self.folder.join(&teacher.name).join(MANIFEST);
         let text = serde_json::to_string_pretty(teacher).context("teacher.json")?;
-        replace_file(&path, text.as_bytes()).or_fault(Kind::Usage)
+        replace_file(&path, text.as_bytes()).or_class(ErrorClass::Usage)
     }
 }
 
@@ -136,7 +136,7 @@ impl Teacher {
 fn check_name(name: &str) -> anyhow::Result<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.is_empty() || name.starts_with('.') || name.len() > 100 || !name.chars().all(plain) {
-        return Err(Fault::usage(format_args!(
+        return Err(Classified::usage(format_args!(
             "teacher name '{name}': use letters, digits, '-', '_' and '.'"
         ))
         .into());

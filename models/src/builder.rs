@@ -1,9 +1,9 @@
-//! Puts a network together, layer by layer.
+//! Builds a network layer by layer.
 //!
 //! Methods never fail: the first layer that does not fit is remembered, and [`Builder::finish`]
 //! reports it by name. So the code that describes a family of networks reads like its paper's table.
 //!
-//! **Invariant:** a [`Network`] comes out only if all that its documentation promises holds.
+//! **Invariant:** [`Builder::finish`] returns a [`Network`] only if all its documented invariants hold.
 
 mod composite;
 mod conv;
@@ -13,8 +13,10 @@ use std::collections::HashSet;
 pub use composite::{Bottleneck, SqueezeExcite};
 pub use conv::Conv;
 
-use crate::network::{Activation, ImageShape, Network, NetworkError, Node, NodeId, Op, Shape};
-use crate::shape::infer;
+use crate::infer::infer;
+use crate::network::{Network, NetworkError, Node, NodeId};
+use crate::op::{Activation, Op};
+use crate::shape::{ImageShape, Shape};
 
 /// Added to the variance; torch's default.
 pub const BATCH_NORM_EPS: f64 = 1e-5;
@@ -28,6 +30,7 @@ pub const OUTPUT: &str = "logits";
 /// Parts of a tensor's name that no node's name may end with.
 const TENSOR_PARTS: [&str; 4] = ["weight", "bias", "running_mean", "running_var"];
 
+/// A network under construction: its nodes so far, and the first error.
 #[derive(Clone, Debug)]
 pub struct Builder {
     name: String,
@@ -38,9 +41,10 @@ pub struct Builder {
 }
 
 impl Builder {
+    /// A network of this name whose node 0 is an image of shape `input`.
     pub fn new(name: impl Into<String>, input: ImageShape) -> Builder {
-        let error = input.check().err();
-        // Stands in for an input that `finish` will refuse: absurd sides would overflow before.
+        let error = Network::check_input(input).err();
+        // A placeholder for an input that `finish` will refuse: huge sides would overflow before that.
         let input = if error.is_some() { ImageShape::new(1, 1, 1) } else { input };
         let node = Node {
             name: INPUT.to_owned(),
@@ -57,11 +61,12 @@ impl Builder {
         }
     }
 
+    /// Node 0: the image.
     pub fn input(&self) -> NodeId {
         NodeId(0)
     }
 
-    /// What a node yields.
+    /// The shape of a node's output.
     pub fn shape(&self, id: NodeId) -> Shape {
         self.nodes[id.0].shape
     }
@@ -71,15 +76,18 @@ impl Builder {
         self.shape(id).channels()
     }
 
+    /// A convolution of a map, `[c, h, w]` to `[out_channels, h', w']`.
     pub fn conv(&mut self, name: impl Into<String>, input: NodeId, conv: Conv) -> NodeId {
         self.push(name, conv.op(), &[input])
     }
 
+    /// A batch norm with torch's default constants; `input` has to be a convolution.
     pub fn batch_norm(&mut self, name: impl Into<String>, input: NodeId) -> NodeId {
         let op = Op::BatchNorm { eps: BATCH_NORM_EPS, momentum: BATCH_NORM_MOMENTUM };
         self.push(name, op, &[input])
     }
 
+    /// An element-wise activation; the shape stays.
     pub fn activation(
         &mut self,
         name: impl Into<String>,
@@ -89,6 +97,7 @@ impl Builder {
         self.push(name, Op::Activation(activation), &[input])
     }
 
+    /// The maximum of each square window in each channel; sizes are in pixels.
     pub fn max_pool(
         &mut self,
         name: impl Into<String>,
@@ -100,7 +109,7 @@ impl Builder {
         self.push(name, Op::MaxPool { kernel, stride, padding }, &[input])
     }
 
-    /// Padding does not count in the mean.
+    /// The mean of each square window in each channel, without the padding; sizes are in pixels.
     pub fn avg_pool(
         &mut self,
         name: impl Into<String>,
@@ -112,28 +121,32 @@ impl Builder {
         self.push(name, Op::AvgPool { kernel, stride, padding }, &[input])
     }
 
+    /// The mean of each channel, `[c, h, w]` to `[c, 1, 1]`.
     pub fn global_avg_pool(&mut self, name: impl Into<String>, input: NodeId) -> NodeId {
         self.push(name, Op::GlobalAvgPool, &[input])
     }
 
+    /// The element-wise sum of two nodes of the same shape.
     pub fn add(&mut self, name: impl Into<String>, left: NodeId, right: NodeId) -> NodeId {
         self.push(name, Op::Add, &[left, right])
     }
 
-    /// `gate` is of the map's shape or `[channels, 1, 1]`.
+    /// The element-wise product; `gate` has the map's shape or `[channels, 1, 1]`.
     pub fn mul(&mut self, name: impl Into<String>, map: NodeId, gate: NodeId) -> NodeId {
         self.push(name, Op::Mul, &[map, gate])
     }
 
+    /// Joins maps of the same height and width along the channels.
     pub fn concat(&mut self, name: impl Into<String>, inputs: &[NodeId]) -> NodeId {
         self.push(name, Op::Concat, inputs)
     }
 
+    /// A map as a vector, `[c, h, w]` to `[c · h · w]`.
     pub fn flatten(&mut self, name: impl Into<String>, input: NodeId) -> NodeId {
         self.push(name, Op::Flatten, &[input])
     }
 
-    /// With bias.
+    /// A linear layer with bias, `[in]` to `[out_features]`.
     pub fn linear(
         &mut self,
         name: impl Into<String>,
@@ -143,6 +156,7 @@ impl Builder {
         self.push(name, Op::Linear { out_features, bias: true }, &[input])
     }
 
+    /// Dropout of a share `rate` in `[0, 1)`; the shape stays.
     pub fn dropout(&mut self, name: impl Into<String>, input: NodeId, rate: f64) -> NodeId {
         self.push(name, Op::Dropout { rate }, &[input])
     }
@@ -162,12 +176,12 @@ impl Builder {
         Ok(Network { name: self.name, input: self.image, classes, nodes: self.nodes })
     }
 
-    /// Any operator; the methods above are this one with names.
+    /// Appends any operator; the methods above call this one.
     fn push(&mut self, name: impl Into<String>, op: Op, inputs: &[NodeId]) -> NodeId {
         let name = name.into();
         let shape = self.check(&name, &op, inputs).unwrap_or_else(|error| {
             self.error.get_or_insert(error);
-            // Only stands in until `finish` reports the error.
+            // A placeholder until `finish` reports the error.
             Shape::Map(self.image)
         });
         self.names.insert(name.clone());
@@ -190,7 +204,7 @@ impl Builder {
         infer(op, &shapes).map_err(|source| NetworkError::Shape { node: node(), source })
     }
 
-    /// Every node but the last is read, and a batch norm has its convolution to itself.
+    /// Checks that every node but the last is read, and that a batch norm alone reads its convolution.
     fn check_readers(&self) -> Result<(), NetworkError> {
         let mut readers = vec![0; self.nodes.len()];
         for input in self.nodes.iter().flat_map(|node| &node.inputs) {

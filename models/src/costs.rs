@@ -1,4 +1,4 @@
-//! What a network costs, counted and not measured.
+//! The costs of a network: counted, not measured.
 //!
 //! Parameters are counted as timm does: weights, biases and a batch norm's scale and shift, without
 //! its running statistics. One multiply-accumulate is one product of a convolution or a linear
@@ -9,10 +9,13 @@
 use std::iter::Sum;
 use std::ops::Add;
 
-use crate::network::{Network, NodeId, Op};
+use crate::network::{Network, NodeId};
+use crate::op::Op;
 
+/// The costs of a network or of one layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Costs {
+    /// Number of parameters.
     pub params: u64,
     /// Multiply-accumulates for one image.
     pub macs: u64,
@@ -24,16 +27,19 @@ pub struct Costs {
 /// The costs of one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LayerCosts {
+    /// The node in its network.
     pub node: NodeId,
+    /// What this node alone costs.
     pub costs: Costs,
 }
 
 impl Network {
+    /// The costs of the whole network.
     pub fn costs(&self) -> Costs {
         self.layer_costs().into_iter().map(|layer| layer.costs).sum()
     }
 
-    /// One entry a node, in node order.
+    /// One entry per node, in node order.
     pub fn layer_costs(&self) -> Vec<LayerCosts> {
         self.ids().map(|(node, _)| LayerCosts { node, costs: self.node_costs(node) }).collect()
     }

@@ -7,209 +7,57 @@
 
 mod error;
 
-use std::fmt::{self, Display, Formatter};
-
-use serde::{Deserialize, Serialize};
-
 pub use error::NetworkError;
 
-/// Channels, height and width of an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ImageShape {
-    pub channels: usize,
-    pub height: usize,
-    pub width: usize,
-}
-
-/// What a node yields for one image; the batch dimension is left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Shape {
-    /// `[channels, height, width]`
-    Map(ImageShape),
-    /// `[features]`
-    Vector(usize),
-}
+use crate::op::Op;
+use crate::shape::{ImageShape, Shape};
 
 /// Index of a node in its network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(pub(crate) usize);
 
 impl NodeId {
+    /// Position in [`Network::nodes`], from 0.
     pub fn index(self) -> usize {
         self.0
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Activation {
-    Relu,
-    Relu6,
-    /// `x · relu6(x + 3) / 6`
-    HSwish,
-    /// `relu6(x + 3) / 6`
-    HSigmoid,
-    Sigmoid,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Op {
-    Input,
-    /// Square kernel, symmetric padding. Depthwise where `groups` equals the input channels,
-    /// pointwise where `kernel` is 1.
-    Conv {
-        out_channels: usize,
-        kernel: usize,
-        stride: usize,
-        padding: usize,
-        groups: usize,
-        bias: bool,
-    },
-    /// Directly behind a convolution that nothing else reads, so that export can fold it.
-    BatchNorm {
-        eps: f64,
-        /// Share of the new batch in the running statistics (torch's convention).
-        momentum: f64,
-    },
-    Activation(Activation),
-    MaxPool {
-        kernel: usize,
-        stride: usize,
-        padding: usize,
-    },
-    /// Padding does not count in the mean.
-    AvgPool {
-        kernel: usize,
-        stride: usize,
-        padding: usize,
-    },
-    /// To 1×1.
-    GlobalAvgPool,
-    Add,
-    /// Of a map by a `[channels, 1, 1]` map (squeeze-and-excite) or by one of its own shape.
-    Mul,
-    /// Along the channels.
-    Concat,
-    Flatten,
-    Linear {
-        out_features: usize,
-        bias: bool,
-    },
-    Dropout {
-        rate: f64,
-    },
-}
-
-impl Op {
-    /// What people call it; a convolution by its kind.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Input => "input",
-            Self::Conv { kernel: 1, groups: 1, .. } => "pointwise conv",
-            Self::Conv { groups: 1, .. } => "conv",
-            Self::Conv { groups, out_channels, .. } if groups == out_channels => "depthwise conv",
-            Self::Conv { .. } => "grouped conv",
-            Self::BatchNorm { .. } => "batch norm",
-            Self::Activation(Activation::Relu) => "relu",
-            Self::Activation(Activation::Relu6) => "relu6",
-            Self::Activation(Activation::HSwish) => "h-swish",
-            Self::Activation(Activation::HSigmoid) => "h-sigmoid",
-            Self::Activation(Activation::Sigmoid) => "sigmoid",
-            Self::MaxPool { .. } => "max pool",
-            Self::AvgPool { .. } => "average pool",
-            Self::GlobalAvgPool => "global average pool",
-            Self::Add => "add",
-            Self::Mul => "mul",
-            Self::Concat => "concat",
-            Self::Flatten => "flatten",
-            Self::Linear { .. } => "linear",
-            Self::Dropout { .. } => "dropout",
-        }
-    }
-}
-
+/// One layer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
     /// Such as `b03.l01.expand.conv`: fixed-width counters, so that no name is a prefix of another's.
     pub name: String,
+    /// What the node computes.
     pub op: Op,
+    /// The nodes that this node reads, all of them earlier ones.
     pub inputs: Vec<NodeId>,
+    /// Shape of the output for one image.
     pub shape: Shape,
 }
 
+/// A graph of layers from one image to `[classes]` logits.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Network {
+    /// Such as `resnet-8:2`; exported files hold this name.
     pub name: String,
+    /// Shape of one input image, `[channels, height, width]`.
     pub input: ImageShape,
+    /// Number of logits.
     pub classes: usize,
     pub(crate) nodes: Vec<Node>,
 }
 
-impl ImageShape {
-    /// The largest number of channels, of rows and of columns.
-    pub const MAX_SIDE: usize = 4096;
-
-    pub fn new(channels: usize, height: usize, width: usize) -> ImageShape {
-        ImageShape { channels, height, width }
-    }
-
-    /// Numbers in one image.
-    pub fn elements(self) -> usize {
-        self.channels * self.height * self.width
-    }
-
-    pub(crate) fn check(self) -> Result<(), NetworkError> {
-        let sides = [self.channels, self.height, self.width];
-        if sides.iter().all(|side| (1..=ImageShape::MAX_SIDE).contains(side)) {
-            Ok(())
-        } else {
-            Err(NetworkError::Input { input: self })
-        }
-    }
-}
-
-/// As `channels×height×width`.
-impl Display for ImageShape {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}×{}×{}", self.channels, self.height, self.width)
-    }
-}
-
-impl Shape {
-    /// Numbers that a node yields for one image.
-    pub fn elements(self) -> usize {
-        match self {
-            Shape::Map(map) => map.elements(),
-            Shape::Vector(features) => features,
-        }
-    }
-
-    /// Channels of a map, features of a vector.
-    pub fn channels(self) -> usize {
-        match self {
-            Shape::Map(map) => map.channels,
-            Shape::Vector(features) => features,
-        }
-    }
-}
-
-impl Display for Shape {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        match self {
-            Shape::Map(map) => map.fmt(f),
-            Shape::Vector(features) => write!(f, "{features}"),
-        }
-    }
-}
-
 impl Network {
+    /// Most classes of a network.
     pub const MAX_CLASSES: usize = 1_000_000;
 
+    /// All nodes, inputs before readers.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }
 
-    /// A node of this network; `id` has to stem from it.
+    /// A node of this network; `id` has to be one of this network's ids.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.0]
     }
@@ -224,6 +72,10 @@ impl Network {
         self.nodes.iter().enumerate().map(|(index, node)| (NodeId(index), node))
     }
 
+    pub(crate) fn check_input(input: ImageShape) -> Result<(), NetworkError> {
+        if input.is_valid() { Ok(()) } else { Err(NetworkError::Input { input }) }
+    }
+
     pub(crate) fn check_classes(classes: usize) -> Result<(), NetworkError> {
         if (1..=Network::MAX_CLASSES).contains(&classes) {
             Ok(())
@@ -231,25 +83,4 @@ impl Network {
             Err(NetworkError::Classes { classes })
         }
     }
-}
-
-/// The part that a tensor plays in its layer; decides how it is initialised and whether it decays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    ConvWeight,
-    LinearWeight,
-    Bias,
-    Scale,
-    Shift,
-    RunningMean,
-    RunningVar,
-}
-
-/// A tensor that a network needs: `<node>.<weight|bias|running_mean|running_var>`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TensorSpec {
-    pub name: String,
-    /// Torch's layout: convolution `[out, in / groups, k, k]`, linear `[out, in]`, else `[n]`.
-    pub dims: Vec<usize>,
-    pub role: Role,
 }

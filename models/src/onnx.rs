@@ -30,7 +30,7 @@ pub fn export(network: &Network, weights: &dyn Weights) -> Result<Vec<u8>, Expor
     export_with_metadata(network, weights, &[])
 }
 
-/// As [`export`], with the caller's own key–value pairs behind [`NETWORK_KEY`].
+/// As [`export`], with the caller's own key–value pairs after [`NETWORK_KEY`].
 pub fn export_with_metadata(
     network: &Network,
     weights: &dyn Weights,
@@ -54,7 +54,7 @@ pub fn export_with_metadata(
     })
 }
 
-/// A protobuf message ends at 2 GiB. Parameters are most of it; half a GiB is ample for the rest.
+/// A protobuf message has at most 2 GiB. Parameters are most of it; half a GiB is enough for the rest.
 const MOST_PARAMETER_BYTES: u64 = 3 << 29;
 
 fn check_size(network: &Network) -> Result<(), ExportError> {

@@ -4,8 +4,8 @@
 //! `@resolution` (square, three channels). Without a resolution the input is the one given, else
 //! the one that the family was published for: 224×224×3, and 32×32×3 for the ResNets.
 //!
-//! **Invariant:** one file a family; at 1000 classes the ImageNet families have exactly timm's
-//! parameters.
+//! **Invariant:** there is one file per family; at 1000 classes the ImageNet families have exactly timm's
+//! number of parameters.
 
 mod error;
 mod mnasnet;
@@ -23,9 +23,10 @@ use mobilenet_v3::MobileNetV3;
 use resnet::ResNet;
 use width::Width;
 
-use crate::network::{ImageShape, Network, NetworkError};
+use crate::network::{Network, NetworkError};
+use crate::shape::ImageShape;
 
-/// Names that [`network`] knows; of the ResNets, whose depths are open, the ones in common use.
+/// Names that [`network`] knows. ResNets exist in many depths; only the common ones are listed.
 const NAMES: [&str; 12] = [
     "mobilenet-v2",
     "mnasnet-a1",
@@ -41,7 +42,7 @@ const NAMES: [&str; 12] = [
     "wide-resnet-16-4",
 ];
 
-/// Names that [`network`] knows. Any depth does: `resnet-<6n+2>`, `wide-resnet-<6n+4>-<k>`.
+/// Names that [`network`] knows. Other depths exist too: `resnet-<6n+2>`, `wide-resnet-<6n+4>-<k>`.
 pub fn names() -> &'static [&'static str] {
     &NAMES
 }
@@ -68,7 +69,7 @@ pub fn network(
         {
             return Err(ReferenceError::Resolution { name: name.to_owned(), given });
         }
-        // The name says nothing of channels.
+        // The name does not give the channels.
         (_, Some(given)) => given,
         (Some(named), None) => named,
         (None, None) => family.published_input(),

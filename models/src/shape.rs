@@ -1,162 +1,81 @@
-//! Shape inference: what an operator yields for what it reads.
-//!
-//! **Invariant:** an inferred shape has no side of zero, and is torch's and ONNX's (rounded down).
+//! What a network reads and what its nodes yield, for one image.
 
-use thiserror::Error;
+use std::fmt::{self, Display, Formatter};
 
-use crate::network::{ImageShape, Op, Shape};
+use serde::{Deserialize, Serialize};
 
-/// Why an operator cannot read what it is given.
-#[derive(Clone, Debug, PartialEq, Error)]
-pub enum ShapeError {
-    #[error("reads {found} nodes instead of {expected}")]
-    Inputs { expected: &'static str, found: usize },
-    #[error("reads a vector of {0} where a map is due")]
-    NotAMap(usize),
-    #[error("reads a map of {0} where a vector is due")]
-    NotAVector(ImageShape),
-    #[error("reads {left} and {right}, which do not go together")]
-    Mismatch { left: Shape, right: Shape },
-    #[error("{what} is zero")]
-    Zero { what: &'static str },
-    #[error("{groups} groups divide {inputs} input and {outputs} output channels unevenly")]
-    Groups { groups: usize, inputs: usize, outputs: usize },
-    #[error("window of {kernel} with padding {padding} does not fit a map of {map}")]
-    Window { kernel: usize, padding: usize, map: ImageShape },
-    #[error("padding {padding} exceeds half of the pooling window of {kernel}")]
-    Padding { kernel: usize, padding: usize },
-    #[error("dropout rate {0} is not within [0, 1)")]
-    Rate(f64),
-    #[error("eps {eps} or momentum {momentum} of a batch norm is out of range")]
-    BatchNorm { eps: f64, momentum: f64 },
+/// Channels, height and width of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageShape {
+    /// Number of channels.
+    pub channels: usize,
+    /// Number of rows.
+    pub height: usize,
+    /// Number of columns.
+    pub width: usize,
 }
 
-/// The shape that `op` yields for `inputs`.
-pub(crate) fn infer(op: &Op, inputs: &[Shape]) -> Result<Shape, ShapeError> {
-    match *op {
-        Op::Input => Err(ShapeError::Inputs { expected: "no", found: inputs.len() }),
-        Op::Conv { out_channels, kernel, stride, padding, groups, .. } => {
-            let map = one_map(inputs)?;
-            nonzero(out_channels, "the number of output channels")?;
-            nonzero(groups, "the number of groups")?;
-            if map.channels % groups != 0 || out_channels % groups != 0 {
-                return Err(ShapeError::Groups {
-                    groups,
-                    inputs: map.channels,
-                    outputs: out_channels,
-                });
-            }
-            let slid = slide(map, kernel, stride, padding)?;
-            Ok(Shape::Map(ImageShape { channels: out_channels, ..slid }))
+/// What a node yields for one image; the batch dimension is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Shape {
+    /// `[channels, height, width]`
+    Map(ImageShape),
+    /// `[features]`
+    Vector(usize),
+}
+
+impl ImageShape {
+    /// The largest number of channels, of rows and of columns.
+    pub const MAX_SIDE: usize = 4096;
+
+    /// A shape of these sides, which are not checked.
+    pub fn new(channels: usize, height: usize, width: usize) -> ImageShape {
+        ImageShape { channels, height, width }
+    }
+
+    /// Numbers in one image.
+    pub fn elements(self) -> usize {
+        self.channels * self.height * self.width
+    }
+
+    /// Whether every side has a size that an image can have.
+    pub fn is_valid(self) -> bool {
+        let sides = [self.channels, self.height, self.width];
+        sides.iter().all(|side| (1..=ImageShape::MAX_SIDE).contains(side))
+    }
+}
+
+/// As `channels×height×width`.
+impl Display for ImageShape {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}×{}×{}", self.channels, self.height, self.width)
+    }
+}
+
+impl Shape {
+    /// Numbers that a node yields for one image.
+    pub fn elements(self) -> usize {
+        match self {
+            Shape::Map(map) => map.elements(),
+            Shape::Vector(features) => features,
         }
-        Op::BatchNorm { eps, momentum } => {
-            if !(eps > 0.0 && eps.is_finite() && (0.0..=1.0).contains(&momentum)) {
-                return Err(ShapeError::BatchNorm { eps, momentum });
-            }
-            one_map(inputs).map(Shape::Map)
-        }
-        Op::Activation(_) => one(inputs),
-        Op::MaxPool { kernel, stride, padding } | Op::AvgPool { kernel, stride, padding } => {
-            if padding > kernel / 2 {
-                return Err(ShapeError::Padding { kernel, padding });
-            }
-            slide(one_map(inputs)?, kernel, stride, padding).map(Shape::Map)
-        }
-        Op::GlobalAvgPool => {
-            let map = one_map(inputs)?;
-            Ok(Shape::Map(ImageShape { height: 1, width: 1, ..map }))
-        }
-        Op::Add => match *inputs {
-            [left, right] if left == right => Ok(left),
-            [left, right] => Err(ShapeError::Mismatch { left, right }),
-            _ => Err(ShapeError::Inputs { expected: "two", found: inputs.len() }),
-        },
-        Op::Mul => multiply(inputs),
-        Op::Concat => concatenate(inputs),
-        Op::Flatten => Ok(Shape::Vector(one_map(inputs)?.elements())),
-        Op::Linear { out_features, .. } => {
-            nonzero(out_features, "the number of output features")?;
-            match one(inputs)? {
-                Shape::Vector(_) => Ok(Shape::Vector(out_features)),
-                Shape::Map(map) => Err(ShapeError::NotAVector(map)),
-            }
-        }
-        Op::Dropout { rate } => {
-            if !(0.0..1.0).contains(&rate) {
-                return Err(ShapeError::Rate(rate));
-            }
-            one(inputs)
+    }
+
+    /// Channels of a map, features of a vector.
+    pub fn channels(self) -> usize {
+        match self {
+            Shape::Map(map) => map.channels,
+            Shape::Vector(features) => features,
         }
     }
 }
 
-fn one(inputs: &[Shape]) -> Result<Shape, ShapeError> {
-    match *inputs {
-        [shape] => Ok(shape),
-        _ => Err(ShapeError::Inputs { expected: "one", found: inputs.len() }),
-    }
-}
-
-fn one_map(inputs: &[Shape]) -> Result<ImageShape, ShapeError> {
-    as_map(one(inputs)?)
-}
-
-fn as_map(shape: Shape) -> Result<ImageShape, ShapeError> {
-    match shape {
-        Shape::Map(map) => Ok(map),
-        Shape::Vector(features) => Err(ShapeError::NotAMap(features)),
-    }
-}
-
-fn nonzero(value: usize, what: &'static str) -> Result<(), ShapeError> {
-    if value == 0 { Err(ShapeError::Zero { what }) } else { Ok(()) }
-}
-
-/// A window over the map, the channels kept.
-fn slide(
-    map: ImageShape,
-    kernel: usize,
-    stride: usize,
-    padding: usize,
-) -> Result<ImageShape, ShapeError> {
-    nonzero(kernel, "the kernel")?;
-    nonzero(stride, "the stride")?;
-    let steps = |side: usize| {
-        let room = side.checked_add(padding.checked_mul(2)?)?.checked_sub(kernel)?;
-        Some(room / stride + 1)
-    };
-    match (steps(map.height), steps(map.width)) {
-        (Some(height), Some(width)) => Ok(ImageShape { height, width, ..map }),
-        _ => Err(ShapeError::Window { kernel, padding, map }),
-    }
-}
-
-fn multiply(inputs: &[Shape]) -> Result<Shape, ShapeError> {
-    let &[left, right] = inputs else {
-        return Err(ShapeError::Inputs { expected: "two", found: inputs.len() });
-    };
-    let gate = ImageShape { height: 1, width: 1, ..as_map(left)? };
-    if right == left || right == Shape::Map(gate) {
-        Ok(left)
-    } else {
-        Err(ShapeError::Mismatch { left, right })
-    }
-}
-
-fn concatenate(inputs: &[Shape]) -> Result<Shape, ShapeError> {
-    let Some((&first, rest)) = inputs.split_first() else {
-        return Err(ShapeError::Inputs { expected: "at least one", found: 0 });
-    };
-    let mut joined = as_map(first)?;
-    for &shape in rest {
-        let map = as_map(shape)?;
-        if (map.height, map.width) != (joined.height, joined.width) {
-            return Err(ShapeError::Mismatch { left: first, right: shape });
+impl Display for Shape {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Shape::Map(map) => map.fmt(f),
+            Shape::Vector(features) => write!(f, "{features}"),
         }
-        joined.channels += map.channels;
     }
-    Ok(Shape::Map(joined))
 }
-
-#[cfg(test)]
-mod tests;

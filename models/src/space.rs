@@ -1,24 +1,27 @@
 //! Search spaces: an ordered list of categorical decisions, and how to decode them.
 //!
-//! Some decisions can be without effect where others are taken in a certain way (the skip of a block
-//! that has no layer to skip). The canonical form of an architecture takes such decisions in the way
-//! that says so, and [`Space::architecture`], [`Space::sample`] and [`Space::encode`] yield nothing
-//! else. A policy therefore keeps the choices that it made itself: those of the architecture may
-//! differ from them where they do not matter.
+//! Some decisions have no effect for certain choices of other decisions (the skip of a block that has no
+//! layer to skip). The canonical form of an architecture sets such a decision to one fixed choice (such as
+//! `none`). [`Space::architecture`], [`Space::sample`] and [`Space::encode`] return canonical forms only. A
+//! policy therefore keeps the choices that it made itself: the architecture's choices may differ from them
+//! where they have no effect.
 //!
-//! **Invariant:** over canonical architectures `encode(decode(a)) == a`: different ones are different
-//! networks, so one [`ArchId`](crate::architecture::ArchId) stands for one network.
+//! **Invariant:** for canonical architectures `encode(decode(a)) == a`. Different canonical architectures
+//! are different networks, so one [`ArchId`](crate::architecture::ArchId) stands for one network.
 
 mod conv20;
+mod document;
 mod error;
 mod mnas;
 
 use rand::{Rng, RngExt};
 
+pub use document::ArchitectureError;
 pub use error::SpaceError;
 
 use crate::architecture::Architecture;
-use crate::network::{ImageShape, Network};
+use crate::network::Network;
+use crate::shape::ImageShape;
 
 const NAMES: [&str; 2] = [conv20::NAME, mnas::NAME];
 
@@ -47,10 +50,12 @@ enum Kind {
 }
 
 impl Space {
+    /// The names of all spaces.
     pub fn names() -> &'static [&'static str] {
         &NAMES
     }
 
+    /// The space of this name, for images of shape `input` and `classes` logits.
     pub fn new(name: &str, input: ImageShape, classes: usize) -> Result<Space, SpaceError> {
         let (kind, decisions) = match name {
             conv20::NAME => (Kind::Conv20, conv20::decisions()),
@@ -59,11 +64,12 @@ impl Space {
                 return Err(SpaceError::Unknown { space: name.to_owned() });
             }
         };
-        input.check()?;
+        Network::check_input(input)?;
         Network::check_classes(classes)?;
         Ok(Space { kind, input, classes, decisions })
     }
 
+    /// Such as `mnas`.
     pub fn name(&self) -> &'static str {
         match self.kind {
             Kind::Conv20 => conv20::NAME,
@@ -71,20 +77,22 @@ impl Space {
         }
     }
 
+    /// Shape of one input image, `[channels, height, width]`.
     pub fn input(&self) -> ImageShape {
         self.input
     }
 
+    /// Number of classes.
     pub fn classes(&self) -> usize {
         self.classes
     }
 
-    /// In the order in which architectures hold their choices.
+    /// The decisions, in the order in which architectures hold their choices.
     pub fn decisions(&self) -> &[Decision] {
         &self.decisions
     }
 
-    /// Every choice of every decision equally likely, then in canonical form.
+    /// Draws every choice of a decision with equal probability; returns the canonical form.
     pub fn sample(&self, rng: &mut (impl Rng + ?Sized)) -> Architecture {
         let choices =
             self.decisions.iter().map(|decision| rng.random_range(0..decision.choices.len()));
@@ -97,6 +105,7 @@ impl Space {
         Ok(self.canonical(choices))
     }
 
+    /// The network of an architecture of this space, named `<space>-<id>`.
     pub fn decode(&self, architecture: &Architecture) -> Result<Network, SpaceError> {
         let Architecture { space, input, classes, choices } = architecture;
         if (space.as_str(), *input, *classes) != (self.name(), self.input, self.classes) {
@@ -128,7 +137,7 @@ impl Space {
             Kind::Mnas => mnas::encode(network),
         };
         let architecture = self.architecture(read.ok_or_else(outside)?)?;
-        // What was read are hints; only decoding them tells that nothing was overlooked.
+        // These choices are hints: only decoding them shows that nothing was overlooked.
         let decoded = self.decode(&architecture)?;
         if decoded.input == network.input && decoded.nodes() == network.nodes() {
             Ok(architecture)
@@ -155,10 +164,10 @@ impl Space {
         }
     }
 
-    /// `choices` have to be this space's.
+    /// `choices` have to be valid in this space.
     fn canonical(&self, mut choices: Vec<usize>) -> Architecture {
         match self.kind {
-            // Every decision always shows.
+            // Every decision always has an effect.
             Kind::Conv20 => {}
             Kind::Mnas => mnas::canonicalise(self.input, &mut choices),
         }

@@ -3,7 +3,38 @@
 //! **Invariant:** the order is that of the nodes, and within a node weight, bias, running mean,
 //! running variance; names are unique because the nodes' are.
 
-use crate::network::{Network, Node, NodeId, Op, Role, TensorSpec};
+use crate::network::{Network, Node, NodeId};
+use crate::op::Op;
+
+/// The role of a tensor in its layer. It decides the initialisation and whether weight decay applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Filters of a convolution.
+    ConvWeight,
+    /// Matrix of a linear layer.
+    LinearWeight,
+    /// Bias of a convolution or a linear layer.
+    Bias,
+    /// Factors of a batch norm, one for each channel.
+    Scale,
+    /// Summands of a batch norm, one for each channel.
+    Shift,
+    /// Running mean of a batch norm, one for each channel.
+    RunningMean,
+    /// Running variance of a batch norm, one for each channel.
+    RunningVar,
+}
+
+/// A tensor that a network needs: `<node>.<weight|bias|running_mean|running_var>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TensorSpec {
+    /// Unique in its network, such as `stem.conv.weight`.
+    pub name: String,
+    /// Torch's layout: convolution `[out, in / groups, k, k]`, linear `[out, in]`, else `[n]`.
+    pub dims: Vec<usize>,
+    /// What the layer uses the tensor for.
+    pub role: Role,
+}
 
 impl TensorSpec {
     /// Numbers in the tensor.

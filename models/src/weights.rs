@@ -1,7 +1,7 @@
-//! Where a network's numbers come from.
+//! Sources of a network's weights.
 //!
-//! **Invariant:** a tensor is asked for by its specification and comes in torch's layout; whoever
-//! reads one gets as many numbers as its dimensions say, or an error.
+//! **Invariant:** a tensor is requested by its specification and comes in torch's layout. The caller gets
+//! as many numbers as its dimensions give, or an error.
 
 mod random;
 
@@ -11,7 +11,7 @@ use thiserror::Error;
 
 pub use random::RandomWeights;
 
-use crate::network::TensorSpec;
+use crate::tensors::TensorSpec;
 
 /// A source of tensors: the worker's trained ones, or [`RandomWeights`].
 pub trait Weights {
@@ -19,12 +19,23 @@ pub trait Weights {
     fn tensor(&self, spec: &TensorSpec) -> Result<Cow<'_, [f32]>, WeightsError>;
 }
 
+/// Why a tensor is not provided.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum WeightsError {
+    /// The source has no such tensor.
     #[error("tensor '{name}': missing")]
-    Missing { name: String },
+    Missing {
+        /// Name of the tensor.
+        name: String,
+    },
+    /// The source has the tensor in another shape.
     #[error("tensor '{name}': has shape {found:?} where the network needs {expected:?}")]
-    Shape { name: String, expected: Vec<usize>, found: Vec<usize> },
-    #[error("tensor '{name}': {reason}")]
-    Unreadable { name: String, reason: String },
+    Shape {
+        /// Name of the tensor.
+        name: String,
+        /// The shape that the network needs.
+        expected: Vec<usize>,
+        /// The shape in the source.
+        found: Vec<usize>,
+    },
 }

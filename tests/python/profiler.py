@@ -1,11 +1,11 @@
 """Measures what the README claims of the profiler, on this machine.
 
-    profiler.py [fidelity] [disturbed] [coverage] [search] [equal] [slower] [utilisation] [device-time] [--count N]
+    profiler.py [fidelity] [disturbed] [coverage] [search] [equal] [slower] [utilisation] [device-time] [start] [--count N]
 
 `disturbed` is repeatability with and without neighbours, `coverage` what its sessions say of later ones,
 `search` is the main job with and without neighbours,
-`equal` and `slower` are the power to tell, `device-time` holds this build against the one that
-OTHER_PEARL names.
+`equal` and `slower` are the power to tell, `device-time` and `start` hold this build
+against the one that OTHER_PEARL names.
 
 Needs a built checkout, the teacher `resnet` (`make teacher`), torchvision, and the `tract` program, whose path is in the variable TRACT. All
 comparisons alternate within one run; the last processor of the machine is the one measured on, the
@@ -24,6 +24,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 import onnx
 
@@ -32,7 +33,7 @@ from pearl import HOME, PEARL, ROOT, run, students
 CPU = (os.cpu_count() or 1) - 1
 TRACT = os.environ.get("TRACT") or sys.exit("TRACT names no tract program; run `make bench`")
 # Rounds, sessions, candidates, comparisons, networks.
-COUNTS = {"fidelity": 16, "disturbed": 20, "coverage": 0, "search": 24, "equal": 40, "slower": 40, "utilisation": 50, "device-time": 10}
+COUNTS = {"fidelity": 16, "disturbed": 20, "coverage": 0, "search": 24, "equal": 40, "slower": 40, "utilisation": 50, "device-time": 10, "start": 20}
 CONDITIONS = ["quiet", "compute", "memory", "compiler"]
 # Sessions of all days: what one day's say of another's is what `coverage` is about.
 SESSIONS = HOME / "bench/sessions.jsonl"
@@ -272,6 +273,43 @@ def device_time(folder, rounds):
               f"n = {rounds}); {ours:.1f} and {theirs:.1f} s", flush=True)
 
 
+def taken(words):
+    """Seconds that a command takes, and the most memory that its own process had, in MB."""
+    begun, most = time.monotonic(), 0
+    child = subprocess.Popen([str(word) for word in words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while child.poll() is None:
+        with contextlib.suppress(OSError, TypeError):
+            status = pathlib.Path(f"/proc/{child.pid}/status").read_text()
+            most = max(most, int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) / 1e3)
+        time.sleep(0.0005)
+    return time.monotonic() - begun, most
+
+
+def start(folder, rounds):
+    """This build's program against the other's: to start, beside a bench, on the disk."""
+    other = pathlib.Path(os.environ.get("OTHER_PEARL") or sys.exit("OTHER_PEARL names no other program"))
+    model = next(iter(networks(folder).values()))
+    commands = {
+        "--version": (["--version"], rounds),
+        "arch show": (["arch", "show", "mobilenet-v2:1.0@224"], rounds),
+        "bench": (["--quiet", "bench", model, *devices(folder), "--launches", "6", "--accept-unstable", "--no-history"], 2),
+    }
+    for name, (words, count) in commands.items():
+        ratios = {"time": [], "memory": []}
+        for at in range(count):
+            seen = {program: taken([program, *words]) for program in ([PEARL, other] if at % 2 else [other, PEARL])}
+            for what, mine, theirs in zip(ratios, seen[PEARL], seen[other]):
+                ratios[what].append(mine / theirs)
+        told = "; ".join(f"{what} {statistics.median(of):.4f} ({min(of):.4f} – {max(of):.4f})" for what, of in ratios.items())
+        print(f"{name}, of the other's (n = {count}): {told}; now {1e3 * seen[PEARL][0]:.0f} and {1e3 * seen[other][0]:.0f} ms, "
+              f"{seen[PEARL][1]:.0f} and {seen[other][1]:.0f} MB", flush=True)
+    sizes = []
+    for program in (PEARL, other):
+        run("strip", "-o", folder / "stripped", program)
+        sizes.append((folder / "stripped").stat().st_size / 1e6)
+    print(f"stripped: {sizes[0] / sizes[1]:.3f} of the other's; {sizes[0]:.1f} and {sizes[1]:.1f} MB")
+
+
 def equal(folder, comparisons):
     """A network against itself under other weights, in all conditions in turn."""
     power(folder, comparisons, "again", "A/A")
@@ -315,7 +353,7 @@ def utilisation(folder, networks):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("parts", nargs="*", default=[part for part in COUNTS if part != "device-time"], help=", ".join(COUNTS))
+    parser.add_argument("parts", nargs="*", default=[part for part in COUNTS if part not in ("device-time", "start")], help=", ".join(COUNTS))
     parser.add_argument("--count", type=int, help=f"of each part, else {COUNTS}; 2 to see that it runs")
     args = parser.parse_args()
     unknown = [part for part in args.parts if part not in COUNTS]

@@ -59,8 +59,8 @@ for line in agent.stdout:
     done = reply["outcome"].get("done", {})
     if "launch" in done:
         steady(done["launch"], models[reply["id"]])
-    if "look" in done:
-        look = done["look"]
+    if "probe" in done:
+        look = done["probe"]
         look["readings"] = [READING for _ in look["readings"]]
     sys.stdout.buffer.write(json.dumps(reply).encode() + b"\n")
     sys.stdout.buffer.flush()

@@ -6,8 +6,8 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pearl_agent::line::read_line;
-use pearl_agent::wire::{MAX_LINE, Outcome, Reply, Request};
+use pearl_agent::protocol::line::read_line;
+use pearl_agent::protocol::wire::{MAX_LINE, Outcome, Reply, Request};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -65,6 +65,8 @@ impl Pearl {
             .env("OMP_WAIT_POLICY", "passive")
             .env("NO_COLOR", "1")
             .env_remove("PEARL_DATA")
+            .env_remove("PEARL_WORKER")
+            .env_remove("PEARL_AGENTS")
             .env_remove("RUST_BACKTRACE")
     }
 

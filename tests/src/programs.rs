@@ -20,6 +20,10 @@ pub fn agent() -> PathBuf {
     folder().join("pearl-agent")
 }
 
+pub fn worker() -> PathBuf {
+    folder().join("pearl-worker")
+}
+
 /// Built at most once a process, in the profile of the tests, so that none is older than its source.
 fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
@@ -40,7 +44,8 @@ fn build() -> PathBuf {
         None => panic!("{}: no folder of a cargo profile", folder.display()),
     };
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--locked", "--profile", profile, "-p", "pearl", "-p", "pearl-agent"])
+        .args(["build", "--locked", "--profile", profile])
+        .args(["-p", "pearl", "-p", "pearl-agent", "-p", "pearl-worker"])
         .arg("--target-dir")
         .arg(target)
         .current_dir(checkout())

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pearl_agent::agent::{
+use pearl_agent::protocol::messages::{
     AgentDone, AgentHello, AgentRequest, Frequency, LaunchReport, LaunchRequest, LeaseRequest,
-    Limits, LookReport, LookRequest, ModelFile, Precision, ProfileReport, ProfileRequest,
+    Limits, ModelFile, Precision, ProbeReport, ProbeRequest, ProfileReport, ProfileRequest,
     RunRequest, Sampling, TensorData, WarmUp,
 };
-use pearl_agent::wire::PROTOCOL;
+use pearl_agent::protocol::wire::PROTOCOL;
 use tempfile::TempDir;
 
 use crate::link::Link;
@@ -72,11 +72,11 @@ impl Talk {
         }
     }
 
-    pub fn look(&mut self) -> LookReport {
+    pub fn look(&mut self) -> ProbeReport {
         let request =
-            LookRequest { cpus: Vec::new(), threads: 1, look_ns: 0, time_ns: 30_000_000_000 };
-        match self.ask(AgentRequest::Look(request)) {
-            Ok(AgentDone::Look(report)) => report,
+            ProbeRequest { cpus: Vec::new(), threads: 1, probe_ns: 0, time_ns: 30_000_000_000 };
+        match self.ask(AgentRequest::Probe(request)) {
+            Ok(AgentDone::Probe(report)) => report,
             other => panic!("{other:?}"),
         }
     }

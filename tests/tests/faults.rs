@@ -13,7 +13,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use pearl_agent::agent::TensorData;
+use pearl_agent::protocol::messages::TensorData;
 use pearl_tests::board::{Board, Options, PASSWORD};
 use pearl_tests::data::Noise;
 use pearl_tests::finished::Finished;
@@ -123,7 +123,7 @@ fn a_board_that_is_started_again_goes_on_where_it_was() {
     assert_eq!(lab.board.agent_files("/tmp", 0), [""; 0]);
     // The agent and the model have to be put there again.
     assert_eq!(talk.run(&lab.model, &input()).unwrap(), before);
-    assert!(talk.stderr().contains("was started again"), "{}", talk.stderr());
+    assert!(talk.stderr().contains("was rebooted"), "{}", talk.stderr());
     talk.close();
     lab.is_clean();
 }

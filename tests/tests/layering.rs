@@ -34,8 +34,8 @@ fn no_crate_depends_on_what_its_layer_forbids() {
                 own(&["pearl", "pearl-models", "pearl-calibration"]),
             ],
         ),
-        ("pearl", "--no-default-features", [[&torch[..], &tract].concat(), vec![]]),
-        ("pearl", "--features=torch", [tract.to_vec(), vec![]]),
+        ("pearl", "", [[&torch[..], &tract].concat(), own(&["pearl-worker"])]),
+        ("pearl-worker", "", [tract.to_vec(), vec![]]),
         ("pearl-tests", "", [[&torch[..], &tract, &ssh].concat(), vec![]]),
     ] {
         let tree = dependencies(package, features);
@@ -43,7 +43,7 @@ fn no_crate_depends_on_what_its_layer_forbids() {
             forbidden.concat().into_iter().filter(|name| tree.contains(*name)).collect();
         assert!(found.is_empty(), "{package} {features} depends on {found:?}");
     }
-    let whole = dependencies("pearl", "--features=torch");
+    let whole = dependencies("pearl-worker", "");
     assert!(whole.contains("tch"), "the list of dependencies is not what it should be: {whole:?}");
 }
 
@@ -55,7 +55,14 @@ fn nothing_depends_on_the_end_to_end_tests() {
     let mut names: Vec<_> =
         packages.iter().map(|package| package["name"].as_str().unwrap()).collect();
     names.sort_unstable();
-    let expected = ["pearl", "pearl-agent", "pearl-calibration", "pearl-models", "pearl-tests"];
+    let expected = [
+        "pearl",
+        "pearl-agent",
+        "pearl-calibration",
+        "pearl-models",
+        "pearl-tests",
+        "pearl-worker",
+    ];
     assert_eq!(names, expected);
     for package in packages {
         let on_tests = package["dependencies"].as_array().unwrap().iter();
@@ -68,11 +75,11 @@ fn nothing_depends_on_the_end_to_end_tests() {
 #[test]
 fn every_outside_library_is_known_to_its_own_module_alone() {
     for (words, home) in [
-        (&["tch::"][..], &["host/src/worker/torch", "host/src/controller"][..]),
+        (&["tch::"][..], &["host/worker/src"][..]),
         (&["rusqlite::"], &["host/src/store"]),
         (&["tract_onnx::", "tract_linalg::"], &["device-agent/src/engine"]),
-        (&["ssh2::", "rpassword::"], &["host/src/transport/ssh"]),
-        (&["PEARL_ADB"], &["host/src/transport/adb.rs"]),
+        (&["ssh2::", "rpassword::"], &["host/src/device/transport/ssh"]),
+        (&["PEARL_ADB"], &["host/src/device/transport/adb.rs"]),
     ] {
         let users = files_with(&["host", "device-agent", "models", "calibration"], words);
         let strays: Vec<_> =
@@ -139,7 +146,7 @@ fn no_test_is_switched_off_but_where_it_needs_a_cuda_device_and_no_work_left_ope
     let marks: Vec<_> = marks.iter().map(String::as_str).collect();
     let folders = ["host", "device-agent", "models", "calibration", "tests"];
     let found = files_with(&folders, &marks);
-    let on_cuda = Path::new("host/src/worker/torch/on_cuda.rs");
+    let on_cuda = Path::new("host/worker/src/on_cuda.rs");
     assert_eq!(found, [on_cuda]);
     assert!(files_with(&folders, &marks[1..]).is_empty());
     let text = std::fs::read_to_string(checkout().join(on_cuda)).unwrap();
@@ -157,8 +164,12 @@ fn the_top_of_the_checkout_holds_the_crates_and_what_tools_need() {
         ".cargo",
         ".ci",
         ".gitignore",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
         "Cargo.lock",
         "Cargo.toml",
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
         "Makefile",
         "README.md",
         "calibration",
@@ -166,6 +177,7 @@ fn the_top_of_the_checkout_holds_the_crates_and_what_tools_need() {
         "docs",
         "findings",
         "host",
+        "mkdocs.yml",
         "models",
         "rustfmt.toml",
         "tests",

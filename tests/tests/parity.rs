@@ -4,12 +4,13 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pearl_agent::agent::{
+use pearl_agent::protocol::messages::{
     AgentDone, AgentRequest, Limits, ModelFile, Precision, RunRequest, TensorData,
 };
-use pearl_agent::wire::PROTOCOL;
+use pearl_agent::protocol::wire::PROTOCOL;
 use pearl_models::architecture::Architecture;
-use pearl_models::network::{ImageShape, Network};
+use pearl_models::network::Network;
+use pearl_models::shape::ImageShape;
 use pearl_models::weights::{RandomWeights, Weights};
 use pearl_models::{onnx, reference};
 use pearl_tests::data::Noise;
@@ -150,7 +151,7 @@ fn bytes(values: &[f32]) -> Vec<u8> {
 }
 
 fn worker(pearl: &Pearl) -> Link {
-    let mut worker = Link::start(&mut pearl.command(["worker"]));
+    let mut worker = Link::start(pearl.prepare(&mut Command::new(programs::worker())));
     let hello = json!({ "hello": { "protocol": PROTOCOL, "torch_device": "cpu" } });
     worker.ask::<Value>(hello).unwrap();
     worker

@@ -106,11 +106,25 @@ fn a_run_of_a_newer_format_is_not_touched() {
     let made = made();
     let run = made.copy("newer");
     let db = Connection::open(RunDatabase::of(&run).path()).unwrap();
-    db.pragma_update(None, "user_version", 2).unwrap();
+    db.pragma_update(None, "user_version", 3).unwrap();
     db.close().unwrap();
-    assert_eq!(made.refused(&made.search, &run, &["format 2", "newer"]), [""; 0]);
+    assert_eq!(made.refused(&made.search, &run, &["format 3", "newer"]), [""; 0]);
     let report = made.pearl.run(["--quiet", "report", run.to_str().unwrap()]);
-    assert_eq!(report.faults_of_refusal(2, &["format 2", "newer"]), [""; 0]);
+    assert_eq!(report.faults_of_refusal(2, &["format 3", "newer"]), [""; 0]);
+}
+
+#[test]
+fn a_run_of_the_first_format_is_reported_as_it_is_and_goes_on() {
+    let made = made();
+    let run = made.copy("older");
+    let open = || Connection::open(RunDatabase::of(&run).path()).unwrap();
+    let format =
+        || -> i64 { open().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap() };
+    open().execute_batch("DROP TABLE policy_update; PRAGMA user_version = 1").unwrap();
+    made.pearl.run(["--quiet", "report", run.to_str().unwrap()]).ok();
+    assert_eq!(format(), 1);
+    made.pearl.run(made.search.args(&run)).ok();
+    assert_eq!(format(), 2);
 }
 
 #[test]

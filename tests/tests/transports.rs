@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use pearl_agent::agent::{Precision, TensorData};
+use pearl_agent::protocol::messages::{Precision, TensorData};
 use pearl_tests::board::Board;
 use pearl_tests::data::Noise;
 use pearl_tests::pearl::{DEADLINE, Pearl};

@@ -1,5 +1,5 @@
 use super::*;
-use crate::simulation::{Stream, Weather};
+use crate::verdict::simulation::{Stream, Weather};
 
 const THRESHOLD: f64 = 0.02;
 const SESSIONS: u32 = 1000;

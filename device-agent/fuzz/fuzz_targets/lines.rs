@@ -1,4 +1,4 @@
-//! The bounded reader of lines against the plain meaning of a line.
+//! Compares the bounded reader of lines with a plain search for line ends.
 //!
 //! The first two bytes are the limit and the size of the reader's buffer.
 #![no_main]
@@ -6,7 +6,7 @@
 use std::io::BufReader;
 
 use libfuzzer_sys::fuzz_target;
-use pearl_agent::line::{LineError, read_line};
+use pearl_agent::protocol::line::{LineError, read_line};
 
 fuzz_target!(|bytes: &[u8]| {
     let [limit, buffer, rest @ ..] = bytes else {

@@ -1,16 +1,13 @@
-//! The agent's request loop, on a device that only watches the order of what it is asked.
+//! The agent's request loop, with a handler that only checks the order of requests.
 #![no_main]
 
 use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
-use pearl_agent::agent::{
-    AgentDone, AgentHello, AgentRequest, LaunchRequest, LeaseRequest, LookRequest, NoProgress,
-    ProfileRequest, PutReport, PutRequest, RunRequest,
-};
-use pearl_agent::desk::{Desk, Device};
-use pearl_agent::serve::{Progress, serve};
-use pearl_agent::wire::{Failure, FailureKind, Reply};
+use pearl_agent::protocol::messages::{AgentDone, AgentHello, AgentRequest, LaunchRequest, LeaseRequest, ProbeRequest, NoProgress, ProfileRequest, PutReport, PutRequest, RunRequest};
+use pearl_agent::protocol::dispatcher::{Dispatcher, Handler};
+use pearl_agent::protocol::serve::{Progress, serve};
+use pearl_agent::protocol::wire::{Failure, FailureKind, Reply};
 
 #[derive(Default)]
 struct Watch {
@@ -19,7 +16,7 @@ struct Watch {
 }
 
 fn done(asked: usize) -> Result<AgentDone, Failure> {
-    // Some fail, so that the desk sees both.
+    // Some fail, so that the dispatcher sees both.
     match asked % 3 {
         0 => Err(Failure::new(FailureKind::Device, "odd")),
         1 => Ok(AgentDone::Released),
@@ -27,7 +24,7 @@ fn done(asked: usize) -> Result<AgentDone, Failure> {
     }
 }
 
-impl Device for Watch {
+impl Handler for Watch {
     fn hello(&mut self) -> Result<AgentHello, Failure> {
         self.greeted = true;
         let text = r#"{"protocol":3,"version":"","build":"","engine":{"name":"","version":""},
@@ -57,7 +54,7 @@ impl Device for Watch {
         Ok(PutReport { model: None })
     }
 
-    fn look(&mut self, request: LookRequest) -> Result<AgentDone, Failure> {
+    fn probe(&mut self, request: ProbeRequest) -> Result<AgentDone, Failure> {
         assert!(self.greeted && self.leased);
         done(request.cpus.len())
     }
@@ -81,13 +78,13 @@ impl Device for Watch {
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    let mut desk = Desk::new(Watch::default());
+    let mut dispatcher = Dispatcher::new(Watch::default());
     let mut out = Vec::new();
     let served = serve(
         Cursor::new(bytes.to_vec()),
         &mut out,
         || (),
-        |request: AgentRequest, _: &mut Progress<'_, NoProgress, AgentDone>| desk.answer(request),
+        |request: AgentRequest, _: &mut Progress<'_, NoProgress, AgentDone>| dispatcher.answer(request),
     );
     let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
     let replies: Vec<Reply<NoProgress, AgentDone>> = out

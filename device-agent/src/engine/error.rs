@@ -1,30 +1,78 @@
 //! Why a model could not be loaded, optimised or run.
 //!
-//! **Invariant:** every message begins with the object that is at fault and takes one line.
+//! **Invariant:** every message begins with the object that it is about and takes one line.
 
-use crate::wire::{Failure, FailureKind};
+use pearl_agent::protocol::wire::{Failure, FailureKind};
 
+/// Why a model could not be loaded, optimised or run.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The file, or the graph as a whole.
     #[error("{model}: {reason}")]
-    Model { model: String, reason: String },
+    Model {
+        /// Path of the model.
+        model: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// One node; `index` counts from 0 in the file's order.
     #[error("{model}: node {index} '{operator}'{name}: {reason}")]
-    Node { model: String, index: usize, operator: String, name: NodeName, reason: String },
+    Node {
+        /// Path of the model.
+        model: String,
+        /// Position of the node in the file, from 0.
+        index: usize,
+        /// Operator of the node, such as `Resize`.
+        operator: String,
+        /// Name of the node in the file; may be empty.
+        name: NodeName,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An input of the model, or the tensor given for it.
     #[error("{model}: input '{input}' {reason}")]
-    Input { model: String, input: String, reason: String },
+    Input {
+        /// Path of the model.
+        model: String,
+        /// Name of the input.
+        input: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An output of the model.
     #[error("{model}: output '{output}' {reason}")]
-    Output { model: String, output: String, reason: String },
+    Output {
+        /// Path of the model.
+        model: String,
+        /// Name of the output.
+        output: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The file is larger than the limit.
     #[error("{model}: {bytes} bytes, the limit is {limit}")]
-    TooLarge { model: String, bytes: u64, limit: u64 },
+    TooLarge {
+        /// Path of the model.
+        model: String,
+        /// Size of the file, in bytes.
+        bytes: u64,
+        /// Most bytes that are read.
+        limit: u64,
+    },
+    /// The request is invalid on this device.
     #[error("{0}")]
     Request(String),
-    /// What the device does not have.
+    /// The device lacks what was requested.
     #[error("{0}")]
     Device(String),
+    /// The operating system refuses what the agent needs.
     #[error("{what}: {source}")]
-    System { what: String, source: std::io::Error },
+    System {
+        /// What was attempted, such as `pinning`.
+        what: String,
+        /// The system's error.
+        source: std::io::Error,
+    },
 }
 
 /// Printed in brackets after the operator, where the file gives the node one.
@@ -37,11 +85,11 @@ impl std::fmt::Display for NodeName {
     }
 }
 
-/// Longest text of someone else's that goes into a message, in characters.
+/// Longest foreign text in a message, in characters.
 const LONGEST: usize = 300;
 
-/// Foreign text made fit for a message: no line breaks or control characters, not too long.
-pub fn one_line(text: &str) -> String {
+/// Sanitises foreign text for a message: no line breaks or control characters, not too long.
+pub(crate) fn one_line(text: &str) -> String {
     let words: Vec<&str> = text
         .split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|w| !w.is_empty())

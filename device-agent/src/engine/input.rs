@@ -4,10 +4,10 @@
 //! processors handle many times slower.
 
 use super::{Input, InputKind};
-use crate::agent::TensorData;
+use pearl_agent::protocol::messages::TensorData;
 
 /// Uniform in [-1, 1) for floats; zero for whole numbers, which is valid as an index and as a mask.
-pub fn random(inputs: &[Input], seed: u64) -> Vec<TensorData> {
+pub(crate) fn random(inputs: &[Input], seed: u64) -> Vec<TensorData> {
     let mut state = seed;
     let fill = |input: &Input| {
         let mut values = vec![0.0; input.values()];
@@ -20,7 +20,7 @@ pub fn random(inputs: &[Input], seed: u64) -> Vec<TensorData> {
 }
 
 /// A multiple of 2⁻²³, from the upper bits of SplitMix64 (Steele, Lea and Flood 2014).
-pub fn uniform(state: &mut u64) -> f32 {
+pub(crate) fn uniform(state: &mut u64) -> f32 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *state;
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,103 +1,62 @@
-//! What the agent does with a model: load, optimise, time, run; and the processes around it.
+//! What runs a network: the engine trait, its implementation for tract, and the reading of model files.
 //!
-//! ```text
-//! host ─ JSON Lines ─► service ─► isolation ─ one request ─► child process ─► launch | … ─► engine
-//!                        └─► premises: private folder, lease, clock rates, model files
-//! ```
-//!
-//! [`service`] lives as long as the host holds its stdin and is not silent for too long; what it
-//! changed of the device and must put back is in `premises`. Everything that touches a model happens in
-//! a fresh child process of the same executable ([`isolation`], [`child`]), so whatever a model does
-//! to its process is the failure of one request.
-//!
-//! Linux and Android: pinning, limits and the child's tie to its parent are theirs.
-//!
-//! **Invariant:** only [`tract`], `onnx_graph` and `reference_network` name the engine's own types. The service stores
-//! model files and never parses or runs one.
+//! **Invariant:** only [`tract`], `onnx_graph` and `reference_network` name the engine's own types.
 
-mod android;
-mod boot;
-mod cgroup;
-pub mod child;
-pub mod cli;
-mod clock;
-mod energy;
-mod error;
-mod folder;
-mod frequency;
-mod holder;
-mod input;
-pub mod isolation;
-pub mod launch;
-mod lease;
-mod lock;
-mod look;
-pub mod memory;
-mod model_file;
+pub(crate) mod error;
+pub(crate) mod input;
+pub(crate) mod model_file;
+/// The encoder of the integration tests.
+#[cfg(test)]
+#[allow(dead_code)]
+#[path = "../../tests/engine/onnx.rs"]
+mod onnx;
 mod onnx_graph;
-mod others;
-mod panic_guard;
-mod pinning;
-mod pipes;
-mod platform;
-mod post_mortem;
-mod premises;
-mod procfs;
-mod profile;
-mod reference_network;
-mod run;
-mod sampler;
-mod sentinel;
-pub mod service;
-mod silence;
-mod state;
-mod store;
-mod threads;
-mod topology;
+pub(crate) mod reference_network;
+pub(crate) mod run;
 pub mod tract;
-mod usage;
-mod warm_up;
 
 pub use error::EngineError;
 
-use crate::agent::{self, Precision};
+use pearl_agent::protocol::messages::{self, Precision};
 
 /// Something that runs ONNX models.
 pub trait Engine {
+    /// A parsed model, not yet optimised.
     type Loaded;
 
-    fn identity(&self) -> agent::Engine;
+    /// Name and version of the engine.
+    fn identity(&self) -> messages::Engine;
 
     /// Parses the bytes of an ONNX file; `model` is its name in errors.
     ///
     /// # Errors
-    /// Where it is no such file, or asks for what the engine does not have.
+    /// Where the bytes are not an ONNX file, or need something that the engine lacks.
     fn load(&self, model: &str, bytes: Vec<u8>) -> Result<Self::Loaded, EngineError>;
 
     /// Everything that is done once before the first inference.
     ///
     /// # Errors
-    /// Where the engine cannot make sense of the graph.
+    /// Where the engine cannot process the graph.
     fn optimise(
         &self,
         loaded: Self::Loaded,
         precision: Precision,
     ) -> Result<Box<dyn Runnable>, EngineError>;
 
-    /// The small network that the sentinel times, ready to run.
+    /// The small network that the reference workload (sentinel) times, ready to run.
     ///
     /// # Errors
-    /// Where the engine cannot run its own.
+    /// Where the engine cannot load its own network.
     fn reference_network(&self) -> Result<Box<dyn Runnable>, EngineError>;
 
-    /// Whether the processors that run this compute in half precision, as the engine sees it.
+    /// Whether the processors of this device compute in half precision, according to the engine.
     fn half_precision(&self) -> bool;
 
-    /// Does the work, and all inferences in it, on so many threads, of which the calling one may or
-    /// may not be one. A single thread is the calling one.
+    /// Does `work`, with all its inferences, on `threads` threads. The calling thread may or may not be
+    /// one of them. A single thread is the calling one.
     ///
     /// # Errors
-    /// Those of the work, or where there can be no such threads.
+    /// Those of `work`, or where the threads cannot be started.
     fn on_threads<T: Send>(
         &self,
         threads: usize,
@@ -107,46 +66,50 @@ pub trait Engine {
 
 /// A model that is ready to run.
 pub trait Runnable {
+    /// The inputs, in the order of the model.
     fn inputs(&self) -> &[Input];
 
     /// The values for all later inferences, one tensor for each of [`Runnable::inputs`].
     ///
     /// # Errors
     /// Where a tensor does not fit its input.
-    fn set_inputs(&mut self, tensors: &[agent::TensorData]) -> Result<(), EngineError>;
+    fn set_inputs(&mut self, tensors: &[messages::TensorData]) -> Result<(), EngineError>;
 
     /// One inference; the outputs are dropped.
     ///
     /// # Errors
-    /// Where the engine fails in the middle.
+    /// Where the engine fails during the inference.
     fn infer(&mut self) -> Result<(), EngineError>;
 
-    /// What is executed, in this order.
+    /// The executed nodes, in the order of execution.
     fn nodes(&self) -> Vec<Node>;
 
     /// One inference; adds to `times_ns`, of the length of [`Runnable::nodes`], what each took.
     ///
     /// # Errors
-    /// Where the engine fails in the middle.
+    /// Where the engine fails during the inference.
     fn infer_timed(&mut self, times_ns: &mut [u64]) -> Result<(), EngineError>;
 
     /// One inference whose outputs are kept, as 32-bit floats.
     ///
     /// # Errors
     /// Where the engine fails, or an output holds a number that is not finite.
-    fn outputs(&mut self) -> Result<Vec<agent::TensorData>, EngineError>;
+    fn outputs(&mut self) -> Result<Vec<messages::TensorData>, EngineError>;
 }
 
-/// What a model wants to be fed.
+/// An input of a model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Input {
+    /// Name in the model.
     pub name: String,
+    /// The fixed shape, such as `[n, c, h, w]`.
     pub dims: Vec<usize>,
+    /// Which values are valid.
     pub kind: InputKind,
 }
 
 impl Input {
-    /// How many values it takes; the engine has made sure that they can be counted.
+    /// Number of values; the engine has checked that it does not overflow.
     pub fn values(&self) -> usize {
         self.dims.iter().product()
     }
@@ -155,15 +118,19 @@ impl Input {
 /// One step of an inference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
+    /// The engine's name of the node.
     pub name: String,
+    /// The engine's name of the operator.
     pub operator: String,
     /// Shape and type of the first output, such as `1,16,112,112,f32`.
     pub output: String,
 }
 
+/// The type of an input's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputKind {
+    /// Floating-point numbers.
     Float,
-    /// Integers and booleans: indices and masks as often as not, so not any value will do.
+    /// Integers and booleans. They are often indices or masks, for which not every value is valid.
     Whole,
 }

@@ -1,22 +1,22 @@
-//! Reading a model file that may be anything.
+//! Reads a model file without trusting it.
 //!
-//! **Invariant:** never reads more than the limit, never waits on a file that is not a plain one,
-//! and hands out bytes only where they are what the host meant.
+//! **Invariant:** never reads more than the limit, never blocks on a file that is not a regular one, and
+//! returns the bytes only where their hash is the one that the host gave.
 
 use std::fs::File;
 use std::io::Read;
 
 use rustix::fs::{Mode, OFlags};
-use sha2::{Digest, Sha256};
 
 use super::EngineError;
-use crate::agent::ModelFile;
+use pearl_agent::protocol::content_hash::sha256;
+use pearl_agent::protocol::messages::ModelFile;
 
 /// The bytes of the file, checked against `limit` and the hash asked for.
 ///
 /// # Errors
-/// Where it cannot be read, is no plain file, is too large or another than was meant.
-pub fn read_model(model: &ModelFile, limit: u64) -> Result<Vec<u8>, EngineError> {
+/// Where the file cannot be read, is not a regular file, is too large or has another hash.
+pub(crate) fn read_model(model: &ModelFile, limit: u64) -> Result<Vec<u8>, EngineError> {
     let fail = |reason: String| EngineError::Model { model: model.path.clone(), reason };
     // Opening a pipe for reading would wait for its writer.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -32,7 +32,7 @@ pub fn read_model(model: &ModelFile, limit: u64) -> Result<Vec<u8>, EngineError>
         return Err(EngineError::TooLarge { model, bytes, limit });
     }
     let mut bytes = Vec::with_capacity(metadata.len() as usize);
-    // One byte more shows a file that grew meanwhile.
+    // One byte more detects a file that grew in the meantime.
     let read = file.take(limit.saturating_add(1)).read_to_end(&mut bytes);
     read.map_err(|error| fail(format!("cannot be read: {error}")))?;
     if bytes.len() as u64 > limit {
@@ -42,15 +42,10 @@ pub fn read_model(model: &ModelFile, limit: u64) -> Result<Vec<u8>, EngineError>
     if bytes.is_empty() {
         return Err(fail("the file is empty".into()));
     }
-    let found = hex(&Sha256::digest(&bytes));
+    let found = sha256(&bytes);
     if !found.eq_ignore_ascii_case(&model.sha256) {
         let meant = super::error::one_line(&model.sha256);
-        return Err(fail(format!("its sha256 is {found}, not {meant} as meant")));
+        return Err(fail(format!("its sha256 is {found}, expected {meant}")));
     }
     Ok(bytes)
-}
-
-/// Lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

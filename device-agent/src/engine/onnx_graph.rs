@@ -1,8 +1,8 @@
-//! What is checked of an ONNX graph before the engine sees it, so that the usual mistakes are named
-//! in the file's own words.
+//! Checks an ONNX graph before the engine loads it, so that messages about common mistakes use the names
+//! of the file.
 //!
-//! **Invariant:** what passes has an operator known to the engine at every node, inputs of fixed
-//! shapes, and all its weights in the one file that was hashed.
+//! **Invariant:** in a graph that passes, the engine knows the operator of every node, all inputs have
+//! fixed shapes, and all weights are in the one file that was hashed.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ use super::error::{NodeName, one_line};
 
 /// # Errors
 /// The first thing found that the engine could not run, by name.
-pub fn check(
+pub(crate) fn check(
     model: &str,
     graph: &GraphProto,
     engine: &str,
@@ -47,7 +47,7 @@ pub fn check(
         if let Some(missing) =
             node.input.iter().find(|input| !input.is_empty() && !known.contains(input.as_str()))
         {
-            let reason = format!("its input '{}' comes from nowhere", one_line(missing));
+            let reason = format!("its input '{}' is not defined in the graph", one_line(missing));
             return Err(NodeLabel::of(node).error(model, index, reason));
         }
     }
@@ -56,21 +56,21 @@ pub fn check(
         Some(output) => Err(EngineError::Output {
             model: model.into(),
             output: one_line(&output.name),
-            reason: "comes from nowhere".into(),
+            reason: "is not defined in the graph".into(),
         }),
     }
 }
 
-/// How a node is called in the file and by the engine.
-pub struct NodeLabel {
-    pub operator: String,
-    pub name: String,
+/// The names of a node in the file and in the engine.
+pub(crate) struct NodeLabel {
+    pub(crate) operator: String,
+    pub(crate) name: String,
     /// The engine's name for it: its own, or that of its first output.
-    pub engine_name: String,
+    pub(crate) engine_name: String,
 }
 
-/// In the file's order.
-pub fn labels(graph: &GraphProto) -> Vec<NodeLabel> {
+/// The labels of all nodes, in the file's order.
+pub(crate) fn labels(graph: &GraphProto) -> Vec<NodeLabel> {
     graph.node.iter().map(NodeLabel::of).collect()
 }
 
@@ -81,7 +81,7 @@ impl NodeLabel {
         Self { operator: node.op_type.clone(), name: node.name.clone(), engine_name }
     }
 
-    pub fn error(&self, model: &str, index: usize, reason: String) -> EngineError {
+    pub(crate) fn error(&self, model: &str, index: usize, reason: String) -> EngineError {
         EngineError::Node {
             model: model.into(),
             index,
@@ -118,7 +118,7 @@ fn check_weights(model: &str, tensor: &TensorProto) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// Of one value of the types that models here hold; `None` leaves the check to the engine.
+/// Size of one value, for the common types; `None` leaves the check to the engine.
 fn bytes_of(of_type: DataType) -> Option<u64> {
     match of_type {
         DataType::Double | DataType::Int64 | DataType::Uint64 => Some(8),

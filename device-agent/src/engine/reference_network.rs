@@ -1,10 +1,10 @@
-//! The reference network: the part of the sentinel that slows as networks do.
+//! The reference network: the network part of the reference workload (sentinel).
 //!
-//! A neighbour on the core's other hardware thread, in its shared caches or on the memory hardly
-//! slows plain arithmetic, and slows a network by up to a half. So the sentinel runs a small network in
-//! the engine itself: four inverted residuals without their shortcuts, 1×1 expansion, 3×3 depthwise,
-//! 1×1 projection, as phones' networks have them; 0.2 million parameters (0.8 MB), 4 million
-//! multiply-adds, about half a millisecond on a fast core.
+//! Another process on the core's other hardware thread, in the shared caches or in the memory hardly slows
+//! plain arithmetic, but it slows a network by up to a half. So the sentinel runs a small network in the
+//! engine itself: four inverted residuals without their shortcuts (1×1 expansion, 3×3 depthwise, 1×1
+//! projection), as in networks for phones. It has 0.2 million parameters (0.8 MB) and 4 million
+//! multiply-adds, and takes about half a millisecond on a fast core.
 //!
 //! **Invariant:** the same graph and the same weights on every device, without denormals.
 
@@ -25,8 +25,8 @@ const SIDE: i64 = 16;
 const BLOCKS: [(i64, i64); 4] = [(16, 2), (32, 2), (64, 1), (128, 1)];
 const EXPANSION: i64 = 4;
 
-/// As an ONNX model with one input of 1×16×16×16.
-pub fn model() -> ModelProto {
+/// The reference network as an ONNX model with one input of 1×16×16×16.
+pub(crate) fn model() -> ModelProto {
     let mut graph = Graph { proto: GraphProto::default(), seed: 0, last: "x".into() };
     for (channels, stride) in BLOCKS {
         let wide = channels * EXPANSION;
@@ -55,7 +55,7 @@ pub fn model() -> ModelProto {
 struct Graph {
     proto: GraphProto,
     seed: u64,
-    /// What the next node takes.
+    /// Name of the value that the next node reads.
     last: String,
 }
 
@@ -64,7 +64,7 @@ impl Graph {
     fn convolution(&mut self, dims: &[i64], stride: i64, groups: i64) {
         let weights = format!("w{}", self.proto.initializer.len());
         let count = dims.iter().product::<i64>() as usize;
-        // So that activations keep their size from layer to layer.
+        // With this scale activations keep their magnitude from layer to layer.
         let scale = (6.0 / dims[1..].iter().product::<i64>() as f32).sqrt();
         let values = (0..count).map(|_| scale * uniform(&mut self.seed)).collect();
         self.proto.initializer.push(TensorProto {

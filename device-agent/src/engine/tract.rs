@@ -3,11 +3,10 @@
 //! A model is optimised once and its plan's state is kept, so an inference here costs what it costs
 //! in tract's own bench command.
 //!
-//! Several threads are a pool of as many, in one of which the work itself is done, so that the thread
-//! that is timed is one of those that compute and there is none beyond the count. A single thread has
-//! no pool.
+//! Several threads form a pool of exactly that many. The work itself runs on one of them, so that the timed
+//! thread is one of those that compute and there is no additional thread. A single thread has no pool.
 //!
-//! **Invariant:** no panic of tract's leaves this file.
+//! **Invariant:** no panic in tract leaves this file.
 
 use std::time::Instant;
 
@@ -18,25 +17,27 @@ use tract_onnx::tract_core::floats::FloatPrecisionTranslator;
 use tract_onnx::tract_core::ops::source::TypedSource;
 use tract_onnx::tract_core::plan;
 
-use super::clock::nanos;
 use super::error::one_line;
 use super::onnx_graph::{self, NodeLabel};
-use super::panic_guard::guarded;
 use super::{Engine, EngineError, Input, InputKind, Node, Runnable, input, reference_network};
-use crate::agent::{self, Precision, TensorData};
+use crate::session::panic_guard::guarded;
+use crate::timing::clock::nanos;
+use pearl_agent::protocol::messages::{self, Precision, TensorData};
 
 /// The version of tract that is built in; a test compares it with `Cargo.lock`.
-pub const VERSION: &str = "0.23.9";
+pub(crate) const VERSION: &str = "0.23.9";
 
+/// The engine `tract`.
 pub struct Tract;
 
-/// What errors are told with: the model's name and its nodes as the file has them.
+/// What messages need: the names of the model, its nodes and its outputs, as the file has them.
 struct Source {
     model: String,
     nodes: Vec<NodeLabel>,
     outputs: Vec<String>,
 }
 
+/// A parsed and checked model, not yet optimised.
 pub struct Loaded {
     source: Source,
     graph: InferenceModel,
@@ -49,7 +50,7 @@ struct Plan {
     state: TypedSimpleState,
     /// The nodes that compute, in the order of execution.
     order: Vec<usize>,
-    /// Where a node stands in that order.
+    /// The position of each node in that order.
     places: Vec<Option<usize>>,
     values: TVec<TValue>,
 }
@@ -57,24 +58,24 @@ struct Plan {
 impl Engine for Tract {
     type Loaded = Loaded;
 
-    fn identity(&self) -> agent::Engine {
-        agent::Engine { name: "tract".into(), version: VERSION.into() }
+    fn identity(&self) -> messages::Engine {
+        messages::Engine { name: "tract".into(), version: VERSION.into() }
     }
 
     fn load(&self, model: &str, bytes: Vec<u8>) -> Result<Loaded, EngineError> {
         let onnx = onnx();
         let not_onnx = |reason: &str| EngineError::Model {
             model: model.into(),
-            reason: format!("not an ONNX file, or not all of it ({reason})"),
+            reason: format!("not an ONNX file, or truncated ({reason})"),
         };
         let proto = match guarded(|| onnx.proto_model_for_read(&mut bytes.as_slice())) {
             Ok(Ok(proto)) => proto,
             Ok(Err(error)) => {
                 let told = one_line(&error.root_cause().to_string());
                 let told = told.strip_prefix("failed to decode Protobuf message: ");
-                return Err(not_onnx(told.unwrap_or("its parts do not fit")));
+                return Err(not_onnx(told.unwrap_or("it cannot be decoded")));
             }
-            Err(_) => return Err(not_onnx("its parts do not fit")),
+            Err(_) => return Err(not_onnx("it cannot be decoded")),
         };
         drop(bytes);
         let graph = proto.graph.as_ref().ok_or_else(|| not_onnx("it holds no graph"))?;
@@ -158,7 +159,7 @@ impl Engine for Tract {
     }
 }
 
-/// 32-bit floats made 16-bit ones, those of inputs and outputs too.
+/// Converts 32-bit floats to 16-bit floats, inputs and outputs included.
 fn halved(graph: InferenceModel) -> TractResult<TypedModel> {
     let mut graph = graph.into_typed()?.into_decluttered()?;
     graph.transform(&FloatPrecisionTranslator::new(f32::datum_type(), f16::datum_type()))?;
@@ -174,7 +175,7 @@ impl Runnable for Plan {
         let model = &self.source.model;
         if tensors.len() != self.inputs.len() {
             let (given, wanted) = (tensors.len(), self.inputs.len());
-            return Err(EngineError::Request(format!("{model}: {given} inputs of {wanted} given")));
+            return Err(EngineError::Request(format!("{model}: {given} of {wanted} inputs given")));
         }
         let mut values = tvec!();
         for ((tensor, input), of_type) in tensors.iter().zip(&self.inputs).zip(&self.types) {
@@ -183,7 +184,7 @@ impl Runnable for Plan {
                 let (given, wanted) = (&tensor.dims, &input.dims);
                 let count = tensor.values.len();
                 return Err(EngineError::Request(format!(
-                    "{model}: input '{name}' has shape {wanted:?}, given is {given:?} with {count} values"
+                    "{model}: input '{name}' has shape {wanted:?}, not {given:?} with {count} values"
                 )));
             }
             let value = self.source.attempt("fed", || {
@@ -250,7 +251,7 @@ impl Runnable for Plan {
     }
 }
 
-/// How many there are; `None` where no memory could hold as many of the widest type.
+/// Number of values of that shape; `None` where no memory could hold as many of the widest type.
 fn values_of(dims: &[usize]) -> Option<usize> {
     let count = dims.iter().try_fold(1usize, |count, dim| count.checked_mul(*dim))?;
     (count <= isize::MAX as usize / size_of::<f64>()).then_some(count)
@@ -271,7 +272,7 @@ impl Source {
         }
     }
 
-    /// Does something with tract, and tells an error by the node that it came from.
+    /// Does `work` with tract; an error names the node that caused it.
     fn attempt<T>(
         &self,
         done: &str,
@@ -280,8 +281,10 @@ impl Source {
         match guarded(work) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.blame(done, &error)),
-            Err(place) => Err(self
-                .error(format!("cannot be {done} by tract {VERSION}, which gave up at {place}"))),
+            Err(place) => {
+                Err(self
+                    .error(format!("cannot be {done} by tract {VERSION}, which failed at {place}")))
+            }
         }
     }
 
@@ -290,7 +293,7 @@ impl Source {
             "cannot be {done} by tract {VERSION}: {}",
             one_line(&error.root_cause().to_string())
         );
-        // tract puts a node's name in quotes, the innermost context being the closest.
+        // tract puts a node's name in quotes; the innermost context is the closest one.
         let told: Vec<String> = error.chain().map(ToString::to_string).collect();
         for text in told.iter().rev() {
             let named = |node: &NodeLabel| {
@@ -310,7 +313,8 @@ impl Source {
 
 #[cfg(test)]
 mod tests {
-    use super::VERSION;
+    use super::*;
+    use crate::engine::onnx;
 
     #[test]
     fn the_version_told_is_the_one_locked() {
@@ -319,5 +323,32 @@ mod tests {
             let locked = format!("name = \"{part}\"\nversion = \"{VERSION}\"\n");
             assert!(lock.contains(&locked), "Cargo.lock holds another {part} than {VERSION}");
         }
+    }
+
+    /// Where the processors lack half precision, the engine emulates it, slowly and with the same results.
+    #[test]
+    fn a_network_in_half_precision_gives_the_same_within_that_precision() {
+        let results = [Precision::F32, Precision::F16].map(|precision| {
+            let loaded = Tract.load("product", product()).unwrap();
+            let mut runnable = Tract.optimise(loaded, precision).unwrap();
+            let tensor = TensorData { dims: vec![2, 2], values: vec![0.1, 0.2, 0.3, 0.4] };
+            runnable.set_inputs(&[tensor]).unwrap();
+            runnable.outputs().unwrap().remove(0).values
+        });
+        let [full, half] = &results;
+        assert_ne!(full, half, "half precision has rounded nothing");
+        for (full, half) in full.iter().zip(half) {
+            assert!((full - half).abs() < 0.002, "{results:?}");
+        }
+    }
+
+    fn product() -> Vec<u8> {
+        let shape = [onnx::Dim::Fixed(2), onnx::Dim::Fixed(2)];
+        onnx::model(&[
+            onnx::floats("w", &[2, 2], &[1.0, 2.0, 3.0, 4.0]),
+            onnx::node("MatMul", "m", &["x", "w"], &["y"]),
+            onnx::input("x", &shape),
+            onnx::output("y", &shape),
+        ])
     }
 }

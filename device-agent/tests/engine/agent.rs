@@ -1,11 +1,11 @@
-//! The real agent with the real engine: what it answers, and what it outlives.
+//! The real agent with the real engine: its answers, and the failures that it survives.
 
 use std::process::Command;
 
 use crate::onnx::{Dim, floats, input, model, node, output};
 use crate::rig::{AGENT, Agent, Models, launch, lease, meant};
-use pearl_agent::agent::{AgentDone, AgentRequest, TensorData};
-use pearl_agent::wire::{FailureKind, PROTOCOL};
+use pearl_agent::protocol::messages::{AgentDone, AgentRequest, TensorData};
+use pearl_agent::protocol::wire::{FailureKind, PROTOCOL};
 
 const SHAPE: [Dim; 2] = [Dim::Fixed(2), Dim::Fixed(2)];
 
@@ -67,7 +67,7 @@ fn given_inputs_come_out_as_the_model_says() {
     let report = agent.run(file.clone(), vec![square([1.0, 0.0, 0.5, -1.0])]).unwrap();
     assert_eq!(report.outputs, [square([1.0, 2.0, -2.5, -3.0])]);
     for (inputs, told) in [
-        (vec![], "0 inputs of 1 given"),
+        (vec![], "0 of 1 inputs given"),
         (vec![TensorData { dims: vec![4], values: vec![0.0; 4] }], "input 'x' has shape [2, 2]"),
         (vec![TensorData { dims: vec![2, 2], values: vec![0.0; 3] }], "with 3 values"),
         (

@@ -1,12 +1,12 @@
-//! Files that are no models, or none that can be run: each is refused by name, and none harms the
-//! agent.
+//! Files that are not models, or models that cannot be run: each is refused by name, and the agent keeps
+//! serving.
 
 use std::fs::File;
 
 use crate::onnx::{Dim, external, floats, input, integers, model, node, output};
 use crate::rig::{Agent, Models, launch, meant};
-use pearl_agent::agent::{AgentRequest, ModelFile, TensorData};
-use pearl_agent::wire::FailureKind::{self, BadInput, Limit};
+use pearl_agent::protocol::messages::{AgentRequest, ModelFile, TensorData};
+use pearl_agent::protocol::wire::FailureKind::{self, BadInput, Limit};
 use proptest::prelude::*;
 
 const ROW: [Dim; 2] = [Dim::Fixed(1), Dim::Fixed(4)];
@@ -65,13 +65,13 @@ fn contents_that_cannot_be_run_are_refused_by_name() {
         (
             "dangling",
             single(vec![], "Add", &["x", "ghost"]),
-            "node 0 'Add' (it): its input 'ghost' comes from nowhere",
+            "node 0 'Add' (it): its input 'ghost' is not defined in the graph",
         ),
         ("no-output", model(&[relu(), input("x", &ROW)]), "no output"),
         (
             "lost-output",
             model(&[relu(), input("x", &ROW), output("z", &ROW)]),
-            "output 'z' comes from nowhere",
+            "output 'z' is not defined in the graph",
         ),
         (
             "shapes",
@@ -125,12 +125,7 @@ fn a_file_other_than_the_one_meant_is_refused_with_its_hash() {
     let models = Models::new();
     let mut file = models.add("good.onnx", &good());
     let found = std::mem::replace(&mut file.sha256, "00ff".into());
-    check(
-        &mut Agent::leased(),
-        file,
-        BadInput,
-        &format!("its sha256 is {found}, not 00ff as meant"),
-    );
+    check(&mut Agent::leased(), file, BadInput, &format!("its sha256 is {found}, expected 00ff"));
 }
 
 #[test]

@@ -1,12 +1,14 @@
-//! Requests and bytes that mean harm: each is refused, and the agent goes on or ends at once.
+//! Malicious requests and bytes: each is refused, and the agent goes on or ends at once.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use crate::agent::product;
 use crate::rig::{AGENT, Agent, Models, launch, lease, wait_for};
-use pearl_agent::agent::{AgentRequest, LaunchRequest, LeaseRequest, LookRequest, ProfileRequest};
-use pearl_agent::wire::{FailureKind, MAX_LINE, PROTOCOL, Request};
+use pearl_agent::protocol::messages::{
+    AgentRequest, LaunchRequest, LeaseRequest, ProbeRequest, ProfileRequest,
+};
+use pearl_agent::protocol::wire::{FailureKind, MAX_LINE, PROTOCOL, Request};
 use tempfile::TempDir;
 
 #[test]
@@ -36,13 +38,13 @@ fn absurd_launches_are_refused_and_the_agent_goes_on() {
             assert!(failure.message.len() < 2000, "{name}: {}", failure.message.len());
         }
     }
-    // What is without end stops by its own limits.
+    // Work without an end is ended by its own limits.
     let mut request = good.clone();
     request.limits.time_ns = u64::MAX;
     request.warm_up.tolerance_ppm = u32::MAX;
     agent.ask(AgentRequest::Launch(request)).unwrap();
-    let look = LookRequest { cpus: vec![usize::MAX], threads: 1, look_ns: 0, time_ns: u64::MAX };
-    assert_eq!(agent.ask(AgentRequest::Look(look)).unwrap_err().kind, FailureKind::BadRequest);
+    let probe = ProbeRequest { cpus: vec![usize::MAX], threads: 1, probe_ns: 0, time_ns: u64::MAX };
+    assert_eq!(agent.ask(AgentRequest::Probe(probe)).unwrap_err().kind, FailureKind::BadRequest);
     agent.ask(AgentRequest::Launch(good)).unwrap();
 }
 
@@ -70,8 +72,8 @@ fn bytes_that_are_no_request_get_one_answer_a_line() {
         b"{}\n",
         b"\x00\xff\xfe\n",
         b"{\"id\":1,\"body\":{\"launch\":{}}}\n",
-        b"{\"id\":1,\"body\":{\"look\":{\"cpus\":[-1],\"time_ns\":1}}}\n",
-        b"{\"id\":1,\"body\":{\"look\":{\"cpus\":[],\"time_ns\":1e99}}}\n",
+        b"{\"id\":1,\"body\":{\"probe\":{\"cpus\":[-1],\"time_ns\":1}}}\n",
+        b"{\"id\":1,\"body\":{\"probe\":{\"cpus\":[],\"time_ns\":1e99}}}\n",
         b"{\"id\":18446744073709551616,\"body\":\"release\"}\n",
     ] {
         agent.send_raw(garbage);
@@ -119,7 +121,7 @@ fn an_agent_whose_answers_nobody_reads_gives_its_lease_back() {
     for body in [AgentRequest::Hello { protocol: PROTOCOL }, AgentRequest::Lease(lease)] {
         writeln!(stdin, "{}", serde_json::to_string(&Request { id: 1, body }).unwrap()).unwrap();
     }
-    // More answers than a pipe holds, from fewer requests than one does.
+    // The answers are more than a pipe holds; the requests are less.
     for _ in 0..1500 {
         stdin.write_all(b"{\"id\":1,\"body\":{\"hello\":{\"protocol\":1}}}\n").unwrap();
     }

@@ -1,5 +1,5 @@
-//! One device, several hosts: who measures, who waits, and what becomes of a lease whose holder is
-//! gone.
+//! One device, several hosts: which host measures, which one waits, and what happens to a lease whose
+//! owner is gone.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -8,19 +8,21 @@ use std::time::{Duration, Instant};
 
 use crate::limits::endless;
 use crate::rig::{AGENT, Agent, Models, is_gone, lease, signal};
-use pearl_agent::agent::{AgentDone, AgentRequest, Frequency, LeaseRequest, LookRequest};
-use pearl_agent::wire::{Failure, FailureKind};
+use pearl_agent::protocol::messages::{
+    AgentDone, AgentRequest, Frequency, LeaseRequest, ProbeRequest,
+};
+use pearl_agent::protocol::wire::{Failure, FailureKind};
 use tempfile::TempDir;
 
 fn take(agent: &mut Agent, request: LeaseRequest) -> Result<(), Failure> {
     agent.ask(AgentRequest::Lease(request)).map(|done| assert!(matches!(done, AgentDone::Leased)))
 }
 
-fn look() -> AgentRequest {
-    AgentRequest::Look(LookRequest {
+fn probe() -> AgentRequest {
+    AgentRequest::Probe(ProbeRequest {
         cpus: Vec::new(),
         threads: 1,
-        look_ns: 0,
+        probe_ns: 0,
         time_ns: 60_000_000_000,
     })
 }
@@ -34,17 +36,17 @@ fn a_second_host_is_told_who_measures_and_until_when() {
     let folder = TempDir::new().unwrap();
     let mut first = Agent::greeted_in(folder.path());
     let mut second = Agent::greeted_in(folder.path());
-    take(&mut first, LeaseRequest { idle_ns: 90_000_000_000, ..lease("anna@desk", "a") }).unwrap();
+    take(&mut first, LeaseRequest { idle_ns: 90_000_000_000, ..lease("anna@lab", "a") }).unwrap();
     let refused = take(&mut second, lease("bob@lab", "b")).unwrap_err();
     assert_eq!(refused.kind, FailureKind::Busy);
-    assert!(refused.message.contains("leased by anna@desk, for "), "{}", refused.message);
+    assert!(refused.message.contains("leased by anna@lab, for "), "{}", refused.message);
     assert!(refused.message.ends_with(" s more at the latest"), "{}", refused.message);
-    assert_eq!(second.ask(look()).unwrap_err().kind, FailureKind::BadRequest);
-    first.ask(look()).unwrap();
+    assert_eq!(second.ask(probe()).unwrap_err().kind, FailureKind::BadRequest);
+    first.ask(probe()).unwrap();
     first.ask(AgentRequest::Release).unwrap();
-    assert_eq!(first.ask(look()).unwrap_err().kind, FailureKind::BadRequest);
+    assert_eq!(first.ask(probe()).unwrap_err().kind, FailureKind::BadRequest);
     take(&mut second, lease("bob@lab", "b")).unwrap();
-    second.ask(look()).unwrap();
+    second.ask(probe()).unwrap();
 }
 
 #[test]
@@ -72,7 +74,7 @@ fn a_host_that_lost_its_link_takes_over_its_own_lease() {
     let mut next = Agent::greeted_in(folder.path());
     take(&mut next, lease("anna", "same")).unwrap();
     assert!(!lost.ended().success());
-    next.ask(look()).unwrap();
+    next.ask(probe()).unwrap();
 }
 
 #[test]
@@ -91,7 +93,7 @@ fn a_lease_that_ran_out_is_taken_over_by_anybody() {
     let folder = TempDir::new().unwrap();
     let mut stuck = Agent::greeted_in(folder.path());
     take(&mut stuck, LeaseRequest { idle_ns: 200_000_000, ..lease("anna", "a") }).unwrap();
-    // So that it cannot end itself.
+    // A stopped agent cannot end itself.
     stuck.signal("STOP");
     std::thread::sleep(Duration::from_millis(300));
     take(&mut Agent::greeted_in(folder.path()), lease("bob", "b")).unwrap();
@@ -103,10 +105,10 @@ fn an_agent_that_hears_nothing_gives_its_lease_back_and_ends() {
     let folder = TempDir::new().unwrap();
     let mut silent = Agent::greeted_in(folder.path());
     take(&mut silent, LeaseRequest { idle_ns: 1_000_000_000, ..lease("anna", "a") }).unwrap();
-    // Longer than the silence borne, and no silence.
+    // Longer than the idle timeout, but never idle.
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_millis(2500) {
-        silent.ask(look()).unwrap();
+        silent.ask(probe()).unwrap();
         silent.send_raw(b" ");
         std::thread::sleep(Duration::from_millis(100));
     }
@@ -179,7 +181,7 @@ fn no_process_is_ended_for_what_a_file_says() {
     std::thread::sleep(Duration::from_millis(1100));
     let refused = take(&mut Agent::greeted_in(folder.path()), lease("b", "b")).unwrap_err();
     assert_eq!(refused.kind, FailureKind::Busy);
-    assert!(refused.message.contains("is no agent but 'sleep'"), "{}", refused.message);
+    assert!(refused.message.contains("is not an agent but 'sleep'"), "{}", refused.message);
     assert!(!is_gone(bystander.id()));
     holder.signal("CONT");
     bystander.kill().unwrap();

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::onnx::{Dim, input, integers, model, node, output};
 use crate::rig::{AGENT, Agent, Models, is_gone, launch, signal, wait_for};
-use pearl_agent::agent::{AgentRequest, LaunchRequest, TensorData};
-use pearl_agent::wire::FailureKind;
+use pearl_agent::protocol::messages::{AgentRequest, LaunchRequest, TensorData};
+use pearl_agent::protocol::wire::FailureKind;
 
 /// Spreads one number over 1.2 GB.
 fn hungry() -> Vec<u8> {
@@ -44,7 +44,7 @@ fn a_launch_beyond_its_memory_is_refused_as_a_limit() {
     let models = Models::new();
     let mut agent = Agent::leased();
     let mut request = launch(models.add("hungry.onnx", &hungry()));
-    // The last is too little to start at all.
+    // The last limit is too low for the process to start at all.
     for mib in [256, 64, 1] {
         request.limits.memory_bytes = mib << 20;
         let failure = agent.ask(AgentRequest::Launch(request.clone())).unwrap_err();
@@ -118,7 +118,7 @@ fn a_launch_killed_at_any_moment_is_a_crash_at_once() {
     let models = Models::new();
     let mut agent = Agent::leased();
     let mut request = endless(&models);
-    // Not waited for: the answer comes when the process is gone.
+    // This limit is not waited for: the answer comes when the process has ended.
     request.limits.time_ns = 3_600_000_000_000;
     for micros in [0, 100, 300, 1000, 3000, 10_000, 30_000, 100_000, 300_000] {
         agent.send(AgentRequest::Launch(request.clone()));
@@ -149,7 +149,7 @@ fn a_launch_dies_with_its_agent() {
     let mut agent = Agent::leased();
     agent.send(AgentRequest::Launch(endless(&models)));
     let process = agent.launched();
-    // Not before the launch can have tied itself to the agent: it pins its memory limit after that.
+    // The launch sets its memory limit after its parent-death signal; so wait for the limit.
     wait_for(|| {
         let limits = std::fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
         let data = limits.lines().find(|line| line.starts_with("Max data size")).unwrap();

@@ -1,4 +1,4 @@
-//! The real agent with the real engine, held as a host holds it.
+//! The real agent with the real engine, driven as a host drives it.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod agent;

@@ -1,9 +1,9 @@
-//! The time of each operator, told by name and shape.
+//! The time of each operator, reported with its name and shape.
 
 use crate::onnx::{Dim, floats, input, model, node, output};
 use crate::rig::{Agent, Models, launch};
-use pearl_agent::agent::{AgentDone, AgentRequest, LookRequest, ProfileRequest};
-use pearl_agent::wire::FailureKind;
+use pearl_agent::protocol::messages::{AgentDone, AgentRequest, ProbeRequest, ProfileRequest};
+use pearl_agent::protocol::wire::FailureKind;
 
 #[test]
 fn a_profile_names_every_operator_with_its_shape_in_order() {
@@ -34,8 +34,8 @@ fn a_profile_names_every_operator_with_its_shape_in_order() {
     assert!(soft.median_ns > 0);
 }
 
-fn look(cpus: Vec<usize>, threads: usize, look_ns: u64) -> AgentRequest {
-    AgentRequest::Look(LookRequest { cpus, threads, look_ns, time_ns: 60_000_000_000 })
+fn probe(cpus: Vec<usize>, threads: usize, probe_ns: u64) -> AgentRequest {
+    AgentRequest::Probe(ProbeRequest { cpus, threads, probe_ns, time_ns: 60_000_000_000 })
 }
 
 #[test]
@@ -43,9 +43,9 @@ fn a_look_reads_the_sentinel_and_watches_others_without_a_model() {
     let mut agent = Agent::leased();
     let cpus = agent.hello().platform.cpus[..1].to_vec();
     let mut busy = Busy::start();
-    let done = agent.ask(look(cpus, 1, 300_000_000));
+    let done = agent.ask(probe(cpus, 1, 300_000_000));
     busy.stop();
-    let AgentDone::Look(report) = done.unwrap() else { panic!("a look") };
+    let AgentDone::Probe(report) = done.unwrap() else { panic!("a probe") };
     assert!(report.readings.len() >= 9);
     assert!(report.readings.iter().all(|of| of.core_ns > 0 && of.network_ns > 0 && of.cpu_ns > 0));
     assert!(report.clock.resolution_ns > 0);
@@ -84,9 +84,9 @@ impl Drop for Busy {
 fn a_look_that_makes_no_sense_is_refused() {
     let mut agent = Agent::leased();
     for (request, kind, told) in [
-        (look(vec![], 0, 0), FailureKind::BadRequest, "no threads"),
-        (look(vec![], 9999, 0), FailureKind::Device, "9999 threads cannot run at once"),
-        (look(vec![], 1, u64::MAX), FailureKind::BadRequest, "the limit is 30000000000"),
+        (probe(vec![], 0, 0), FailureKind::BadRequest, "no threads"),
+        (probe(vec![], 9999, 0), FailureKind::Device, "9999 threads cannot run at once"),
+        (probe(vec![], 1, u64::MAX), FailureKind::BadRequest, "the limit is 30000000000"),
     ] {
         let failure = agent.ask(request).unwrap_err();
         assert_eq!(failure.kind, kind, "{}", failure.message);

@@ -8,9 +8,9 @@ use crate::agent::product;
 use crate::rig::{AGENT, Agent, launch, lease, meant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use pearl_agent::agent::{AgentDone, AgentRequest, ModelFile, PUT_BYTES, PutRequest};
-use pearl_agent::wire::Failure;
-use pearl_agent::wire::FailureKind::{self, BadInput, BadRequest, Busy, Device, Limit};
+use pearl_agent::protocol::messages::{AgentDone, AgentRequest, ModelFile, PUT_BYTES, PutRequest};
+use pearl_agent::protocol::wire::Failure;
+use pearl_agent::protocol::wire::FailureKind::{self, BadInput, BadRequest, Busy, Device, Limit};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -69,7 +69,7 @@ fn a_model_put_in_pieces_is_kept_verified_and_can_be_launched() {
     agent.ask(AgentRequest::Lease(lease("a", "a"))).unwrap();
     agent.ask(AgentRequest::Launch(launch(model.clone()))).unwrap();
     drop(agent);
-    // Another agent finds it, unless it is not what it should be any more.
+    // Another agent finds the file, unless its content has changed.
     let mut next = Agent::greeted_in(folder.path());
     assert_eq!(next.hello().platform.folder, place.parent().unwrap().to_str().unwrap());
     assert_eq!(put(&mut next, asked.clone()).unwrap(), Some(model.clone()));
@@ -154,7 +154,7 @@ fn pieces_that_make_no_sense_are_refused_and_harm_nothing() {
     check(&mut agent, other, BadRequest, "it had 3000 bytes before");
     let far = PutRequest { offset: u64::MAX, ..piece(&whole, 1000, 1000) };
     check(&mut agent, far, BadRequest, "a piece that ends at 18446744073709551615 of 3000");
-    // None of that has hurt what was begun.
+    // The file that was begun is unharmed.
     put(&mut agent, piece(&whole, 1000, 1000)).unwrap();
     put(&mut agent, piece(&whole, 2000, 1000)).unwrap().unwrap();
 }
@@ -179,14 +179,14 @@ fn a_device_without_the_space_says_so_before_anything_is_sent() {
         .arg(&small)
         .status();
     if !mounted.is_ok_and(|status| status.success()) {
-        eprintln!("not tried: this user may mount nothing");
+        eprintln!("not tried: this user cannot mount");
         return;
     }
     let mut agent = Agent::greeted_in(&small);
     let whole = vec![7; 2 << 20];
     check(&mut agent, piece(&whole, 0, 1000), Device, "no space for 2097152 bytes");
     assert!(kept(&small).is_empty());
-    // What else is written meanwhile takes the space of what was promised.
+    // Another file takes the space in the meantime.
     let whole = vec![7; 900 << 10];
     put(&mut agent, piece(&whole, 0, 1 << 10)).unwrap();
     fs::write(small.join("other"), vec![0; 900 << 10]).unwrap_or_default();

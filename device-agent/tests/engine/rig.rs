@@ -1,4 +1,4 @@
-//! A real agent as a host holds it, and a folder of model files.
+//! A real agent, driven as a host drives it, and a folder of model files.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -6,16 +6,16 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
-use pearl_agent::agent::{
+use pearl_agent::protocol::messages::{
     AgentDone, AgentHello, AgentRequest, Frequency, LaunchRequest, LeaseRequest, Limits, ModelFile,
     NoProgress, Precision, RunReport, RunRequest, Sampling, TensorData, WarmUp,
 };
-use pearl_agent::wire::{Failure, Outcome, PROTOCOL, Reply, Request};
+use pearl_agent::protocol::wire::{Failure, Outcome, PROTOCOL, Reply, Request};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-/// Longer than anything takes on a busy machine; a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Longer than any step takes on a busy machine; a test that waits so long has failed.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 pub const AGENT: &str = env!("CARGO_BIN_EXE_pearl-agent");
 
@@ -24,7 +24,7 @@ pub struct Agent {
     pub stdin: Option<ChildStdin>,
     lines: Receiver<String>,
     last_id: u64,
-    /// Gone with the agent.
+    /// Removed with the agent.
     _own_folder: Option<TempDir>,
 }
 
@@ -91,13 +91,13 @@ impl Agent {
         signal(name, self.child.id());
     }
 
-    /// How it ended by itself.
+    /// The exit status of an agent that ends by itself.
     pub fn ended(&mut self) -> ExitStatus {
         wait_for(|| self.child.try_wait().unwrap())
     }
 
     pub fn answer(&mut self) -> Result<AgentDone, Failure> {
-        let line = self.lines.recv_timeout(PATIENCE).unwrap();
+        let line = self.lines.recv_timeout(LONGEST_WAIT).unwrap();
         let reply: Reply<NoProgress, AgentDone> = serde_json::from_str(&line).unwrap();
         assert_eq!(reply.id, self.last_id);
         match reply.outcome {
@@ -107,9 +107,9 @@ impl Agent {
         }
     }
 
-    /// Whatever request it is taken for.
+    /// The failure that answers bytes that are no request, whatever its id.
     pub fn answer_to_garbage(&mut self) -> Failure {
-        let line = self.lines.recv_timeout(PATIENCE).unwrap();
+        let line = self.lines.recv_timeout(LONGEST_WAIT).unwrap();
         let reply: Reply<NoProgress, AgentDone> = serde_json::from_str(&line).unwrap();
         let Outcome::Failed(failure) = reply.outcome else { panic!("{line}") };
         failure
@@ -144,7 +144,7 @@ impl Drop for Agent {
         // At the end of its input it leaves nothing behind.
         drop(self.stdin.take());
         let started = Instant::now();
-        while started.elapsed() < PATIENCE / 10 && matches!(self.child.try_wait(), Ok(None)) {
+        while started.elapsed() < LONGEST_WAIT / 10 && matches!(self.child.try_wait(), Ok(None)) {
             std::thread::sleep(Duration::from_millis(1));
         }
         let _ = self.child.kill();
@@ -152,19 +152,19 @@ impl Drop for Agent {
     }
 }
 
-/// The first value that there is.
-pub fn wait_for<T>(mut look: impl FnMut() -> Option<T>) -> T {
+/// The first value that `find` returns.
+pub fn wait_for<T>(mut find: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
-        if let Some(found) = look() {
+        if let Some(found) = find() {
             return found;
         }
-        assert!(started.elapsed() < PATIENCE, "waited in vain");
+        assert!(started.elapsed() < LONGEST_WAIT, "timed out");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
 
-/// Whether the process is gone, or dead and not reaped by whoever adopted it.
+/// Whether the process has ended; it may still be a zombie.
 pub fn is_gone(process: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"));
     status.map_or(true, |text| text.contains("State:\tZ"))
@@ -175,7 +175,7 @@ pub fn signal(name: &str, process: u32) {
     assert!(sent.unwrap().success());
 }
 
-/// Longer than any test.
+/// A lease that lasts longer than any test.
 pub fn lease(owner: &str, session: &str) -> LeaseRequest {
     LeaseRequest {
         owner: owner.into(),

@@ -7,20 +7,21 @@ use clap::{Args, Subcommand};
 use comfy_table::{CellAlignment, Table, presets};
 use fs_err as fs;
 use pearl_models::architecture::ArchId;
-use pearl_models::network::{ImageShape, Network, Shape};
+use pearl_models::network::Network;
 use pearl_models::reference;
+use pearl_models::shape::{ImageShape, Shape};
 use pearl_models::space::Space;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use serde_json::{Value, json};
 
 use super::network::{Named, NetworkArgs, parse_input};
-use super::terminal::{print_json, print_line};
-use crate::exit::{Classify, Kind};
-use crate::weights::replace_file;
-use crate::worker::layers::nodes;
+use crate::output::error_class::{Classify, ErrorClass};
+use crate::output::graph_json::nodes;
+use crate::output::terminal::{print_json, print_line};
+use crate::train::weights::replace_file;
 
-/// List what there is, sample architectures of a space, or show one
+/// List spaces and reference networks, sample architectures, or show a network
 #[derive(Subcommand)]
 #[command(after_help = "Examples:\n  pearl arch list\n  pearl arch show mobilenet-v2:1.0@224")]
 pub enum ArchVerb {
@@ -45,19 +46,19 @@ pub struct SampleArgs {
     /// Search space: mnas or conv20
     #[arg(long)]
     space: String,
-    /// How many
+    /// Number of architectures
     #[arg(short, default_value_t = 1)]
     n: usize,
-    /// The same seed gives the same architectures
+    /// Seed; the same seed gives the same architectures
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Input, as channels x height x width
+    /// Input shape, as channels x height x width
     #[arg(long, value_name = "CxHxW", value_parser = parse_input, default_value = "3x224x224")]
     input: ImageShape,
-    /// Classes that they tell apart
+    /// Number of classes
     #[arg(long, default_value_t = 1000)]
     classes: usize,
-    /// Folder of the files, one per architecture, named by its id
+    /// Folder to write to: one file per architecture, named by its id
     #[arg(short, value_name = "DIR")]
     out: PathBuf,
     /// Print one JSON document
@@ -102,16 +103,16 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
 }
 
 fn sample(args: &SampleArgs) -> anyhow::Result<()> {
-    let space = Space::new(&args.space, args.input, args.classes).or_fault(Kind::Usage)?;
-    fs::create_dir_all(&args.out).or_fault(Kind::Usage)?;
+    let space = Space::new(&args.space, args.input, args.classes).or_class(ErrorClass::Usage)?;
+    fs::create_dir_all(&args.out).or_class(ErrorClass::Usage)?;
     let mut rng = Pcg64::seed_from_u64(args.seed);
     let mut written = Vec::new();
     for _ in 0..args.n {
         let architecture = space.sample(&mut rng);
-        let costs = space.decode(&architecture).context("own sample")?.costs();
+        let costs = space.decode(&architecture).context("a sampled architecture")?.costs();
         let id = architecture.id();
         let path = args.out.join(format!("{id}.json"));
-        replace_file(&path, architecture.to_json().as_bytes()).or_fault(Kind::Usage)?;
+        replace_file(&path, architecture.to_json().as_bytes()).or_class(ErrorClass::Usage)?;
         written.push((id, path, costs));
     }
     if args.json {

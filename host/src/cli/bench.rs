@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::Terminal;
 use super::measuring::{MeasuringArgs, percent, sustained};
-use super::terminal::{print_document, print_json, print_line};
-use crate::device::Devices;
-use crate::exit::Fault;
-use crate::history;
+use crate::device::devices::Devices;
+use crate::measure::history;
 use crate::measure::{Ops, Order, Settings, Sharing, Step, What, measure_fleet, model_file};
+use crate::output::error_class::Classified;
+use crate::output::terminal::Terminal;
+use crate::output::terminal::{print_document, print_json, print_line};
 
 use progress::Progress;
 use results::Results;
@@ -26,34 +26,34 @@ use results::Results;
     after_help = "Examples:\n  pearl bench student.onnx\n  pearl bench *.onnx --device phone --device board --json > latencies.json\n  pearl bench student.onnx --device phone --sustained 10m\n  pearl bench student.onnx --ops"
 )]
 pub struct BenchArgs {
-    /// Models with fixed input shapes
+    /// ONNX models with fixed input shapes
     #[arg(value_name = "MODEL.onnx", required = true)]
     models: Vec<PathBuf>,
-    /// Where to measure; several devices work side by side
+    /// Device to measure on; several --device measure at the same time
     #[arg(long, value_name = "DEV", default_value = "local")]
     device: Vec<String>,
-    /// Share the models out among the devices, which have to be of one fingerprint
+    /// Divide the models among the devices, which must have one common fingerprint
     #[arg(long)]
     share: bool,
-    /// Most launches of a model; at least 6 are taken, and no more once the interval is narrow. Those
-    /// that had to share the processor do not count
+    /// Largest number of launches of a model. At least 6 are made, and none after the interval is narrow
+    /// enough. Contended launches do not count
     #[arg(long, value_name = "N", default_value_t = 40,
           value_parser = clap::value_parser!(u16).range(6..=1000))]
     launches: u16,
-    /// How narrow each half of the interval has to be, from 0.01% to 50%
+    /// Stop when each half of the interval is at most this share of the latency, from 0.01% to 50%
     #[arg(long, value_name = "PERCENT", default_value = "1%", value_parser = percent)]
     target: f64,
-    /// Run each model for so long without a pause, from 1s to a day, whatever --launches says, and take
-    /// the latency that it ends up at: that of the last third
+    /// Run each model for this time without a pause (1s to a day) and report the latency of the last
+    /// third; --launches is ignored
     #[arg(long, value_name = "TIME", value_parser = sustained)]
     sustained: Option<Duration>,
-    /// The time of each operator, too
+    /// Also measure the time of each operator
     #[arg(long)]
     ops: bool,
-    /// Exit with 0 though a verdict says not to believe a number
+    /// Exit with 0 even if a verdict says not to believe a number
     #[arg(long)]
     accept_unstable: bool,
-    /// What is printed; csv takes no --ops
+    /// Output format; csv cannot be combined with --ops
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     /// Print one JSON document, as --format json does
@@ -116,7 +116,7 @@ pub fn run(args: BenchArgs, terminal: &Terminal) -> anyhow::Result<()> {
             notes(&results);
         }
     }
-    // The numbers are on the screen before it is said that they were not kept.
+    // First the numbers are printed, then the error that the history could not keep them.
     if let Some(error) = unkept {
         return Err(error);
     }
@@ -125,21 +125,21 @@ pub fn run(args: BenchArgs, terminal: &Terminal) -> anyhow::Result<()> {
 
 fn order(args: &BenchArgs) -> anyhow::Result<Order> {
     if args.ops && args.format == Format::Csv {
-        return Err(Fault::usage(
-            "--ops: operators have no place in --format csv; use --json, or another format",
+        return Err(Classified::usage(
+            "--ops: the csv format has no columns for operators; use --json or another --format",
         )
         .into());
     }
     let mut settings = args.measuring.settings(Settings::bench());
-    settings.pace.target = args.target;
-    settings.pace.max_launches = args.launches.into();
+    settings.stopping_rule.target = args.target;
+    settings.stopping_rule.max_launches = args.launches.into();
     settings.sustained = args.sustained;
     let devices = Devices::find(args.measuring.devices.as_deref())?;
     let mut chosen = Vec::new();
     for name in &args.device {
         let device = devices.get(name)?.clone();
         if chosen.contains(&device) {
-            return Err(Fault::usage(format_args!("device '{name}' is named twice")).into());
+            return Err(Classified::usage(format_args!("device '{name}' is named twice")).into());
         }
         chosen.push(device);
     }

@@ -6,44 +6,44 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
-use super::Terminal;
-use super::measuring::{PrecisionName, patience};
-use super::terminal::{Waiting, disturbed, print_json, print_line};
-use crate::agent::Agent;
-use crate::device::Devices;
-use crate::duration::{self, ms};
-use crate::history;
+use super::measuring::{PrecisionName, wait};
+use crate::device::client::Agent;
+use crate::device::devices::Devices;
+use crate::measure::history;
 use crate::measure::{Session, Settings, Step};
+use crate::output::duration::{self, ms};
+use crate::output::terminal::Terminal;
+use crate::output::terminal::{Waiting, disturbed, print_json, print_line};
 
-/// Find out how fast a device usually is, for latencies to be compensated to
+/// Measure the usual speed of a device; latencies are compensated to this speed
 ///
-/// Every kept measurement adds to what is known, so this is for a device that is new, and best done
-/// while nobody else uses it.
+/// Every kept measurement adds to this knowledge, so the command is meant for a new device. Run it
+/// while no other process uses the device.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  pearl devices characterise phone\n  pearl devices characterise board --for 1m --json"
 )]
 pub struct CharacteriseArgs {
-    /// Which device
+    /// Device to characterise
     #[arg(value_name = "DEV")]
     device: String,
-    /// For how long the sentinel is read
+    /// How long to run the reference workload (sentinel)
     #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = duration::parse)]
     length: Duration,
-    /// File of devices; else ./devices.toml, else the one in the user's configuration directory
+    /// Device file [default: ./devices.toml, else pearl/devices.toml in the configuration directory]
     #[arg(long, value_name = "FILE")]
     devices: Option<PathBuf>,
-    /// Threads of the engine; else what the device's entry says
+    /// Threads of the engine [default: the device's entry]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
-    /// Arithmetic of the networks that will be measured: a fingerprint is of one
+    /// Arithmetic of the networks that will be measured; each precision has a fingerprint of its own
     #[arg(long, value_enum, default_value_t = PrecisionName::F32)]
     precision: PrecisionName,
-    /// How long to wait for somebody else who measures on the device; 0 does not wait
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = patience)]
+    /// How long to wait while another host measures on the device; 0 does not wait
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = wait)]
     wait: Duration,
-    /// How long to wait for other processes to leave the device alone
-    #[arg(long, value_name = "TIME", default_value = "0", value_parser = patience)]
+    /// How long to wait until no other process uses the device; 0 does not wait
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = wait)]
     quiet_wait: Duration,
     /// Print one JSON document
     #[arg(long)]
@@ -59,7 +59,7 @@ pub fn run(args: &CharacteriseArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let settings = Settings {
         threads: args.threads.map(usize::from),
         precision: args.precision.into(),
-        patience: args.wait,
+        lease_wait: args.wait,
         quiet_wait: Some(args.quiet_wait),
         ..Settings::bench()
     };
@@ -91,8 +91,8 @@ pub fn run(args: &CharacteriseArgs, terminal: &Terminal) -> anyhow::Result<()> {
         }));
     }
     print_line(&format!(
-        "device '{}' (fingerprint {fingerprint}): the sentinel usually takes {} for its arithmetic, {} for its \
-         network in {} {} and {} for its memory, of {} readings",
+        "device '{}' (fingerprint {fingerprint}): the reference workload (sentinel) usually takes {} for \
+         its arithmetic, {} for its network in {} {} and {} for its memory, by {} readings",
         args.device,
         ms(found.usual.core.0),
         ms(found.usual.network.0),

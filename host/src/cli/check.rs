@@ -5,20 +5,20 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::Terminal;
-use super::terminal::{print_json, print_line};
-use crate::device::Devices;
-use crate::doctor::{Finding, Level, examine};
-use crate::exit::{Fault, Kind};
+use crate::device::devices::Devices;
+use crate::device::doctor::{Finding, Level, examine};
+use crate::output::error_class::{Classified, ErrorClass};
+use crate::output::terminal::Terminal;
+use crate::output::terminal::{print_json, print_line};
 
-/// Look for what would make a device's numbers worse, and say what to do
+/// Check devices for what makes their measurements worse, and say what to do
 #[derive(Args)]
 #[command(after_help = "Examples:\n  pearl devices check\n  pearl devices check phone --json")]
 pub struct CheckArgs {
-    /// Which device; else all
+    /// Device to check [default: all]
     #[arg(value_name = "DEV")]
     device: Option<String>,
-    /// File of devices; else ./devices.toml, else the one in the user's configuration directory
+    /// Device file [default: ./devices.toml, else pearl/devices.toml in the configuration directory]
     #[arg(long, value_name = "FILE")]
     devices: Option<PathBuf>,
     /// Print one JSON document
@@ -35,7 +35,7 @@ pub fn run(args: &CheckArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let spinner = terminal.spinner();
     let mut examined = Vec::new();
     for device in chosen {
-        spinner.set_message(format!("looking at {}", device.name));
+        spinner.set_message(format!("checking {}", device.name));
         examined.push((device, examine(device)?));
     }
     spinner.finish_and_clear();
@@ -60,7 +60,7 @@ pub fn run(args: &CheckArgs, terminal: &Terminal) -> anyhow::Result<()> {
         "nothing can be measured on {}; the findings say why and what to do",
         blocked.join(", ")
     );
-    Err(Fault::new(Kind::Device, message).into())
+    Err(Classified::new(ErrorClass::Device, message).into())
 }
 
 fn worst(findings: &[Finding]) -> Level {

@@ -1,4 +1,4 @@
-//! `pearl compare`: which of two is slower, and by how much.
+//! `pearl compare`: which of two models is slower, and by how much.
 
 use std::path::Path;
 
@@ -7,24 +7,24 @@ use pearl_calibration::{Comparison, Outcome, Sentinel, Verdict, compare_apart};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Terminal;
 use super::measuring::{MeasuringArgs, percent};
-use super::terminal::{Waiting, disturbed, print_json, print_line};
-use crate::agent::Agent;
-use crate::device::Devices;
-use crate::duration::ms_with_interval;
-use crate::exit::{Classify, Fault, Kind};
-use crate::harmless::for_terminal;
-use crate::history;
+use crate::device::client::Agent;
+use crate::device::devices::Devices;
+use crate::measure::history;
 use crate::measure::{
     Measurement, Session, Settings, Step, UsualSpeeds, changes, comparison_json, model_file,
     result_json,
 };
+use crate::output::duration::ms_with_interval;
+use crate::output::error_class::{Classified, Classify, ErrorClass};
+use crate::output::sanitise::for_terminal;
+use crate::output::terminal::Terminal;
+use crate::output::terminal::{Waiting, disturbed, print_json, print_line};
 
-/// Compare two models on one device, or measurements that were kept
+/// Compare two models on one device, or two kept measurements
 ///
-/// Two files are measured by turns, so that what the device feels alike cancels. A kept measurement is
-/// named by its number in `pearl history list`.
+/// Two files are measured by turns, so that what slows the device slows both and cancels. A kept
+/// measurement is named by its number in `pearl history list`.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  pearl compare old.onnx new.onnx --device phone\n  pearl compare 12 15\n  pearl compare 12 new.onnx --threshold 1%"
@@ -33,19 +33,19 @@ pub struct CompareArgs {
     /// Model file, or number of a kept measurement
     #[arg(value_name = "A")]
     first: String,
-    /// What is compared with it, likewise
+    /// Model file, or number of a kept measurement, to compare with A
     #[arg(value_name = "B")]
     second: String,
-    /// Where to measure [default: local]
+    /// Device to measure on [default: local]
     #[arg(long, value_name = "DEV")]
     device: Option<String>,
-    /// How large a difference is of interest: that there is none above it can be told, too
+    /// Smallest difference of interest; the outcome may be that there is no larger one
     #[arg(long, value_name = "PERCENT", default_value = "2%", value_parser = percent)]
     threshold: f64,
-    /// Compare although what the numbers depend on differs
+    /// Compare even if the two measurements have different fingerprints
     #[arg(long)]
     across: bool,
-    /// Exit with 0 though a verdict says not to believe it
+    /// Exit with 0 even if a verdict says not to believe a number
     #[arg(long)]
     accept_unstable: bool,
     /// Print one JSON document
@@ -61,18 +61,19 @@ impl CompareArgs {
     }
 }
 
-/// Two sides with what is said of the second against the first.
+/// Two measurements, and the comparison of the second with the first.
 struct Compared {
-    /// What the outcome is: by turns of the compensated latencies, apart of those as they were timed.
+    /// Decides the outcome: by turns the comparison of the compensated latencies, apart of the latencies as
+    /// they were timed.
     comparison: Comparison,
-    /// By turns: of the latencies as they were timed.
+    /// By turns: the comparison of the latencies as they were timed.
     as_timed: Option<Comparison>,
-    /// Apart, under one fingerprint: with the device's slowness taken out.
+    /// The comparison of the compensated latencies; only for sides measured apart under one fingerprint.
     compensated: Option<Comparison>,
     sides: [Measurement; 2],
-    /// Numbers in the history, where they have some.
+    /// Numbers in the history, if the measurements were kept.
     numbers: [Option<i64>; 2],
-    /// Why one could not be kept.
+    /// Why a measurement could not be kept.
     unkept: Option<anyhow::Error>,
     doubts: Vec<String>,
     remarks: Vec<String>,
@@ -92,16 +93,16 @@ pub fn run(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let compared = match [&args.first, &args.second].map(|side| history::number(side)) {
         [None, None] => by_turns(&args, terminal)?,
         [Some(first), Some(second)] if first == second => {
-            return Err(Fault::usage(format_args!(
-                "#{first} is one measurement: name two, or the model's file twice to measure it \
-                 against itself"
+            return Err(Classified::usage(format_args!(
+                "#{first} was named twice: name two measurements, or name the model's file twice to \
+                 measure it against itself"
             ))
             .into());
         }
         [Some(_), Some(_)] if args.device.is_some() || args.measuring.says_how() => {
-            return Err(Fault::usage(format_args!(
-                "{} and {} are kept measurements, nothing is measured: leave --device, --threads and \
-                 --precision out, or name the models' files",
+            return Err(Classified::usage(format_args!(
+                "{} and {} are kept measurements, so nothing is measured: leave out --device, --threads \
+                 and --precision, or name the models' files",
                 args.first, args.second
             ))
             .into());
@@ -112,7 +113,7 @@ pub fn run(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<()> {
         print_json(&document(&compared, &args))?;
     } else {
         print(&compared)?;
-        // Where they are not accepted, the error tells them.
+        // Without --accept-unstable, the error prints the doubts.
         let accepted = compared.doubts.iter().filter(|_| args.accept_unstable);
         accepted.chain(&compared.remarks).for_each(|doubt| terminal.note(doubt));
         for (side, name) in compared.sides.iter().zip(["first", "second"]) {
@@ -121,17 +122,17 @@ pub fn run(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<()> {
             }
         }
     }
-    // The numbers are on the screen before it is said that they were not kept.
+    // First the numbers are printed, then the error that the history could not keep them.
     if let Some(error) = compared.unkept {
         return Err(error);
     }
     if compared.doubts.is_empty() || args.accept_unstable {
         return Ok(());
     }
-    // What to do is part of a doubt.
+    // Each doubt already says what to do.
     let doubts = compared.doubts.join("; ");
     let message = format!("not to be believed: {doubts}; or accept it with --accept-unstable");
-    Err(Fault::new(Kind::Unstable, message).into())
+    Err(Classified::new(ErrorClass::Unstable, message).into())
 }
 
 fn by_turns(args: &CompareArgs, terminal: &Terminal) -> anyhow::Result<Compared> {
@@ -154,14 +155,14 @@ fn by_turns(args: &CompareArgs, terminal: &Terminal) -> anyhow::Result<Compared>
         }
         Step::Waiting { who } => waiting.tell(terminal, args.device(), &who),
         Step::Disturbed { who, waits } => terminal.note(disturbed(args.device(), &who, waits)),
-        Step::Resting { why } => bar.set_message(format!("the device is {why}: giving it a rest")),
+        Step::CoolingDown { why } => bar.set_message(format!("the device is {why}: cooldown")),
         _ => {}
     });
     bar.finish_and_clear();
     let paired = paired?;
     let doubts = paired.doubts;
     let remarks = (paired.left_out > 0 && doubts.is_empty()).then(|| {
-        format!("{} pairs were left out: somebody else had the processor", paired.left_out)
+        format!("{} pairs were left out: another process used the processor", paired.left_out)
     });
     let sides = [paired.first, paired.second];
     let (mut numbers, mut unkept) = ([None; 2], None);
@@ -211,8 +212,8 @@ fn apart(
     let first = all.pop().expect("there are two");
     let differences = first.fingerprint.differences(&second.fingerprint);
     if !differences.is_empty() && !args.across {
-        return Err(Fault::usage(format_args!(
-            "{} and {} are not comparable: they differ in {}; compare them all the same with --across",
+        return Err(Classified::usage(format_args!(
+            "{} and {} are not comparable: they differ in {}; compare them anyway with --across",
             args.first,
             args.second,
             differences.join("; ")
@@ -220,8 +221,9 @@ fn apart(
         .into());
     }
     let compare = |usual: Option<Sentinel>| -> anyhow::Result<Comparison> {
-        let levels = |side: &Measurement| side.levels(usual).or_fault(Kind::Input);
-        compare_apart(&levels(&first)?, &levels(&second)?, args.threshold).or_fault(Kind::Unstable)
+        let levels = |side: &Measurement| side.levels(usual).or_class(ErrorClass::Input);
+        compare_apart(&levels(&first)?, &levels(&second)?, args.threshold)
+            .or_class(ErrorClass::Unstable)
     };
     let comparison = compare(None)?;
     let alike = differences.is_empty();
@@ -236,23 +238,23 @@ fn apart(
     };
     let doubts = [doubted(&first, &args.first), doubted(&second, &args.second)];
     let mut remarks = vec![
-        "they were measured at different times: what changed on the device in between is part of \
+        "the two were measured at different times: any change of the device in between is part of \
          the difference"
             .to_owned(),
     ];
     if compensated.is_some() {
         remarks.push(
-            "the compensated ratio's interval does not know what is uncertain of the compensation: \
-             trust it where neither side was disturbed for long, else compare by turns"
+            "the interval of the compensated ratio leaves out the uncertainty of the compensation: \
+             trust it if neither side was disturbed for long, else compare by turns"
                 .to_owned(),
         );
     }
     remarks.extend(differences.iter().map(|difference| format!("they differ in {difference}")));
     if first.model.sha256 == second.model.sha256 {
-        remarks.push("both are of the same model".into());
+        remarks.push("both measurements are of the same model".into());
     }
     if first.sustained.is_some() != second.sustained.is_some() {
-        remarks.push("one of them is what a sustained run ended up at, the other is not".into());
+        remarks.push("one measurement is from a sustained run, the other is not".into());
     }
     if let (Some(one), Some(two)) = (&first.platform, &second.platform) {
         remarks.extend(changes(one, two));
@@ -355,7 +357,7 @@ fn print(compared: &Compared) -> anyhow::Result<()> {
     }
     let ratio = compared.comparison.ratio;
     let n = ratio.n;
-    // Neither is the ratio of the two medians above, which are of all samples of a side.
+    // Neither ratio is that of the medians above: those medians are over all samples of a side.
     let of = match compared.how {
         How::Apart => format!("of the means of the launches' medians, {n} launches in all"),
         How::ByTurns => format!("centre of the compensated ratios of {n} pairs of launches"),
@@ -367,7 +369,7 @@ fn print(compared: &Compared) -> anyhow::Result<()> {
     ))?;
     let others = [
         ("as timed", &compared.as_timed),
-        ("compensated, with the device's slowness taken out", &compared.compensated),
+        ("compensated for the slowdown of the device", &compared.compensated),
     ];
     for (how, found) in others.iter().filter_map(|(how, found)| Some((how, found.as_ref()?))) {
         let ratio = found.ratio;
@@ -386,7 +388,7 @@ fn headline(compared: &Compared) -> String {
             "{comparison}; measure both again with more launches, or compare their files by turns"
         ),
         (Outcome::Undecided, How::ByTurns) => {
-            format!("{comparison}; repeat it where the device is quieter, or widen --threshold")
+            format!("{comparison}; repeat it while the device is less busy, or widen --threshold")
         }
         (Outcome::NoDifference, _) => format!("B is as fast as A: {comparison}"),
         (Outcome::Slower | Outcome::Faster, _) => format!("B is {comparison} than A"),

@@ -1,19 +1,19 @@
-//! `pearl devices`: where networks can be measured.
+//! `pearl devices`: the devices that can be measured.
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use comfy_table::{Table, presets};
-use pearl_agent::agent::Frequency;
+use pearl_agent::protocol::messages::Frequency;
 use serde_json::json;
 
-use super::Terminal;
 use super::characterise::{self, CharacteriseArgs};
 use super::check::{self, CheckArgs};
-use super::terminal::{print_json, print_line};
-use crate::device::Devices;
+use crate::device::devices::Devices;
+use crate::output::terminal::Terminal;
+use crate::output::terminal::{print_json, print_line};
 
-/// List, check and characterise the devices that can be measured on
+/// List, check and characterise devices
 #[derive(Subcommand)]
 #[command(
     after_help = "Examples:\n  pearl devices list\n  pearl devices check board\n  pearl devices characterise board"
@@ -24,11 +24,11 @@ pub enum DevicesVerb {
     Characterise(CharacteriseArgs),
 }
 
-/// List the devices that are known
+/// List the known devices
 #[derive(Args)]
 #[command(after_help = "Example:\n  pearl devices list --devices lab.toml")]
 pub struct ListArgs {
-    /// File of devices; else ./devices.toml, else the one in the user's configuration directory
+    /// Device file [default: ./devices.toml, else pearl/devices.toml in the configuration directory]
     #[arg(long, value_name = "FILE")]
     devices: Option<PathBuf>,
     /// Print one JSON document

@@ -7,10 +7,10 @@ use clap::Args;
 use pearl_models::onnx;
 use pearl_models::weights::RandomWeights;
 
-use super::Terminal;
 use super::network::NetworkArgs;
-use crate::exit::{Classify, Kind};
-use crate::weights::{WeightsFile, replace_file};
+use crate::output::error_class::{Classify, ErrorClass};
+use crate::output::terminal::Terminal;
+use crate::train::weights::{WeightsFile, replace_file};
 
 /// Write a network as an ONNX file (opset 17, fixed shapes, batch norm folded)
 #[derive(Args)]
@@ -20,7 +20,7 @@ use crate::weights::{WeightsFile, replace_file};
 pub struct ExportArgs {
     #[command(flatten)]
     network: NetworkArgs,
-    /// Safetensors file of its weights; without it weights are random, for measuring alone
+    /// Safetensors file of the weights; without it they are random, which is enough to measure latency
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// Seed of random weights
@@ -35,9 +35,9 @@ pub fn run(args: ExportArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let (_, network) = args.network.resolve()?;
     let bytes = match &args.weights {
         Some(path) => {
-            let weights = WeightsFile::read(path).or_fault(Kind::Input)?;
+            let weights = WeightsFile::read(path).or_class(ErrorClass::Input)?;
             onnx::export(&network, &weights)
-                .or_fault(Kind::Input)
+                .or_class(ErrorClass::Input)
                 .with_context(|| path.display().to_string())?
         }
         None => {
@@ -45,7 +45,7 @@ pub fn run(args: ExportArgs, terminal: &Terminal) -> anyhow::Result<()> {
         }
     };
     replace_file(&args.out, &bytes)
-        .or_fault(Kind::Usage)
+        .or_class(ErrorClass::Usage)
         .context(args.out.display().to_string())?;
     let weights = if args.weights.is_some() { "" } else { " with random weights" };
     terminal.note(format!("{}: {}{weights}", args.out.display(), network.name));

@@ -1,19 +1,19 @@
-//! `pearl history`: measurements that were kept.
+//! `pearl history`: the kept measurements.
 
 use clap::{Args, Subcommand};
 use comfy_table::{CellAlignment, Table, presets};
-use pearl_agent::agent::{LaunchReport, Reading};
+use pearl_agent::protocol::messages::{LaunchReport, Reading};
 use pearl_calibration::{Nanos, Samples, Summary};
 use serde_json::{Value, json};
 
-use super::terminal::{print_json, print_line};
-use crate::duration::{ms, ms_with_interval};
-use crate::exit::{Classify, Fault, Kind};
-use crate::history;
+use crate::measure::history;
 use crate::measure::{Fingerprint, Measurement, UsualFrom, model_file, result_json};
+use crate::output::duration::{ms, ms_with_interval};
+use crate::output::error_class::{Classified, Classify, ErrorClass};
+use crate::output::terminal::{print_json, print_line};
 use crate::store::Kept;
 
-/// List and show measurements that were kept
+/// List and show kept measurements
 #[derive(Subcommand)]
 #[command(after_help = "Examples:\n  pearl history list\n  pearl history show 12")]
 pub enum HistoryVerb {
@@ -27,10 +27,10 @@ pub enum HistoryVerb {
     after_help = "Examples:\n  pearl history list\n  pearl history list -n 5 --model student.onnx"
 )]
 pub struct ListArgs {
-    /// How many
+    /// Number of measurements
     #[arg(short, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     n: u32,
-    /// Of this file's content alone, whatever its name was
+    /// Only measurements of a model with this file's content, whatever its name was
     #[arg(long, value_name = "MODEL.onnx")]
     model: Option<std::path::PathBuf>,
     /// Print one JSON document
@@ -42,7 +42,7 @@ pub struct ListArgs {
 #[derive(Args)]
 #[command(after_help = "Examples:\n  pearl history show 12\n  pearl history show 12 --json")]
 pub struct ShowArgs {
-    /// Its number
+    /// Number of the measurement in `pearl history list`
     #[arg(value_name = "#N")]
     number: String,
     /// Print one JSON document, raw samples included
@@ -61,14 +61,14 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
     let model = args.model.as_deref().map(|path| model_file(path, u64::MAX)).transpose()?;
     let sha256 = model.as_ref().map(|model| model.sha256.as_str());
     let history = history::open()?;
-    let kept = history.latest(args.n as usize, sha256).map_err(Fault::usage)?;
+    let kept = history.latest(args.n as usize, sha256).map_err(Classified::usage)?;
     if args.json {
         let all: Vec<_> = kept.iter().map(kept_json).collect();
         return print_json(&json!({ "format": "pearl.history/1", "measurements": all }));
     }
     if kept.is_empty() {
         return match &model {
-            Some(model) if !history.latest(1, None).map_err(Fault::usage)?.is_empty() => {
+            Some(model) if !history.latest(1, None).map_err(Classified::usage)?.is_empty() => {
                 let path = &model.path;
                 print_line(&format!("no measurement of {path} is kept; see `pearl history list`"))
             }
@@ -118,7 +118,10 @@ fn print_aligned(mut table: Table, right: &[usize]) -> anyhow::Result<()> {
 
 fn show(args: &ShowArgs) -> anyhow::Result<()> {
     let id = history::number(&args.number).ok_or_else(|| {
-        Fault::usage(format_args!("'{}' is no number of a measurement, such as 12", args.number))
+        Classified::usage(format_args!(
+            "'{}' is not the number of a measurement, such as 12",
+            args.number
+        ))
     })?;
     let (kept, measurement) = history::load(&history::open()?, id)?;
     if !args.json {
@@ -150,7 +153,7 @@ fn show_launches(kept: &Kept, measurement: &Measurement) -> anyhow::Result<()> {
     let Fingerprint { threads, precision, cpus, .. } = &measurement.fingerprint;
     let pinned = if cpus.is_empty() { String::new() } else { format!(", processors {cpus:?}") };
     let sustained = if measurement.sustained.is_some() {
-        "; sustained: of the last third of the launches"
+        "; sustained: the last third of the launches"
     } else {
         ""
     };
@@ -158,7 +161,7 @@ fn show_launches(kept: &Kept, measurement: &Measurement) -> anyhow::Result<()> {
     if let Some(found) = &measurement.compensated {
         let from = match measurement.usual_from {
             Some(UsualFrom::Device) => "the device's usual speed",
-            _ => "the speed of this session's calmer moments",
+            _ => "the speed of this session's fastest moments",
         };
         print_line(&format!(
             "compensated to {from}: {}; the device slowed the model by {:.1} % in the median, {:.0} % of \
@@ -177,7 +180,7 @@ fn show_launches(kept: &Kept, measurement: &Measurement) -> anyhow::Result<()> {
         ["launch", "samples", "min", "median", "max", "sentinel: core", "network", "memory", ""];
     table.load_style(presets::NOTHING).set_header(header);
     for (at, launch) in measurement.launches.iter().enumerate() {
-        let samples = Samples::from_ns(&launch.samples_ns).or_fault(Kind::Input)?;
+        let samples = Samples::from_ns(&launch.samples_ns).or_class(ErrorClass::Input)?;
         let summary = Summary::of(&samples);
         table.add_row([
             (at + 1).to_string(),
@@ -194,7 +197,7 @@ fn show_launches(kept: &Kept, measurement: &Measurement) -> anyhow::Result<()> {
     print_aligned(table, &[0, 1, 2, 3, 4, 5, 6, 7])
 }
 
-/// Of the launch's readings; zero where there are none.
+/// The median of one part over the launch's readings; zero if there are none.
 fn middle(launch: &LaunchReport, of: fn(&Reading) -> u64) -> u64 {
     let readings: Vec<u64> = launch.readings.iter().map(of).collect();
     Samples::from_ns(&readings).map_or(0, |readings| readings.median().0)

@@ -1,36 +1,36 @@
-//! The options that commands which measure have in common.
+//! The options shared by all commands that measure.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use pearl_agent::agent::Precision;
+use pearl_agent::protocol::messages::Precision;
 
-use crate::duration;
 use crate::measure::Settings;
+use crate::output::duration;
 
 #[derive(Args)]
 #[command(next_help_heading = "Measuring")]
 pub struct MeasuringArgs {
-    /// File of devices; else ./devices.toml, else the one in the user's configuration directory
+    /// Device file [default: ./devices.toml, else pearl/devices.toml in the configuration directory]
     #[arg(long, value_name = "FILE")]
     pub devices: Option<PathBuf>,
-    /// Threads of the engine's matrix products; else what the device's entry says
+    /// Threads of the engine's matrix products [default: the device's entry]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
-    /// Arithmetic of the network
+    /// Precision of the network's arithmetic
     #[arg(long, value_enum, default_value_t = PrecisionName::F32)]
     precision: PrecisionName,
-    /// How long to wait for somebody else who measures on the device; 0 does not wait
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = patience)]
+    /// How long to wait while another host measures on the device; 0 does not wait
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = wait)]
     wait: Duration,
-    /// How long to wait, before anything is measured, for other processes to leave the device alone
-    #[arg(long, value_name = "TIME", default_value = "0", value_parser = patience)]
+    /// How long to wait, before the first launch, until no other process uses the device; 0 does not wait
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = wait)]
     quiet_wait: Duration,
-    /// Seed of inputs and order
+    /// Seed of the inputs and of the order of launches
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Keep nothing in the history of measurements
+    /// Do not keep the measurements in the history
     #[arg(long)]
     pub no_history: bool,
 }
@@ -51,7 +51,7 @@ impl From<PrecisionName> for Precision {
 }
 
 impl MeasuringArgs {
-    /// Whether something is asked of how a network is run.
+    /// Whether an option says how to run the network.
     pub fn says_how(&self) -> bool {
         self.threads.is_some() || self.precision != PrecisionName::F32
     }
@@ -60,7 +60,7 @@ impl MeasuringArgs {
         Settings {
             threads: self.threads.map(usize::from),
             precision: self.precision.into(),
-            patience: self.wait,
+            lease_wait: self.wait,
             quiet_wait: Some(self.quiet_wait),
             ..settings
         }
@@ -69,8 +69,8 @@ impl MeasuringArgs {
 
 const SHORTEST_SUSTAINED: Duration = Duration::from_secs(1);
 
-/// Reads how long to wait; 0 is not at all.
-pub fn patience(text: &str) -> Result<Duration, String> {
+/// Parses a waiting time; 0 means not to wait.
+pub fn wait(text: &str) -> Result<Duration, String> {
     if matches!(text, "0" | "0s" | "0ms" | "0m") {
         Ok(Duration::ZERO)
     } else {
@@ -78,16 +78,16 @@ pub fn patience(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads how long a sustained run takes.
+/// Parses the length of a sustained run.
 pub fn sustained(text: &str) -> Result<Duration, String> {
     let length = duration::parse(text)?;
     if length < SHORTEST_SUSTAINED {
-        return Err(format!("'{text}' is too short to sustain anything; it takes 1s at least"));
+        return Err(format!("'{text}' is too short for a sustained run; it takes at least 1s"));
     }
     Ok(length)
 }
 
-/// Reads `1%`, or a share such as `0.01`.
+/// Parses `1%`, or a share such as `0.01`.
 pub fn percent(text: &str) -> Result<f64, String> {
     let expected = || format!("'{text}' is not a percentage between 0.01% and 50%, such as 1%");
     let number = text.strip_suffix('%');
@@ -102,10 +102,10 @@ mod tests {
 
     #[test]
     fn who_does_not_want_to_wait_says_nought() {
-        assert_eq!(patience("0"), Ok(Duration::ZERO));
-        assert_eq!(patience("0ms"), Ok(Duration::ZERO));
-        assert_eq!(patience("5s"), Ok(Duration::from_secs(5)));
-        assert!(patience("-1s").is_err());
+        assert_eq!(wait("0"), Ok(Duration::ZERO));
+        assert_eq!(wait("0ms"), Ok(Duration::ZERO));
+        assert_eq!(wait("5s"), Ok(Duration::from_secs(5)));
+        assert!(wait("-1s").is_err());
     }
 
     #[test]

@@ -16,26 +16,19 @@ mod measuring;
 mod network;
 mod report;
 mod talk;
-mod terminal;
 
-#[cfg(feature = "torch")]
 mod recipe;
-#[cfg(feature = "torch")]
 mod search;
-#[cfg(feature = "torch")]
 mod search_progress;
-#[cfg(feature = "torch")]
 mod teacher;
-#[cfg(feature = "torch")]
 mod train;
 
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::exit::{self, Fault};
-
-pub use terminal::Terminal;
+use crate::output::error_class::{self, Classified};
+use crate::output::terminal::Terminal;
 
 /// Find the student network that a teacher teaches best, within a latency budget measured on the
 /// device.
@@ -59,18 +52,15 @@ struct Global {
     /// No progress and no notes, only results and errors
     #[arg(long, short, global = true)]
     quiet: bool,
-    /// Also tell what is asked of the agent and the worker, when they answer, and what they log
+    /// Also print each request to the agent or the worker, when it was answered, and their logs
     #[arg(long, short, global = true)]
     verbose: bool,
 }
 
 #[derive(Subcommand)]
 enum Verb {
-    #[cfg(feature = "torch")]
     Search(search::SearchArgs),
-    #[cfg(feature = "torch")]
     Train(train::TrainArgs),
-    #[cfg(feature = "torch")]
     #[command(subcommand)]
     Teacher(teacher::TeacherVerb),
     Bench(bench::BenchArgs),
@@ -86,28 +76,21 @@ enum Verb {
     Completions(completions::CompletionsArgs),
     #[command(hide = true)]
     Talk(talk::TalkArgs),
-    /// The child process that trains; started by the other commands
-    #[cfg(feature = "torch")]
-    #[command(hide = true)]
-    Worker,
 }
 
 /// The whole program.
 pub fn main() -> ExitCode {
-    exit::report(run(Cli::parse()))
+    error_class::report(run(Cli::parse()))
 }
 
 fn run(cli: Cli) -> anyhow::Result<()> {
     if cli.global.quiet && cli.global.verbose {
-        return Err(Fault::usage("--quiet and --verbose exclude each other").into());
+        return Err(Classified::usage("--quiet and --verbose exclude each other").into());
     }
     let terminal = Terminal::new(cli.global.quiet, cli.global.verbose);
     match cli.verb {
-        #[cfg(feature = "torch")]
         Verb::Search(args) => search::run(args, &terminal),
-        #[cfg(feature = "torch")]
         Verb::Train(args) => train::run(args, &terminal),
-        #[cfg(feature = "torch")]
         Verb::Teacher(verb) => teacher::run(verb, &terminal),
         Verb::Bench(args) => bench::run(args, &terminal),
         Verb::Compare(args) => compare::run(args, &terminal),
@@ -118,7 +101,49 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Report(args) => report::run(args, &terminal),
         Verb::Completions(args) => completions::run(args),
         Verb::Talk(args) => talk::run(args, &terminal),
-        #[cfg(feature = "torch")]
-        Verb::Worker => crate::worker::run(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// The commands of a page: the lines of its `sh` blocks that call `pearl`, without comments.
+    fn commands(page: &str) -> Vec<String> {
+        let blocks = page.split("```sh\n").skip(1);
+        let blocks = blocks.filter_map(|rest| Some(rest.split_once("```")?.0.replace("\\\n", " ")));
+        let lines: Vec<String> =
+            blocks.flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+        let command = |line: String| {
+            let line = line.split(" #").next().unwrap_or_default();
+            let end = line.find([';', '|', '>', '&']).unwrap_or(line.len());
+            let words: Vec<&str> = line[..end].split_whitespace().collect();
+            let others = ["cargo", "cp", "ln", "pip", "rm", "export"];
+            let is_pearl = |word: &&str| *word == "pearl" || word.ends_with("/pearl");
+            let at = words.iter().position(is_pearl).filter(|_| !others.contains(&words[0]))?;
+            Some(words[at..].join(" "))
+        };
+        lines.into_iter().filter_map(command).collect()
+    }
+
+    #[test]
+    fn every_command_of_the_docs_parses() {
+        let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let docs = fs::read_dir(checkout.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+        let pages = docs.filter(|path| path.extension().is_some_and(|ending| ending == "md"));
+        let mut seen = 0;
+        for page in pages.chain([checkout.join("README.md")]) {
+            for command in commands(&fs::read_to_string(&page).unwrap()) {
+                let words = command.split_whitespace().map(|word| word.trim_matches(['"', '\'']));
+                let parsed = Cli::try_parse_from(words);
+                let help = parsed.as_ref().is_err_and(|error| !error.use_stderr());
+                assert!(parsed.is_ok() || help, "{}: {command}", page.display());
+                seen += 1;
+            }
+        }
+        assert!(seen > 30, "only {seen} commands were found");
     }
 }

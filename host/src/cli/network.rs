@@ -7,14 +7,15 @@ use std::path::Path;
 use anyhow::Context;
 use clap::Args;
 use pearl_models::architecture::Architecture;
-use pearl_models::network::{ImageShape, Network};
+use pearl_models::network::Network;
 use pearl_models::reference::{self, ReferenceError};
+use pearl_models::shape::ImageShape;
 
-use crate::exit::{Classify, Fault, Kind};
+use crate::output::error_class::{Classified, Classify, ErrorClass};
 
 /// An architecture file is at most a few kilobytes.
 const MOST_BYTES: u64 = 1 << 20;
-/// As ImageNet has.
+/// The number of classes of ImageNet.
 const CLASSES: usize = 1000;
 
 #[derive(Args)]
@@ -30,7 +31,7 @@ pub struct NetworkArgs {
     pub classes: Option<usize>,
 }
 
-/// What was named.
+/// The kind of network that the argument names.
 pub enum Named {
     Architecture(Architecture),
     Reference,
@@ -42,7 +43,7 @@ impl NetworkArgs {
         let looks_like_a_file = self.arch.ends_with(".json") || path.is_file();
         if looks_like_a_file {
             if self.input.is_some() || self.classes.is_some() {
-                return Err(Fault::usage(format_args!(
+                return Err(Classified::usage(format_args!(
                     "{}: an architecture has its input and classes in its file; --input and \
                      --classes are for reference networks",
                     self.arch
@@ -50,16 +51,18 @@ impl NetworkArgs {
                 .into());
             }
             let architecture = read_architecture(path)?;
-            let network =
-                architecture.network().or_fault(Kind::Input).with_context(|| self.arch.clone())?;
+            let network = architecture
+                .network()
+                .or_class(ErrorClass::Input)
+                .with_context(|| self.arch.clone())?;
             return Ok((Named::Architecture(architecture), network));
         }
         let network = reference::network(&self.arch, self.input, self.classes.unwrap_or(CLASSES));
         let network = network.map_err(|error| match error {
-            ReferenceError::Unknown { .. } => Fault::input(format_args!(
+            ReferenceError::Unknown { .. } => Classified::input(format_args!(
                 "neither the JSON file of an architecture nor a reference network: {error}"
             )),
-            error => Fault::input(error),
+            error => Classified::input(error),
         })?;
         Ok((Named::Reference, network))
     }
@@ -67,18 +70,21 @@ impl NetworkArgs {
 
 pub fn read_architecture(path: &Path) -> anyhow::Result<Architecture> {
     let name = || path.display().to_string();
-    let unreadable = |error: io::Error| Fault::unreadable(Kind::Input, path, &error);
+    let unreadable = |error: io::Error| Classified::unreadable(ErrorClass::Input, path, &error);
     let size = fs::metadata(path).map_err(unreadable)?.len();
     if size > MOST_BYTES {
-        return Err(Fault::input(format_args!("{}: too large for an architecture", name())).into());
+        return Err(
+            Classified::input(format_args!("{}: too large for an architecture", name())).into()
+        );
     }
     let bytes = fs::read(path).map_err(unreadable)?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Fault::input(format_args!("{}: not the JSON of an architecture", name())))?;
-    Architecture::from_json(&text).or_fault(Kind::Input).with_context(name)
+    let text = String::from_utf8(bytes).map_err(|_| {
+        Classified::input(format_args!("{}: not the JSON of an architecture", name()))
+    })?;
+    Architecture::from_json(&text).or_class(ErrorClass::Input).with_context(name)
 }
 
-/// Reads `1x28x28`.
+/// Parses an input shape such as `1x28x28`.
 pub fn parse_input(text: &str) -> Result<ImageShape, String> {
     let numbers: Vec<usize> = text.split('x').filter_map(|part| part.parse().ok()).collect();
     match numbers[..] {

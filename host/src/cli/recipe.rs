@@ -2,16 +2,16 @@
 
 use clap::Args;
 
-use crate::worker::protocol::{Recipe, Split};
+use crate::train::protocol::{Recipe, Split};
 
-/// What torch works on, and where.
+/// How many images torch trains on, and on which device.
 #[derive(Args)]
 #[command(next_help_heading = "Training")]
 pub struct WorkArgs {
-    /// Training images; the last --holdout of the training files judge
+    /// Number of training images, from the start of the training files
     #[arg(long, default_value_t = 6_000, value_parser = count::<2, MOST_IMAGES>)]
     pub images: usize,
-    /// Training images held out to judge accuracy by
+    /// Number of images at the end of the training files held out to judge accuracy
     #[arg(long, default_value_t = 5_000, value_parser = count::<1, MOST_IMAGES>)]
     pub holdout: usize,
     /// Where torch computes: auto, cpu or cuda:N
@@ -34,7 +34,7 @@ pub struct RecipeArgs {
     pub epochs: usize,
     #[command(flatten)]
     pub work: WorkArgs,
-    /// Images of a training step
+    /// Images per training step
     #[arg(long, default_value_t = 64, value_parser = count::<2, 65_536>)]
     pub batch: usize,
     /// Highest learning rate of the cycle
@@ -88,7 +88,7 @@ pub enum Learning {
 pub const MOST_EPOCHS: usize = 100_000;
 pub const MOST_IMAGES: usize = 1 << 32;
 
-/// Reads a whole number from `LEAST` to `MOST`.
+/// Parses a whole number from `LEAST` to `MOST`.
 pub fn count<const LEAST: usize, const MOST: usize>(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| (LEAST..=MOST).contains(number));
     number.ok_or_else(|| format!("'{text}' is not a whole number from {LEAST} to {MOST}"))

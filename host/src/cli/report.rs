@@ -1,30 +1,30 @@
-//! `pearl report`: the report of a run, made again from its store.
+//! `pearl report`: the report of a run, written again from its store.
 
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Terminal;
-use super::terminal::print_line;
-use crate::stored_run;
+use crate::output::terminal::Terminal;
+use crate::output::terminal::print_line;
+use crate::report::stored_run;
 
-/// Write the report of a run again, also while it goes on
+/// Write the report of a run again, even while the run is going on
 #[derive(Args)]
 #[command(after_help = "Example:\n  pearl report runs/first")]
 pub struct ReportArgs {
     /// Run directory
     #[arg(value_name = "RUN")]
     run: PathBuf,
-    /// Write the picture of accuracy against latency alone, as SVG, instead
+    /// Instead of the report, write only the chart of accuracy against latency, as SVG
     #[arg(long, value_name = "FILE.svg")]
     picture: Option<PathBuf>,
 }
 
 pub fn run(args: ReportArgs, terminal: &Terminal) -> anyhow::Result<()> {
-    let path = match args.picture {
-        Some(path) => stored_run::write_picture(&args.run, &path).map(|()| path)?,
-        None => stored_run::write_report(&args.run)?,
+    let (what, path) = match args.picture {
+        Some(path) => ("picture", stored_run::write_picture(&args.run, &path).map(|()| path)?),
+        None => ("report", stored_run::write_report(&args.run)?),
     };
-    terminal.note("the report was written");
+    terminal.note(format!("the {what} was written"));
     print_line(&path.display().to_string())
 }

@@ -1,35 +1,37 @@
 //! `pearl search`: the main job.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::Terminal;
-use super::measuring::{PrecisionName, patience, sustained};
+use super::measuring::{PrecisionName, sustained, wait};
 use super::recipe::{DistillationArgs, Learning, MOST_EPOCHS, MOST_IMAGES, RecipeArgs, count};
 use super::search_progress::SearchProgress;
-use super::terminal::{print_json, print_line};
-use crate::controller::{ControllerConfig, Update};
 use crate::data;
-use crate::device::Devices;
-use crate::duration::{self, ms};
-use crate::exit::{Classify, Fault, Kind};
-use crate::history;
-use crate::home;
-use crate::interrupt;
+use crate::device::client::Agent;
+use crate::device::devices::Devices;
+use crate::measure::history;
 use crate::measure::{Settings, UsualSpeeds};
-use crate::objective::Objective;
-use crate::search::{Budget, FinalTraining, Outcome, SearchConfig, search};
-use crate::seeds::Seeds;
-use crate::store::{Candidate, Status};
-use crate::stored_run;
+use crate::output::duration::{self, ms};
+use crate::output::error_class::{Classified, Classify, ErrorClass};
+use crate::output::terminal::Terminal;
+use crate::output::terminal::{print_json, print_line};
+use crate::process::interrupt;
+use crate::report::stored_run;
+use crate::search::objective::Objective;
+use crate::search::seeds::Seeds;
+use crate::search::{self, Budget, FinalTraining, Observer, Outcome, SearchConfig};
+use crate::store::home;
+use crate::store::{Candidate, RunLock, Status, Store};
 use crate::teacher::Teachers;
-use crate::worker::protocol::Loss;
+use crate::train::client::Worker;
+use crate::train::protocol::{Loss, PolicyConfig, Update};
 
-/// Search the student that a teacher teaches best within a latency budget
+/// Search for the student that a teacher teaches best within a latency budget
 ///
-/// The same command on the same --out resumes.
+/// The same command with the same --out resumes the run.
 #[derive(Args)]
 #[command(
     after_help = "Example:\n  pearl search --space mnas --data fashion-mnist --teacher resnet \\\n      --device local --budget 2ms --candidates 48 --out runs/first"
@@ -44,34 +46,34 @@ pub struct SearchArgs {
     /// Name of a teacher (see `pearl teacher list`); needed for distillation
     #[arg(long)]
     teacher: Option<String>,
-    /// Where latency is measured
+    /// Device to measure latency on
     #[arg(long, default_value = "local")]
     device: String,
-    /// File of devices; else ./devices.toml, else the one in the user's configuration directory
+    /// Device file [default: ./devices.toml, else pearl/devices.toml in the configuration directory]
     #[arg(long, value_name = "FILE")]
     devices: Option<PathBuf>,
-    /// Threads of the engine's matrix products; else what the device's entry says
+    /// Threads of the engine's matrix products [default: the device's entry]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
-    /// Arithmetic of the networks on the device
+    /// Precision of the networks' arithmetic on the device
     #[arg(long, value_enum, default_value_t = PrecisionName::F32)]
     precision: PrecisionName,
-    /// Reward the latency that a network ends up at after so long without a pause, from 1s to a day
+    /// Run each network for this time without a pause (1s to a day); reward the latency of the last third
     #[arg(long, value_name = "TIME", value_parser = sustained)]
     sustained: Option<std::time::Duration>,
-    /// How long to wait, before anything trains, for other processes to leave the device alone
-    #[arg(long, value_name = "TIME", default_value = "0", value_parser = patience)]
+    /// How long to wait, before training starts, until no other process uses the device; 0 does not wait
+    #[arg(long, value_name = "TIME", default_value = "0", value_parser = wait)]
     quiet_wait: std::time::Duration,
-    /// Latency target such as 15ms, or p50: what half of random students keep on this device
+    /// Latency target such as 15ms, or p50: the median latency of random students on this device
     #[arg(long)]
     budget: Budget,
-    /// Choose within budget ± window instead of below the budget
+    /// Choose the winner within budget ± window instead of below the budget
     #[arg(long, value_parser = duration::parse)]
     window: Option<std::time::Duration>,
-    /// soft[:w], hard or absolute[:b]
+    /// Reward function: soft[:w], hard or absolute[:b]
     #[arg(long, default_value_t)]
     objective: Objective,
-    /// How many to sample, train and measure in all
+    /// Number of candidates to sample, train and measure in all
     #[arg(long, default_value_t = 48)]
     candidates: usize,
     /// What candidates learn from
@@ -80,7 +82,7 @@ pub struct SearchArgs {
     /// How the policy learns
     #[arg(long, value_enum, default_value_t = Policy::Reinforce)]
     policy: Policy,
-    /// Of everything random: weights, order of images, policy, order of measurements
+    /// Seed of everything random: weights, order of images, policy, order of measurements
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Epochs of the winner's training; 0 leaves it untrained
@@ -110,13 +112,13 @@ enum Policy {
 pub fn run(args: SearchArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let config = config(&args, known_speeds(terminal))?;
     let mut progress = SearchProgress::new(terminal, &config.device.name);
-    let result = search(&config, &mut |event| progress.show(&event));
+    let result = run_search(&config, &mut |event| progress.show(&event));
     progress.close();
     let outcome = match result {
         Err(error) if interrupt::requested() => {
-            // As far as it got; a run that did not start has nothing to show.
+            // Report the candidates so far. This fails for a run that did not start: it has none.
             let _ = stored_run::write_report(&config.out);
-            return Err(Fault::new(Kind::Interrupted, format_args!("{error:#}")).into());
+            return Err(Classified::new(ErrorClass::Interrupted, format_args!("{error:#}")).into());
         }
         result => result?,
     };
@@ -129,14 +131,28 @@ pub fn run(args: SearchArgs, terminal: &Terminal) -> anyhow::Result<()> {
     has_rewards(&outcome, &report)
 }
 
-/// Where no candidate could be rewarded nothing was searched.
+/// Settings that differ from those of an existing run are refused before anything slow starts. The
+/// database is created only after the whole command has been checked.
+fn run_search(config: &SearchConfig, observer: &mut Observer<'_>) -> anyhow::Result<Outcome> {
+    let since = Instant::now();
+    let _lock = RunLock::take(&config.out).or_class(ErrorClass::Usage)?;
+    let file = Store::path(&config.out);
+    Store::compare_stored(&file, &config.settings()).or_class(ErrorClass::Usage)?;
+    let mut agent = Agent::connect(&config.device)?;
+    let start = || Worker::start(&config.torch_device);
+    let (prepared, mut worker) = search::prepare(config, &mut agent, start, since, observer)?;
+    let mut store = Store::open(&file).or_class(ErrorClass::Usage)?;
+    search::search(config, prepared, &mut store, &mut worker, &mut agent, observer)
+}
+
+/// A search in which no candidate got a reward is an error.
 fn has_rewards(outcome: &Outcome, report: &Path) -> anyhow::Result<()> {
     let all = &outcome.candidates;
     if all.iter().any(|candidate| candidate.reward.is_some()) {
         return Ok(());
     }
     let unmeasured = all.iter().any(|candidate| candidate.status == Status::Unmeasured);
-    let kind = if unmeasured { Kind::Unstable } else { Kind::Input };
+    let kind = if unmeasured { ErrorClass::Unstable } else { ErrorClass::Input };
     let last = all.iter().rev().find_map(|one| one.reason.as_deref());
     let message = format!(
         "not one of {} candidates could be trained and measured; the last: {}; see {}, then search \
@@ -145,10 +161,10 @@ fn has_rewards(outcome: &Outcome, report: &Path) -> anyhow::Result<()> {
         last.unwrap_or("no reason is kept"),
         report.display()
     );
-    Err(Fault::new(kind, message).into())
+    Err(Classified::new(kind, message).into())
 }
 
-/// A search can do without: then it finds out by itself.
+/// The usual speeds from the history. Without them, the search finds the usual speed by itself.
 fn known_speeds(terminal: &Terminal) -> UsualSpeeds {
     let known = history::open().and_then(|history| history::usual_speeds(&history));
     known.unwrap_or_else(|error| {
@@ -160,7 +176,7 @@ fn known_speeds(terminal: &Terminal) -> UsualSpeeds {
 fn config(args: &SearchArgs, usual: UsualSpeeds) -> anyhow::Result<SearchConfig> {
     let devices = Devices::find(args.devices.as_deref())?;
     let device = devices.get(&args.device)?.clone();
-    let data = data::resolve(&args.data).or_fault(Kind::Usage)?;
+    let data = data::resolve(&args.data).or_class(ErrorClass::Usage)?;
     let teachers = Teachers::open()?;
     let teacher = args.teacher.as_deref().map(|name| teachers.get(name)).transpose()?;
     let loss = match (args.searching_by, &teacher) {
@@ -172,7 +188,7 @@ fn config(args: &SearchArgs, usual: UsualSpeeds) -> anyhow::Result<SearchConfig>
             temperature: args.distillation.temperature,
         },
         (Learning::Distillation, None) => {
-            return Err(Fault::usage(
+            return Err(Classified::usage(
                 "searching by distillation needs --teacher; see `pearl teacher list`, or search \
                  with --searching-by hard",
             )
@@ -180,7 +196,7 @@ fn config(args: &SearchArgs, usual: UsualSpeeds) -> anyhow::Result<SearchConfig>
         }
     };
     if args.candidates == 0 {
-        return Err(Fault::usage("--candidates 0: a search needs at least one").into());
+        return Err(Classified::usage("--candidates 0: a search needs at least one").into());
     }
     let update = match args.policy {
         Policy::Reinforce => Update::Reinforce,
@@ -205,7 +221,7 @@ fn config(args: &SearchArgs, usual: UsualSpeeds) -> anyhow::Result<SearchConfig>
         budget: args.budget,
         window_ns: args.window.map(|window| window.as_nanos() as u64),
         objective: args.objective,
-        controller: ControllerConfig { update, ..ControllerConfig::default() },
+        controller: PolicyConfig { update, ..PolicyConfig::default() },
         seeds: Seeds::derive(args.seed),
         torch_device: args.recipe.work.torch_device.clone(),
         candidates: args.candidates,
@@ -216,7 +232,7 @@ fn config(args: &SearchArgs, usual: UsualSpeeds) -> anyhow::Result<SearchConfig>
     })
 }
 
-/// As a shell would take it again.
+/// The command line of this process, quoted for a shell.
 fn command_line() -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
     let quote = |word: String| {

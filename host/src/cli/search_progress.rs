@@ -1,15 +1,15 @@
-//! A search while it goes on.
+//! The progress display of `pearl search`.
 
 use indicatif::ProgressBar;
 
-use super::terminal::{Terminal, Waiting, disturbed};
-use crate::duration::ms;
+use crate::output::duration::ms;
+use crate::output::terminal::{Terminal, Waiting, disturbed};
 use crate::search::Event;
 use crate::store::{Candidate, Status};
 
 const TEMPLATE: &str = "{bar:24} {pos}/{len} candidates, {elapsed} so far, {eta} left  {msg}";
 
-/// Bars on a terminal, a line a candidate elsewhere.
+/// Progress bars on a terminal; elsewhere one line per candidate.
 pub struct SearchProgress<'a> {
     terminal: &'a Terminal,
     device: &'a str,
@@ -56,9 +56,9 @@ impl<'a> SearchProgress<'a> {
                 self.budget_ns = *budget_ns;
                 self.terminal.note(format!("budget: {}", ms(*budget_ns)));
             }
-            Event::Started { total, finished } => {
+            Event::Started { total, known } => {
                 let bar = self.terminal.bar(*total, TEMPLATE);
-                let done = finished.iter().filter(|candidate| candidate.status.is_final());
+                let done = known.iter().filter(|candidate| candidate.status.is_final());
                 let done = done.count() as u64;
                 bar.set_position(done);
                 bar.reset_eta();
@@ -66,7 +66,7 @@ impl<'a> SearchProgress<'a> {
                     self.terminal.note(format!("resuming after {done} of {total} candidates"));
                 }
                 self.total = Some(bar);
-                finished.iter().for_each(|candidate| self.count(candidate));
+                known.iter().for_each(|candidate| self.count(candidate));
             }
             Event::Training { index, step, steps } => {
                 self.step.set_message(format!("candidate {index}: training, step {step}/{steps}"));
@@ -110,7 +110,7 @@ impl<'a> SearchProgress<'a> {
         }
     }
 
-    /// Best so far, and the mean of the recent rewards.
+    /// The best candidate so far, and the mean of the recent rewards.
     fn standing(&self) -> String {
         let best = match self.best {
             Some((accuracy, latency)) => {

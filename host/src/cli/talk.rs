@@ -1,22 +1,22 @@
 //! `pearl talk`: the agent's protocol with a device, for scripts and tests.
 //!
-//! Everything goes the way of the other commands: model files named by their path here are put on
-//! the device, a lost agent is replaced.
+//! Requests take the same path as those of the other commands: a request names a model file by its path
+//! on this machine, the host puts the file on the device, and a lost agent is replaced.
 
 use std::io::{BufReader, stdin, stdout};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use pearl_agent::agent::{AgentDone, AgentRequest, NoProgress};
-use pearl_agent::serve::{Progress, serve};
-use pearl_agent::wire::{Failure, FailureKind, PROTOCOL};
+use pearl_agent::protocol::messages::{AgentDone, AgentRequest, NoProgress};
+use pearl_agent::protocol::serve::{Progress, serve};
+use pearl_agent::protocol::wire::{Failure, FailureKind, PROTOCOL};
 
-use super::Terminal;
-use crate::agent::{Agent, Replaced, fault};
-use crate::child::ChildError;
-use crate::device::Devices;
-use crate::exit::{Classify, Kind};
+use crate::device::client::{Agent, Replaced, classified};
+use crate::device::devices::Devices;
+use crate::output::error_class::{Classify, ErrorClass};
+use crate::output::terminal::Terminal;
+use crate::process::child::ChildError;
 
 /// Speak the agent's protocol with a device: requests on stdin, answers on stdout
 #[derive(Args)]
@@ -25,10 +25,10 @@ use crate::exit::{Classify, Kind};
 pub struct TalkArgs {
     #[arg(value_name = "DEV")]
     device: String,
-    /// File of devices; else ./devices.toml, else the one in the user's configuration directory
+    /// Device file [default: ./devices.toml, else pearl/devices.toml in the configuration directory]
     #[arg(long, value_name = "FILE")]
     devices: Option<PathBuf>,
-    /// Seconds to wait for a device that somebody else has
+    /// Seconds to wait while another host has leased the device
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     wait: u64,
 }
@@ -47,7 +47,7 @@ pub fn run(args: TalkArgs, terminal: &Terminal) -> anyhow::Result<()> {
                     terminal.note(lost.to_string());
                     let replaced = agent.replace().map_err(|error| gone(&error))?;
                     if replaced == Replaced::OtherBoot {
-                        terminal.note(format!("device '{}' was started again", args.device));
+                        terminal.note(format!("device '{}' was rebooted", args.device));
                     }
                     answer(&mut agent, request, wait, terminal)
                 }
@@ -55,12 +55,12 @@ pub fn run(args: TalkArgs, terminal: &Terminal) -> anyhow::Result<()> {
             };
             answer.map_err(|error| match error {
                 ChildError::Failed(failure) => failure,
-                other => gone(&fault(&other).into()),
+                other => gone(&classified(&other).into()),
             })
         },
     )
-    .or_fault(Kind::Usage)?;
-    agent.release().map_err(|error| fault(&error))?;
+    .or_class(ErrorClass::Usage)?;
+    agent.release().map_err(|error| classified(&error))?;
     let traffic = agent.traffic();
     let (sent, trips) = (traffic.bytes_sent, traffic.round_trips);
     terminal.note(format!("sent {sent} bytes in {trips} round trips"));
@@ -84,10 +84,11 @@ fn answer(
             AgentDone::Released
         }
         AgentRequest::Put(_) => {
-            let message = "model files are put where they are used: name them by their path here";
+            let message = "model files are sent when a request uses them: name them by their path \
+                           on this machine";
             return Err(ChildError::Failed(Failure::new(FailureKind::BadRequest, message)));
         }
-        AgentRequest::Look(request) => AgentDone::Look(agent.look(request)?),
+        AgentRequest::Probe(request) => AgentDone::Probe(agent.look(request)?),
         AgentRequest::Launch(mut request) => {
             request.model = agent.place(&request.model, |_, _| {})?;
             AgentDone::Launch(agent.launch(request)?)

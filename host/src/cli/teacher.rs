@@ -8,22 +8,22 @@ use fs_err as fs;
 use pearl_models::reference;
 use serde_json::json;
 
-use super::Terminal;
 use super::recipe::{RecipeArgs, WorkArgs};
-use super::terminal::{print_json, print_line};
 use super::train::{check, trained};
 use crate::data;
-use crate::exit::{Classify, Kind};
-use crate::home;
 use crate::measure::model_file;
-use crate::seeds::Seeds;
+use crate::output::error_class::{Classify, ErrorClass};
+use crate::output::terminal::Terminal;
+use crate::output::terminal::{print_json, print_line};
+use crate::search::seeds::Seeds;
+use crate::store::home;
 use crate::teacher::{Teacher, Teachers};
-use crate::worker::client::Worker;
-use crate::worker::protocol::{
+use crate::train::client::Worker;
+use crate::train::protocol::{
     Loss, NetworkSource, Split, TeachRequest, TeacherSource, TrainRequest,
 };
 
-/// No teacher's file is larger.
+/// The largest accepted file of a teacher, in bytes.
 const MOST_BYTES: u64 = 16 << 30;
 
 /// Train a teacher, import one from PyTorch, or list them
@@ -49,10 +49,10 @@ pub struct TrainTeacherArgs {
     /// Data set by name, or the folder of its IDX files
     #[arg(long)]
     data: String,
-    /// What to call the teacher; its network's name where absent
+    /// Name of the teacher [default: the network's name]
     #[arg(long)]
     name: Option<String>,
-    /// Seed of its first weights and of the order of images
+    /// Seed of the initial weights and of the order of images
     #[arg(long, default_value_t = 0)]
     seed: u64,
     #[command(flatten)]
@@ -74,7 +74,7 @@ pub struct ImportArgs {
     /// Data set by name, or the folder of its IDX files; the teacher is checked against it
     #[arg(long)]
     data: String,
-    /// What to call the teacher; its file's name where absent
+    /// Name of the teacher [default: the file's name]
     #[arg(long)]
     name: Option<String>,
     #[command(flatten)]
@@ -84,7 +84,7 @@ pub struct ImportArgs {
     json: bool,
 }
 
-/// List the teachers that are there
+/// List the available teachers
 #[derive(Args)]
 #[command(after_help = "Example:\n  pearl teacher list --json")]
 pub struct ListArgs {
@@ -104,11 +104,11 @@ pub fn run(verb: TeacherVerb, terminal: &Terminal) -> anyhow::Result<()> {
 fn train(args: &TrainTeacherArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let teachers = Teachers::open()?;
     let name = args.name.clone().unwrap_or_else(|| args.network.replace([':', '@'], "-"));
-    let data_source = data::resolve(&args.data).or_fault(Kind::Usage)?;
+    let data_source = data::resolve(&args.data).or_class(ErrorClass::Usage)?;
     let mut worker = Worker::start(&args.recipe.work.torch_device)?;
     let data = worker.data(data_source.clone())?;
-    let network =
-        reference::network(&args.network, Some(data.input), data.classes).or_fault(Kind::Usage)?;
+    let network = reference::network(&args.network, Some(data.input), data.classes)
+        .or_class(ErrorClass::Usage)?;
     check(&args.network, &network, &data)?;
     let weights = teachers.prepare(&name)?.join("weights.safetensors");
     let request = TrainRequest {
@@ -140,7 +140,7 @@ fn import(args: &ImportArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let stem = args.file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let name = args.name.clone().or(stem).context("the file has a name")?;
     let given = model_file(&args.file, MOST_BYTES)?;
-    let data_source = data::resolve(&args.data).or_fault(Kind::Usage)?;
+    let data_source = data::resolve(&args.data).or_class(ErrorClass::Usage)?;
     let mut worker = Worker::start(&args.work.torch_device)?;
     let data = worker.data(data_source.clone())?;
     let check = |worker: &mut Worker, file: PathBuf, split: Split| {
@@ -151,14 +151,14 @@ fn import(args: &ImportArgs, terminal: &Terminal) -> anyhow::Result<()> {
             cache: home::folder()?.join("logits"),
         })
     };
-    terminal.note("the teacher looks at the data once; its logits are kept");
-    let file = fs::canonicalize(&args.file).or_fault(Kind::Input)?;
+    terminal.note("the teacher runs on the data once; its logits are cached");
+    let file = fs::canonicalize(&args.file).or_class(ErrorClass::Input)?;
     let report = check(&mut worker, file.clone(), args.work.split())?;
     let kept = teachers.prepare(&name)?.join("teacher.pt");
     if kept != file {
         let partial = kept.with_extension("partial");
-        fs::copy(&file, &partial).or_fault(Kind::Usage)?;
-        fs::rename(&partial, &kept).or_fault(Kind::Usage)?;
+        fs::copy(&file, &partial).or_class(ErrorClass::Usage)?;
+        fs::rename(&partial, &kept).or_class(ErrorClass::Usage)?;
     }
     let source = TeacherSource::TorchScript { file: kept };
     let mut teacher = Teacher::new(&name, &data_source.name, data.classes, source, given.sha256);

@@ -1,4 +1,4 @@
-//! `pearl train`: one student, trained and exported.
+//! `pearl train`: trains one student and exports it.
 
 use std::path::PathBuf;
 
@@ -9,20 +9,20 @@ use pearl_models::network::Network;
 use pearl_models::onnx;
 use serde_json::json;
 
-use super::Terminal;
 use super::network::{Named, NetworkArgs};
 use super::recipe::{DistillationArgs, Learning, RecipeArgs};
-use super::terminal::{print_json, print_line};
 use crate::data;
-use crate::exit::{Classify, Fault, Kind};
-use crate::home;
-use crate::seeds::Seeds;
+use crate::output::error_class::{Classified, Classify, ErrorClass};
+use crate::output::terminal::Terminal;
+use crate::output::terminal::{print_json, print_line};
+use crate::search::seeds::Seeds;
+use crate::store::home;
 use crate::teacher::Teachers;
-use crate::weights::{WeightsFile, replace_file};
-use crate::worker::client::{self, Worker};
-use crate::worker::protocol::{
+use crate::train::client::{self, Worker};
+use crate::train::protocol::{
     DataReport, Loss, NetworkSource, TeachRequest, TrainReport, TrainRequest,
 };
+use crate::train::weights::{WeightsFile, replace_file};
 
 /// Train one student and export it
 #[derive(Args)]
@@ -38,10 +38,10 @@ pub struct TrainArgs {
     /// Name of a teacher (see `pearl teacher list`); needed for distillation
     #[arg(long)]
     teacher: Option<String>,
-    /// What it learns from
+    /// What the student learns from
     #[arg(long, value_enum)]
     training_by: Learning,
-    /// Seed of its first weights and of the order of images
+    /// Seed of the initial weights and of the order of images
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Folder for model.onnx, model.safetensors and train.json
@@ -57,14 +57,14 @@ pub struct TrainArgs {
 }
 
 pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
-    let data_source = data::resolve(&args.data).or_fault(Kind::Usage)?;
+    let data_source = data::resolve(&args.data).or_class(ErrorClass::Usage)?;
     let teachers = Teachers::open()?;
     let teacher = args.teacher.as_deref().map(|name| teachers.get(name)).transpose()?;
     let split = args.recipe.work.split();
     let loss = match (args.training_by, teacher) {
         (Learning::Hard, _) => Loss::Hard,
         (Learning::Distillation, None) => {
-            return Err(Fault::usage("training by distillation needs --teacher").into());
+            return Err(Classified::usage("training by distillation needs --teacher").into());
         }
         (Learning::Distillation, Some(teacher)) => Loss::Distillation {
             teacher: teacher.source,
@@ -81,8 +81,8 @@ pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
         let (teacher, cache, data) = (teacher.clone(), cache.clone(), data_source.clone());
         worker.teach(TeachRequest { teacher, data, split, cache })?;
     }
-    fs::create_dir_all(&args.out).or_fault(Kind::Usage)?;
-    let out = fs::canonicalize(&args.out).or_fault(Kind::Usage)?;
+    fs::create_dir_all(&args.out).or_class(ErrorClass::Usage)?;
+    let out = fs::canonicalize(&args.out).or_class(ErrorClass::Usage)?;
     let weights_path = out.join("model.safetensors");
     let request = TrainRequest {
         network: match named {
@@ -104,8 +104,8 @@ pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let report = trained(&mut worker, &request, &args.network.arch, terminal)?;
     let onnx_path = out.join("model.onnx");
     let weights = WeightsFile::read(&weights_path)?;
-    replace_file(&onnx_path, &onnx::export(&network, &weights)?).or_fault(Kind::Usage)?;
-    let test = report.test.context("the worker did not judge on the test images")?;
+    replace_file(&onnx_path, &onnx::export(&network, &weights)?).or_class(ErrorClass::Usage)?;
+    let test = report.test.context("the worker did not evaluate the test images")?;
     let document = json!({
         "format": "pearl.train/1",
         "network": network.name,
@@ -117,8 +117,8 @@ pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
         "time": report.time,
         "request": request,
     });
-    let text = serde_json::to_string_pretty(&document).context("own document")?;
-    replace_file(&out.join("train.json"), text.as_bytes()).or_fault(Kind::Usage)?;
+    let text = serde_json::to_string_pretty(&document).context("the document of the training")?;
+    replace_file(&out.join("train.json"), text.as_bytes()).or_class(ErrorClass::Usage)?;
     if args.json {
         return print_json(&document);
     }
@@ -134,7 +134,7 @@ pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
 /// Trains with progress on the terminal.
 ///
 /// # Errors
-/// Where the worker fails, or the loss of the network of that `name` diverges.
+/// If the worker fails, or if the loss of the network called `name` diverges.
 pub fn trained(
     worker: &mut Worker,
     request: &TrainRequest,
@@ -148,9 +148,9 @@ pub fn trained(
         bar.set_message(progress.loss.map(|loss| format!("loss {loss:.3}")).unwrap_or_default());
     });
     bar.finish_and_clear();
-    let report = report.map_err(|error| client::fault(&error))?;
+    let report = report.map_err(|error| client::classified(&error))?;
     match &report.diverged {
-        Some(reason) => Err(Fault::input(format_args!(
+        Some(reason) => Err(Classified::input(format_args!(
             "{name}: training diverged: {reason}; try a lower --learning-rate"
         ))
         .into()),
@@ -158,13 +158,13 @@ pub fn trained(
     }
 }
 
-/// A network must take what the data has.
+/// Refuses a network whose input or classes differ from those of the data.
 pub fn check(name: &str, network: &Network, data: &DataReport) -> anyhow::Result<()> {
     if (network.input, network.classes) == (data.input, data.classes) {
         return Ok(());
     }
     let (ours, theirs) = (network.input, data.input);
-    Err(Fault::input(format_args!(
+    Err(Classified::input(format_args!(
         "{name}: made for {}x{}x{} and {} classes, and the data has {}x{}x{} and {}; for a \
          reference network see --input and --classes, for an architecture `pearl arch sample`",
         ours.channels,

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use pearl_agent::agent::Frequency;
+use pearl_agent::protocol::messages::Frequency;
 use serde::Deserialize;
 
-use super::{Adb, Cpus, Device, Ssh, Transport};
-use crate::exit::{Classify, Fault, Kind};
+use crate::device::entry::{Adb, Cpus, Device, Ssh, Transport};
+use crate::output::error_class::{Classified, Classify, ErrorClass};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,17 +45,17 @@ enum Word {
 }
 
 /// # Errors
-/// Of usage, in one line, with the file and the device.
+/// Errors of usage, in one line that names the file and the device.
 pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Device>> {
-    let text =
-        fs::read_to_string(path).map_err(|error| Fault::unreadable(Kind::Usage, path, &error))?;
+    let text = fs::read_to_string(path)
+        .map_err(|error| Classified::unreadable(ErrorClass::Usage, path, &error))?;
     let file: File = toml::from_str(&text)
         .map_err(|error| one_line(&error, &text))
-        .or_fault(Kind::Usage)
+        .or_class(ErrorClass::Usage)
         .with_context(|| path.display().to_string())?;
     let device = |(name, entry): (String, Entry)| {
         let context = format!("{}: device '{name}'", path.display());
-        entry.device(name).or_fault(Kind::Usage).context(context)
+        entry.device(name).or_class(ErrorClass::Usage).context(context)
     };
     file.device.into_iter().map(device).collect()
 }
@@ -133,7 +133,7 @@ impl Entry {
     }
 }
 
-/// Of a remote device's command line: nothing that its shell, whichever it is, would interpret.
+/// Refuses a word of a remote device's command line that some shell would interpret.
 fn plain(word: &str) -> Result<(), String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -186,8 +186,8 @@ fn one_line(error: &toml::de::Error, text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Devices;
     use super::*;
+    use crate::device::devices::Devices;
 
     fn load(text: &str) -> Result<Devices, String> {
         let folder = tempfile::tempdir().unwrap();

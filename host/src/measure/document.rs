@@ -1,8 +1,9 @@
 //! The JSON of measurements that scripts rely on.
 
-use pearl_agent::agent::ProfileReport;
+use pearl_agent::protocol::messages::ProfileReport;
 use pearl_calibration::{
-    COMPARISON_CONFIDENCE, Comparison, Compensated, Percentile, Summary, Verdict, percentile,
+    COMPARISON_CONFIDENCE, Comparison, Compensated, Percentile, Samples, Summary, Verdict,
+    outliers, percentile,
 };
 use serde_json::{Value, json};
 
@@ -50,6 +51,7 @@ pub fn result_json(measurement: &Measurement) -> Value {
         "contended": contended > 0,
         "warnings": measurement.warnings(),
         "stability_score": measurement.stability_score(),
+        "outliers": outliers(&samples),
         "load_ns": median(measurement.launches.iter().map(|launch| launch.load_ns)),
         "optimise_ns": median(measurement.launches.iter().map(|launch| launch.optimise_ns)),
     });
@@ -69,7 +71,7 @@ pub fn result_json(measurement: &Measurement) -> Value {
     document
 }
 
-/// What is left of a latency where the device's slowness is taken out.
+/// The compensated latency: the latency with the slowdown of the device removed.
 fn compensated_json(found: &Compensated) -> Value {
     let latency = found.latency;
     json!({
@@ -110,9 +112,9 @@ pub fn ops_json(report: &ProfileReport) -> Value {
     })
 }
 
-pub const OPS_CAVEAT: &str = "operators' times hold within this graph alone: the engine fuses \
-    differently in another one, weights stay in or leave the caches with their neighbours, and \
-    taking the times has a cost of its own, which profiled_ns and plain_ns show";
+pub const OPS_CAVEAT: &str = "the operators' times hold within this graph alone: in another graph \
+    the engine fuses other operators and other weights stay in the caches; taking the times has a cost \
+    of its own, which profiled_ns and plain_ns show";
 
 pub fn comparison_json(comparison: &Comparison) -> Value {
     let ratio = comparison.ratio;
@@ -126,7 +128,6 @@ pub fn comparison_json(comparison: &Comparison) -> Value {
 }
 
 fn median(values: impl Iterator<Item = u64>) -> Option<u64> {
-    let mut values: Vec<_> = values.collect();
-    values.sort_unstable();
-    values.get(values.len() / 2).copied()
+    let values: Vec<_> = values.collect();
+    Samples::from_ns(&values).ok().map(|values| values.median().0)
 }

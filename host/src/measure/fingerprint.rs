@@ -1,12 +1,11 @@
 //! What a number depends on besides the model.
 
-use pearl_agent::agent::{AgentHello, Engine, Precision};
+use pearl_agent::protocol::content_hash::sha256;
+use pearl_agent::protocol::messages::{AgentHello, Engine, Precision};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
-use super::model::hex;
-use crate::device::Device;
+use crate::device::entry::Device;
 
 /// Numbers of different fingerprints are not comparable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,7 +14,7 @@ pub struct Fingerprint {
     pub os: String,
     pub cpu_model: Option<String>,
     pub soc: Option<String>,
-    /// Processors pinned to; empty where the scheduler chose.
+    /// The processors pinned to; empty if the scheduler chose.
     pub cpus: Vec<usize>,
     pub governor: Option<String>,
     pub threads: usize,
@@ -53,7 +52,7 @@ impl Fingerprint {
     /// A short name for comparing: the first 16 hexadecimal digits of a hash over all of it.
     pub fn id(&self) -> String {
         let text = serde_json::to_vec(self).expect("a fingerprint is plain data");
-        hex(&Sha256::digest(&text))[..16].to_owned()
+        sha256(&text)[..16].to_owned()
     }
 
     /// The fields in which two differ, each as `field: this, other`.

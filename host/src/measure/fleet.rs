@@ -1,30 +1,30 @@
-//! Many models on many devices, the devices side by side.
+//! Many models on many devices, which measure at the same time.
 //!
-//! **Invariant:** a device that fails takes no other with it; every model on every device ends as a
-//! measurement or as a failure that names both. Two entries that lead to one machine never measure at
-//! once.
+//! **Invariant:** a failed device does not affect the others; every model on every device ends as a
+//! measurement or as a failure that names both. Two entries for one machine never measure at the same
+//! time.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use pearl_agent::agent::{ModelFile, ProfileReport};
+use pearl_agent::protocol::messages::{ModelFile, ProfileReport};
 
 use super::queue::Queue;
 use super::step::Step;
 use super::{Fingerprint, Ledger, Measurement, Session, Settings};
-use crate::agent::Agent;
-use crate::child::Traffic;
-use crate::device::Device;
-use crate::exit::{Fault, Kind, kind};
+use crate::device::client::Agent;
+use crate::device::entry::Device;
+use crate::output::error_class::{Classified, ErrorClass, class_of};
+use crate::process::child::Traffic;
 
 /// What each device does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sharing {
     /// All models on every device.
     All,
-    /// Each model on whichever device is free; the devices have to be of one fingerprint.
+    /// Each model on the next free device; all devices must have the same fingerprint.
     Among,
 }
 
@@ -34,7 +34,7 @@ pub enum Ops {
     With,
 }
 
-/// What is to be measured where.
+/// Which models to measure on which devices.
 #[derive(Clone, Debug)]
 pub struct Order {
     pub devices: Vec<Device>,
@@ -45,7 +45,7 @@ pub struct Order {
     pub seed: u64,
 }
 
-/// By the device's index in the order.
+/// What happened on a device; `device` is its index in the order.
 #[derive(Debug)]
 pub struct FleetEvent {
     pub device: usize,
@@ -60,7 +60,7 @@ pub enum What {
         at: usize,
         report: Box<ProfileReport>,
     },
-    /// Of one model, or of the device.
+    /// A failure of one model, or of the device.
     Failed {
         at: Option<usize>,
         error: anyhow::Error,
@@ -72,8 +72,8 @@ pub enum What {
     },
 }
 
-/// Works the order off; `on_event` runs on the calling thread. Returns the models that no device was
-/// left for.
+/// Carries out the order; `on_event` runs on the calling thread. Returns the models that no device was
+/// left to measure.
 pub fn measure_fleet(order: &Order, mut on_event: impl FnMut(FleetEvent)) -> Vec<usize> {
     let queue = Queue::new(if order.sharing == Sharing::Among { order.models.len() } else { 0 });
     let kin = Mutex::new(None);
@@ -104,7 +104,7 @@ struct Worker<'a> {
     queue: &'a Queue,
     /// The device whose fingerprint the others have to share.
     kin: &'a Mutex<Option<(String, Fingerprint)>>,
-    /// By what tells one running machine from another.
+    /// Keys: boot ids, which tell running machines apart.
     machines: &'a Mutex<BTreeMap<String, Machine>>,
     events: Sender<FleetEvent>,
 }
@@ -118,7 +118,7 @@ impl Worker<'_> {
             Ok(agent) => agent,
             Err(error) => return self.lost(&error),
         };
-        // The device's lease is this process's, so it does not keep two of its own threads apart.
+        // The lease belongs to this process, so it does not keep two threads of this process apart.
         let machine = self.machine(agent.hello().platform.boot_id.as_deref());
         let mut session = Session::new(&mut agent, &self.order.settings, self.order.seed);
         match self.order.sharing {
@@ -135,7 +135,7 @@ impl Worker<'_> {
         self.tell(What::Done { ledger, traffic: agent.traffic() });
     }
 
-    /// A device that does not tell is a machine of its own.
+    /// A device that does not report a boot id counts as a machine of its own.
     fn machine(&self, boot_id: Option<&str>) -> Machine {
         let Some(boot_id) = boot_id else { return Machine::default() };
         let mut machines = self.machines.lock().unwrap_or_else(PoisonError::into_inner);
@@ -147,7 +147,7 @@ impl Worker<'_> {
             return self.tell(What::Failed { at: None, error });
         }
         loop {
-            // The machine first: a model is taken by a device that can measure it now.
+            // The machine first, so that a device takes a model only when it can measure.
             let alone = machine.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(at) = self.queue.take() else { return };
             let measured = self.measure(session, &[at]);
@@ -168,18 +168,18 @@ impl Worker<'_> {
     }
 
     fn fail_all(&self, models: &[usize], error: &anyhow::Error) {
-        let fault = || Fault::new(kind(error), format_args!("{error:#}")).into();
+        let told = || Classified::new(class_of(error), format_args!("{error:#}")).into();
         match self.order.sharing {
             Sharing::All => models
                 .iter()
-                .for_each(|at| self.tell(What::Failed { at: Some(*at), error: fault() })),
-            Sharing::Among => self.tell(What::Failed { at: None, error: fault() }),
+                .for_each(|at| self.tell(What::Failed { at: Some(*at), error: told() })),
+            Sharing::Among => self.tell(What::Failed { at: None, error: told() }),
         }
     }
 
     /// # Errors
-    /// What ended the work of the device, where that is no model's own failure: in a shared order
-    /// only, else every model without a result was told to have failed.
+    /// What ended the work of the device, if that is not a failure of one model. If the models are not
+    /// shared, every model without a result is reported as failed instead, unless it was an interrupt.
     fn measure(&self, session: &mut Session<'_>, models: &[usize]) -> anyhow::Result<()> {
         let files: Vec<_> = models.iter().map(|at| self.order.models[*at].clone()).collect();
         let mut open = models.to_vec();
@@ -202,7 +202,9 @@ impl Worker<'_> {
         });
         let result = result.and_then(|()| self.profile(session, &measured));
         match (result, self.order.sharing) {
-            (Err(error), Sharing::All) if kind(&error) != Kind::Interrupted && !open.is_empty() => {
+            (Err(error), Sharing::All)
+                if class_of(&error) != ErrorClass::Interrupted && !open.is_empty() =>
+            {
                 self.fail_all(&open, &error);
                 Ok(())
             }
@@ -218,7 +220,7 @@ impl Worker<'_> {
             let model = &self.order.models[at];
             match session.profile(at, model, &mut |step| self.tell(What::Step(step))) {
                 Ok(report) => self.tell(What::Profiled { at, report: Box::new(report) }),
-                Err(error) if kind(&error) == Kind::Interrupted => return Err(error),
+                Err(error) if class_of(&error) == ErrorClass::Interrupted => return Err(error),
                 Err(error) => self.tell(What::Failed { at: Some(at), error }),
             }
         }
@@ -226,7 +228,7 @@ impl Worker<'_> {
     }
 
     /// # Errors
-    /// Where another device of the order has another fingerprint.
+    /// If another device of the order has another fingerprint.
     fn akin(&self, session: &Session<'_>) -> anyhow::Result<()> {
         let own = session.fingerprint(None);
         let name = &self.order.devices[self.device].name;
@@ -236,21 +238,21 @@ impl Worker<'_> {
         if differences.is_empty() {
             return Ok(());
         }
-        Err(Fault::usage(format_args!(
-            "device '{name}' is not like '{first}' ({}); share models among devices of one \
-             fingerprint alone",
+        Err(Classified::usage(format_args!(
+            "device '{name}' is not like '{first}' ({}); share models only among devices with \
+             the same fingerprint",
             differences.join("; ")
         ))
         .into())
     }
 
     fn tell(&self, what: What) {
-        // Nobody listens any more only where the caller is gone as well.
+        // Sending fails only if the caller is gone as well.
         let _ = self.events.send(FleetEvent { device: self.device, what });
     }
 }
 
-/// From indices of one session's models to those of the order.
+/// Translates indices of one session's models to those of the order.
 fn renumber(step: Step, models: &[usize]) -> Step {
     match step {
         Step::Uploading { at, sent, of } => Step::Uploading { at: models[at], sent, of },
@@ -262,7 +264,7 @@ fn renumber(step: Step, models: &[usize]) -> Step {
         }
         Step::Finished { at, result } => Step::Finished { at: models[at], result },
         step @ (Step::Waiting { .. }
-        | Step::Resting { .. }
+        | Step::CoolingDown { .. }
         | Step::Disturbed { .. }
         | Step::Characterising { .. }) => step,
     }

@@ -1,25 +1,25 @@
-//! One request to the device, and what is done where the device is lost over it.
+//! Requests to the device, and what happens if the agent is lost during one.
 
 use std::time::Instant;
 
-use pearl_agent::agent::{LaunchReport, LaunchRequest, Limits, ModelFile, Sampling};
-use pearl_agent::wire::FailureKind;
+use pearl_agent::protocol::messages::{LaunchReport, LaunchRequest, Limits, ModelFile, Sampling};
+use pearl_agent::protocol::wire::FailureKind;
 
 use super::Session;
 use super::settings::nanos;
 use super::step::{Observer, Step};
-use crate::agent::{Agent, Replaced};
-use crate::child::ChildError;
+use crate::device::client::{Agent, Replaced};
+use crate::process::child::ChildError;
 
 /// A model on the device.
 pub(super) struct Placed {
     pub there: ModelFile,
-    /// The least that a launch took besides timed inference, so far.
+    /// The shortest time so far that a launch took besides timed inference.
     overhead_ns: Option<u64>,
 }
 
 impl Session<'_> {
-    /// The outer error ends everything, the inner one what was asked for.
+    /// The outer error ends the session, the inner one only this request.
     pub(super) fn attempt<T>(
         &mut self,
         mut ask: impl FnMut(&mut Agent) -> Result<T, ChildError>,
@@ -32,7 +32,7 @@ impl Session<'_> {
             result = ask(self.agent);
         }
         match result {
-            Err(error) if ends_everything(&error) => Err(self.agent.fault(&error).into()),
+            Err(error) if ends_everything(&error) => Err(self.agent.classified(&error).into()),
             result => Ok(result),
         }
     }
@@ -81,7 +81,8 @@ impl Session<'_> {
         }
     }
 
-    /// A launch that reaches a limit says so; one that takes all memory of the device is killed.
+    /// The limits of a launch, with at most the memory of the device: a launch that reaches a limit
+    /// reports it, while a launch that takes all memory of the device is killed.
     fn limits(&self) -> Limits {
         let platform = &self.agent.hello().platform;
         let limits = self.settings.limits;
@@ -89,7 +90,7 @@ impl Session<'_> {
         Limits { memory_bytes: there.fold(limits.memory_bytes, u64::min), ..limits }
     }
 
-    /// So long that timed inference has its share of a launch that takes `overhead_ns` besides.
+    /// How long to sample, so that timed inference has its share of a launch with this overhead.
     fn slice_ns(&self, overhead_ns: Option<u64>) -> u64 {
         let share = self.settings.timed_share;
         let wanted = overhead_ns.map_or(0.0, |overhead| overhead as f64 * share / (1.0 - share));
@@ -98,7 +99,7 @@ impl Session<'_> {
     }
 }
 
-/// Nothing that is asked next could go better.
+/// Whether every later request would fail as well.
 fn ends_everything(error: &ChildError) -> bool {
     match error {
         ChildError::Interrupted => true,

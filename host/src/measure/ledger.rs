@@ -1,25 +1,25 @@
-//! Where the time went for which a device was leased.
+//! How the time was used for which a device was leased.
 //!
-//! **Invariant:** the parts add up to the whole; what nobody accounts for is `other`.
+//! **Invariant:** the parts add up to the whole; time that no part accounts for is `other`.
 
 use std::ops::AddAssign;
 use std::time::Duration;
 
-use pearl_agent::agent::LaunchReport;
+use pearl_agent::protocol::messages::LaunchReport;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ledger {
     pub leased_ns: u64,
-    /// In the loops that take samples.
+    /// Time in the loops that take samples.
     pub timed_ns: u64,
     pub warm_up_ns: u64,
     /// Loading and optimising networks.
     pub load_ns: u64,
     pub upload_ns: u64,
     /// Waiting until the device is cool or quiet.
-    pub rest_ns: u64,
-    /// Starting processes, reading the device's state, sentinels, the way there and back.
+    pub cooldown_ns: u64,
+    /// Starting processes, reading the device's state, the sentinel, and the transfer of requests.
     pub other_ns: u64,
 }
 
@@ -36,11 +36,13 @@ impl Ledger {
 
     pub(super) fn close(&mut self, leased: Duration) {
         self.leased_ns += leased.as_nanos() as u64;
-        let told = self.timed_ns + self.warm_up_ns + self.load_ns + self.upload_ns + self.rest_ns;
+        let told =
+            self.timed_ns + self.warm_up_ns + self.load_ns + self.upload_ns + self.cooldown_ns;
         self.other_ns = self.leased_ns.saturating_sub(told);
     }
 
-    /// The share of the leased time in timed inference or the warm-up that it needs; none of no time.
+    /// The share of the leased time in timed inference or the warm-up that it needs; `None` if no time
+    /// was leased.
     pub fn utilisation(&self) -> Option<f64> {
         let useful = self.timed_ns + self.warm_up_ns;
         (self.leased_ns > 0).then(|| useful as f64 / self.leased_ns as f64)
@@ -54,7 +56,7 @@ impl AddAssign for Ledger {
         self.warm_up_ns += other.warm_up_ns;
         self.load_ns += other.load_ns;
         self.upload_ns += other.upload_ns;
-        self.rest_ns += other.rest_ns;
+        self.cooldown_ns += other.cooldown_ns;
         self.other_ns += other.other_ns;
     }
 }

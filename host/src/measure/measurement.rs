@@ -1,10 +1,10 @@
 //! One model measured on one device.
 
-use pearl_agent::agent::{LaunchReport, ModelFile, Platform, Reading};
+use pearl_agent::protocol::messages::{LaunchReport, ModelFile, Platform, Reading};
 use pearl_calibration::{
     Block, Compensated, Estimate, Judgement, LEAST_LAUNCHES, LaunchView, Nanos, Samples, Sentinel,
-    StatisticError, Sustained, Thresholds, Verdict, Window, calm_speed, clean, compensated,
-    contended, counted, judge, measurement, stability_score, sustained,
+    StatisticError, Sustained, Thresholds, Verdict, Window, clean, compensated, contended, counted,
+    judge, measurement, stability_score, sustained, undisturbed_speed,
 };
 use serde::{Deserialize, Serialize};
 
@@ -12,40 +12,40 @@ use super::Fingerprint;
 
 pub const CONFIDENCE: f64 = 0.95;
 
-/// How the usual speed was known that a latency is compensated to.
+/// Where the usual speed comes from that a latency is compensated to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UsualFrom {
     /// From earlier sessions of the device's fingerprint, or from `pearl devices characterise`.
     Device,
-    /// From this session alone: what disturbed all of it is not taken out.
+    /// From this session alone: a disturbance of the whole session is not compensated.
     Session,
 }
 
-/// Samples, what they say, and whether to believe it.
+/// The samples, the latency that they give, and the verdict on it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Measurement {
     pub model: ModelFile,
     pub device: String,
     pub fingerprint: Fingerprint,
-    /// What the device told of itself, where that was kept.
+    /// What the device reported about itself, if that was kept.
     #[serde(default)]
     pub platform: Option<Platform>,
-    /// As it was timed: the centre of the medians of the launches that count, with its 95 % interval.
+    /// The latency as timed: the centre of the medians of the launches that count, and its 95 % interval.
     pub latency: Estimate,
-    /// What is left of it where the device's slowness is taken out; absent where the sentinel was not
-    /// read.
+    /// The latency with the slowdown of the device removed; absent if the reference workload (sentinel)
+    /// was not read.
     #[serde(default)]
     pub compensated: Option<Compensated>,
-    /// How the sentinel's usual speed was known.
+    /// Where the sentinel's usual speed comes from.
     #[serde(default)]
     pub usual_from: Option<UsualFrom>,
     pub judgement: Judgement,
-    /// All, in time order.
+    /// All launches, in time order.
     pub launches: Vec<LaunchReport>,
-    /// Which of them had to share the processor.
+    /// Which of the launches were contended.
     pub contended: Vec<bool>,
-    /// Where the model ran without a pause; the latency is then that of its last third.
+    /// The curve of a sustained run; the latency is then that of the last third.
     pub sustained: Option<Sustained>,
 }
 
@@ -77,8 +77,8 @@ impl Measurement {
         })
     }
 
-    /// Of launches back to back, with the time of each since the first. The verdict is on the last
-    /// third alone: that a device throttled before is what such a run is there to tell.
+    /// The measurement of a sustained run: launches back to back, each with its time since the first.
+    /// The verdict is on the last third alone: the run is meant to show the throttling before it.
     pub(super) fn of_sustained(
         model: ModelFile,
         device: String,
@@ -95,7 +95,7 @@ impl Measurement {
         let last = launches.len() - launches.len().div_ceil(3);
         let launches: Vec<_> = launches.into_iter().map(|(_, launch)| launch).collect();
         let views = views(&launches)?;
-        // The part that the number comes from is labelled by itself, as it is judged.
+        // The part that gives the number is labelled on its own, as it is judged on its own.
         let label = |part: &[LaunchView]| contended(part, &thresholds);
         Ok(Self {
             model,
@@ -103,7 +103,7 @@ impl Measurement {
             fingerprint,
             platform: None,
             latency: found.steady,
-            // What a hot device takes is what a sustained run is there to tell.
+            // A sustained run is meant to show the slowdown of a hot device, not to remove it.
             compensated: None,
             usual_from: None,
             judgement: judge(&views[last..], None, &thresholds)?,
@@ -113,12 +113,12 @@ impl Measurement {
         })
     }
 
-    /// What speaks against the number, and what was put right on the way to it.
+    /// The evidence against the number, and the remarks on it.
     pub fn warnings(&self) -> Vec<String> {
         [&self.judgement.evidence[..], &self.judgement.remarks].concat()
     }
 
-    /// The launches that the latency is of, with whether each had to share the processor.
+    /// The launches that give the latency, and whether each was contended.
     pub(super) fn in_question(&self) -> (&[LaunchReport], &[bool]) {
         let all = self.launches.len();
         let first = if self.sustained.is_some() { all - all.div_ceil(3) } else { 0 };
@@ -126,7 +126,7 @@ impl Measurement {
     }
 
     pub fn contended_count(&self) -> usize {
-        self.contended.iter().filter(|spoilt| **spoilt).count()
+        self.contended.iter().filter(|shared| **shared).count()
     }
 
     /// The samples that the latency comes from, launch by launch.
@@ -137,18 +137,18 @@ impl Measurement {
             .expect("a measurement has samples, or its interval would have been refused")
     }
 
-    /// ExecuTorch's.
+    /// The stability score as ExecuTorch defines it.
     pub fn stability_score(&self) -> f64 {
         stability_score(&self.samples())
     }
 
-    /// The number that the verdict is about: the compensated latency where there is one.
+    /// The number that the verdict is about: the compensated latency if there is one.
     pub fn number(&self) -> Estimate {
         self.compensated.as_ref().map_or(self.latency, |compensated| compensated.latency)
     }
 
-    /// Whether the number may be acted upon, though not every rule is content with it: enough launches had
-    /// the processor, and each half of the interval is at most `width` of the latency.
+    /// Whether the number may be used even if the verdict is not `stable`: enough launches were clean, and
+    /// each half of the interval is at most `width` of the latency.
     pub fn is_usable(&self, width: f64) -> bool {
         let count = |views: Vec<LaunchView>| clean(&views, &Thresholds::default()).len();
         let had_the_processor = || views(self.in_question().0).map_or(0, count) >= LEAST_LAUNCHES;
@@ -159,8 +159,8 @@ impl Measurement {
                 && had_the_processor())
     }
 
-    /// Of each launch that counts, in nanoseconds: its median, or what is left of it at this usual
-    /// speed.
+    /// The level of each launch that counts, in nanoseconds: its median, or the median compensated to
+    /// this usual speed.
     pub fn levels(&self, usual: Option<Sentinel>) -> Result<Vec<f64>, StatisticError> {
         let views = self.views()?;
         let found = usual.and_then(|usual| compensated(&views, usual, CONFIDENCE).ok());
@@ -168,16 +168,18 @@ impl Measurement {
         Ok(found.map_or_else(raw, |found| found.levels))
     }
 
-    /// The sentinel in the calmer moments of this session.
-    pub fn calm_speed(&self) -> Option<Sentinel> {
-        calm_speed(&self.views().ok()?)
+    /// The sentinel in the fastest fifth of this session's blocks.
+    pub fn undisturbed_speed(&self) -> Option<Sentinel> {
+        undisturbed_speed(&self.views().ok()?)
     }
 
-    /// Of the package, in microjoules, where the device tells and nobody else used it up.
+    /// The energy of the package, in microjoules, over the launches that were not contended; `None` if
+    /// the device does not report it.
     pub fn energy_per_inference_uj(&self) -> Option<f64> {
         let (launches, contended) = self.in_question();
         let alone = launches.iter().zip(contended).filter(|(_, contended)| !**contended);
-        // All or none: those in which a coarse counter happened to move would tell too much.
+        // All launches or none: a coarse counter moves in some of them only, and those alone would give
+        // too high a value.
         let known: Option<Vec<_>> =
             alone.map(|(of, _)| Some((of.energy_uj? as f64, of.samples_ns.len() as f64))).collect();
         let (energy, inferences) =
@@ -190,19 +192,19 @@ impl Measurement {
         self.launches.iter().flat_map(|launch| &launch.samples_ns).sum()
     }
 
-    /// The launches that count, as statistics see them.
+    /// The launches that count, in the form that the statistics take.
     pub fn views(&self) -> Result<Vec<LaunchView>, StatisticError> {
         Ok(counted(&views(self.in_question().0)?, &Thresholds::default()))
     }
 }
 
-/// A session for which no usual speed is known takes that of its own calmer moments; and a device that
-/// was faster in those than it was known to be is as fast as that.
+/// The usual speed, and where it comes from. If none is known, it is that of the session's own fastest
+/// blocks. If the session was faster than the known speed, the faster one counts.
 pub(super) fn known_or_own(
     usual: Option<Sentinel>,
     views: &[LaunchView],
 ) -> (Option<Sentinel>, Option<UsualFrom>) {
-    match (usual, calm_speed(views)) {
+    match (usual, undisturbed_speed(views)) {
         (Some(usual), Some(own)) => (Some(usual.faster(own)), Some(UsualFrom::Device)),
         (None, Some(own)) => (Some(own), Some(UsualFrom::Session)),
         (_, None) => (None, None),
@@ -216,7 +218,7 @@ pub(super) fn views(launches: &[LaunchReport]) -> Result<Vec<LaunchView>, Statis
 fn view(launch: &LaunchReport) -> Result<LaunchView, StatisticError> {
     Ok(LaunchView {
         samples: Samples::from_ns(&launch.samples_ns)?,
-        // Told of every sample or of none.
+        // The processor time is known for every sample or for none.
         sample_cpu: if launch.samples_cpu_ns.len() == launch.samples_ns.len() {
             launch.samples_cpu_ns.iter().copied().map(Nanos).collect()
         } else {
@@ -235,7 +237,8 @@ fn view(launch: &LaunchReport) -> Result<LaunchView, StatisticError> {
     })
 }
 
-/// None where they do not fit the samples, as in what was kept before there were blocks.
+/// The blocks of a launch; none if they do not fit the samples, as in measurements kept before there
+/// were blocks.
 fn blocks(launch: &LaunchReport) -> Vec<Block> {
     let samples: u128 = launch.blocks.iter().map(|samples| *samples as u128).sum();
     if samples != launch.samples_ns.len() as u128
@@ -263,7 +266,7 @@ mod tests {
 
     use super::*;
 
-    /// As the first format of the history holds it.
+    /// A measurement as the first format of the history holds it.
     fn kept() -> Measurement {
         let state = json!({
             "frequency_khz": [], "governor": null, "temperature_mc": [], "load_milli": null,
@@ -299,7 +302,7 @@ mod tests {
     fn what_was_kept_before_the_sentinel_was_read_between_blocks_is_given_as_it_was_timed() {
         let kept = kept();
         assert_eq!((kept.number(), kept.compensated.as_ref()), (kept.latency, None));
-        assert_eq!(kept.calm_speed(), None);
+        assert_eq!(kept.undisturbed_speed(), None);
         assert_eq!(kept.levels(None).unwrap(), [101.0; 6]);
     }
 

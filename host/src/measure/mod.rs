@@ -1,29 +1,30 @@
 //! Measuring latency: launches until the interval of the median is narrow, then a verdict.
 //!
-//! The agent does one launch at a time; this side pools them, decides when there are enough and
-//! judges. Several models on one device are interleaved in random order, several devices work side by
-//! side.
+//! The agent does one launch at a time. The host pools the launches, decides when there are enough, and
+//! judges them. Several models on one device are interleaved in random order; several devices measure
+//! at the same time.
 //!
 //! **Invariant:** samples are kept raw and in time order; a number never goes without its engine,
 //! its fingerprint and its verdict; nothing is measured on a device that is not leased.
 
+mod cooldown;
 mod document;
 mod fingerprint;
 mod fleet;
+pub mod history;
 mod launching;
 mod ledger;
 mod measurement;
 mod model;
+mod neighbours;
 mod ops;
 mod pairing;
 mod queue;
 mod remarks;
-mod rest;
 mod session;
 mod settings;
 mod step;
 mod sustained;
-mod watching;
 
 pub use document::{OPS_CAVEAT, comparison_json, ops_json, result_json};
 pub use fingerprint::{Fingerprint, name as precision_name};
@@ -31,9 +32,9 @@ pub use fleet::{FleetEvent, Ops, Order, Sharing, What, measure_fleet};
 pub use ledger::Ledger;
 pub use measurement::{Measurement, UsualFrom};
 pub use model::model_file;
+pub use neighbours::{Characterised, PROBE, disturbance};
 pub use pairing::Paired;
 pub use remarks::{FULL_RATE, changes, highest_khz};
 pub use session::Session;
 pub use settings::{Settings, UsualSpeeds};
 pub use step::{Observer, Step};
-pub use watching::{Characterised, GLANCE, disturbance};

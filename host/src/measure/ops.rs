@@ -1,12 +1,12 @@
 //! The time of a model's operators.
 
-use pearl_agent::agent::{ModelFile, ProfileReport, ProfileRequest};
+use pearl_agent::protocol::messages::{ModelFile, ProfileReport, ProfileRequest};
 
 use super::Session;
 use super::step::Observer;
 
 impl Session<'_> {
-    /// Profiles one model; as good or bad as a single launch.
+    /// Profiles one model in a single launch; the times are no better than those of one launch.
     ///
     /// # Errors
     /// What is wrong with the model or the device.
@@ -18,11 +18,11 @@ impl Session<'_> {
     ) -> anyhow::Result<ProfileReport> {
         self.hold(observer, |session, observer| {
             let placed = session.place(at, model, observer)?;
-            let placed = placed.map_err(|error| session.agent.fault(&error))?;
+            let placed = placed.map_err(|error| session.agent.classified(&error))?;
             let slice = session.settings.sampling.slice_ns;
             let request = ProfileRequest { launch: session.request(placed.there, slice) };
             let profiled = session.attempt(|agent| agent.profile(request.clone()))?;
-            Ok(profiled.map_err(|error| session.agent.fault(&error))?)
+            Ok(profiled.map_err(|error| session.agent.classified(&error))?)
         })
     }
 }

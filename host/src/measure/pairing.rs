@@ -1,6 +1,6 @@
-//! Two models in turns, until it is known which is slower.
+//! Measuring two models by turns, until it is known which one is slower.
 
-use pearl_agent::agent::{LaunchReport, ModelFile};
+use pearl_agent::protocol::messages::{LaunchReport, ModelFile};
 use pearl_calibration::{
     Comparison, LOOKS, LaunchView, Nanos, Sentinel, Thresholds, Verdict, compare_pairs, contended,
     decided, launch_level,
@@ -11,23 +11,23 @@ use super::measurement::{known_or_own, views};
 use super::session::no_samples;
 use super::step::{Observer, Step};
 use super::{Measurement, Session};
-use crate::exit::{Classify, Kind};
+use crate::output::error_class::{Classify, ErrorClass};
 
-/// The levels of a launch of each.
+/// The levels of one launch of each model.
 type Pair = (Nanos, Nanos);
 
-/// What two models in turns gave.
+/// The result of measuring two models by turns.
 #[derive(Debug)]
 pub struct Paired {
-    /// Of the compensated levels; of the medians where the sentinel was not read.
+    /// The comparison of the compensated levels; of the medians if the sentinel was not read.
     pub comparison: Comparison,
-    /// Of the medians of the same launches.
+    /// The comparison of the medians of the same launches.
     pub as_timed: Comparison,
     pub first: Measurement,
     pub second: Measurement,
-    /// Pairs in which somebody else had the processor; they do not count where enough others do.
+    /// Number of contended pairs; they do not count if there are enough clean pairs.
     pub left_out: usize,
-    /// Why not to believe it; empty where there is nothing against it.
+    /// Why not to believe the comparison; empty if nothing speaks against it.
     pub doubts: Vec<String>,
 }
 
@@ -54,7 +54,7 @@ impl Session<'_> {
         let mut placed = Vec::new();
         for (at, model) in models.iter().enumerate() {
             let there = self.place(at, model, observer)?;
-            placed.push(there.map_err(|error| self.agent.fault(&error))?);
+            placed.push(there.map_err(|error| self.agent.classified(&error))?);
         }
         let before = self.losses;
         let mut taken: [Vec<LaunchReport>; 2] = Default::default();
@@ -62,11 +62,11 @@ impl Session<'_> {
             let first = usize::from(self.rng.random_bool(0.5));
             for at in [first, 1 - first] {
                 let report = self.launch(&mut placed[at])?;
-                let report = report.map_err(|error| self.agent.fault(&error))?;
+                let report = report.map_err(|error| self.agent.classified(&error))?;
                 if report.samples_ns.is_empty() {
                     return Err(no_samples(&models[at]));
                 }
-                self.calm.note(&report);
+                self.cooldown.note(&report);
                 taken[at].push(report);
             }
             let usual = self.usual(taken[0].first());
@@ -82,16 +82,16 @@ impl Session<'_> {
             if labels.last() == Some(&true) {
                 self.cool_down(observer)?;
             } else {
-                self.rest_until_quiet(observer)?;
+                self.wait_until_quiet(observer)?;
             }
         };
         let clean = labels.iter().filter(|clean| **clean).count();
         let left_out = labels.len() - clean;
         let mut doubts = Vec::new();
-        // Of too few clean pairs nothing can be said; of all of them something, for what it is worth.
+        // Too few clean pairs give no comparison. All pairs give one, together with a doubt.
         let labels = if clean < LOOKS[0] {
             doubts.push(format!(
-                "device '{}': somebody else had the processor in {left_out} of {} pairs of \
+                "device '{}': another process used the processor in {left_out} of {} pairs of \
                  launches; stop what else runs there, or pin to other cores",
                 self.agent.device().name,
                 labels.len()
@@ -102,8 +102,9 @@ impl Session<'_> {
         };
         let usual = self.usual(taken[0].first());
         let compare = |pairs| compare_pairs(&those(pairs, &labels), threshold);
-        let comparison = compare(compensated_pairs(&taken, usual)).or_fault(Kind::Unstable)?;
-        let as_timed = compare(timed_pairs(&taken)).or_fault(Kind::Unstable)?;
+        let comparison =
+            compare(compensated_pairs(&taken, usual)).or_class(ErrorClass::Unstable)?;
+        let as_timed = compare(timed_pairs(&taken)).or_class(ErrorClass::Unstable)?;
         let [first, second] = models;
         let [of_first, of_second] = taken;
         let first = self.close(first, of_first, before)?;
@@ -113,7 +114,7 @@ impl Session<'_> {
     }
 }
 
-/// A drift is nothing against a comparison: both sides of a pair feel it alike.
+/// What speaks against one side. A drift does not: it affects both launches of a pair alike.
 fn doubt(side: &Measurement) -> Option<String> {
     let verdict = side.judgement.verdict;
     let serious = [Verdict::TooShort, Verdict::Contended, Verdict::Throttled].contains(&verdict);
@@ -121,20 +122,21 @@ fn doubt(side: &Measurement) -> Option<String> {
     serious.then(|| format!("{} is {verdict}: {evidence}", side.model.path))
 }
 
-/// Whether neither launch of a pair had to share the processor.
+/// For each pair, whether neither launch had to share the processor.
 fn clean_pairs(taken: &[Vec<LaunchReport>; 2]) -> Vec<bool> {
-    let spoilt = |launches: &[LaunchReport]| contended(&views_of(launches), &Thresholds::default());
-    let [first, second] = [spoilt(&taken[0]), spoilt(&taken[1])];
+    let shared = |launches: &[LaunchReport]| contended(&views_of(launches), &Thresholds::default());
+    let [first, second] = [shared(&taken[0]), shared(&taken[1])];
     first.iter().zip(second).map(|(first, second)| !first && !second).collect()
 }
 
-/// Those with the label.
+/// The pairs whose label is true.
 fn those(pairs: Vec<Pair>, labels: &[bool]) -> Vec<Pair> {
     pairs.into_iter().zip(labels).filter_map(|(pair, label)| label.then_some(pair)).collect()
 }
 
-/// Both sides are compensated alike, so that equals differ as often one way as the other: to one speed,
-/// the device's usual one or that of the calmer moments of both together, and by one elasticity.
+/// The levels of all pairs. Both sides are compensated to one speed (the device's usual one, or that of
+/// the fastest blocks of both sides together) and by one elasticity. So two equal models differ as often
+/// one way as the other.
 fn compensated_pairs(taken: &[Vec<LaunchReport>; 2], usual: Option<Sentinel>) -> Vec<Pair> {
     let [first, second] = [views_of(&taken[0]), views_of(&taken[1])];
     let (usual, _) = known_or_own(usual, &[&first[..], &second].concat());

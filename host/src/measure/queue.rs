@@ -1,7 +1,7 @@
-//! Models on their way to devices.
+//! The queue of models that devices share.
 //!
-//! **Invariant:** a model is with one device at a time; one that a device lost goes to another, and
-//! none is given up on while a device is left that could take it.
+//! **Invariant:** a model is with one device at a time; if that device is lost, the model goes to
+//! another one. No model is given up while a device is left that could take it.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -15,7 +15,7 @@ pub(super) struct Queue {
 #[derive(Debug)]
 struct State {
     open: VecDeque<usize>,
-    /// With a device.
+    /// Number of models that devices have taken.
     taken: usize,
 }
 
@@ -25,7 +25,7 @@ impl Queue {
         Self { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// The next model; waits while others might still give one back, and ends with none.
+    /// The next model. Waits while another device might still give one back; then `None`.
     pub fn take(&self) -> Option<usize> {
         let mut state = self.lock();
         loop {
@@ -36,7 +36,7 @@ impl Queue {
             if state.taken == 0 {
                 return None;
             }
-            // Whoever holds a model ends by its own deadlines.
+            // The work on a model that was taken ends by its own deadlines.
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
@@ -54,7 +54,7 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// What nobody took.
+    /// The models that no device took.
     pub fn left(&self) -> Vec<usize> {
         self.lock().open.iter().copied().collect()
     }

@@ -1,15 +1,15 @@
-//! What a number's reader should know of the launches behind it, and the number does not tell.
+//! Remarks on the launches behind a number, which the number itself does not show.
 //!
-//! **Invariant:** pure; what a device does not tell gives no remark.
+//! **Invariant:** pure; values that a device does not report give no remark.
 
 use std::collections::BTreeSet;
 
-use pearl_agent::agent::{Cluster, LaunchReport, Platform};
+use pearl_agent::protocol::messages::{Cluster, LaunchReport, Platform};
 
-/// Of the clock rate in use over the highest; below it a device is hot or saves power.
+/// Ratio of the clock rate in use to the highest one; below it, a device is hot or saves power.
 pub const FULL_RATE: f64 = 0.85;
 
-/// What was asked of a device, by its name.
+/// The name of a device, and what was asked of it.
 pub(super) struct Asked<'a> {
     pub device: &'a str,
     pub clusters: &'a [Cluster],
@@ -29,14 +29,15 @@ pub(super) fn remarks(launches: &[LaunchReport], asked: &Asked<'_>) -> Vec<Strin
     .collect()
 }
 
-/// The least of the highest rates of the clusters that these processors (none: all) belong to, in kHz.
+/// The lowest of the clusters' highest clock rates, in kHz, over the clusters of these processors (if
+/// empty, over all clusters).
 pub fn highest_khz(clusters: &[Cluster], cpus: &[usize]) -> Option<u64> {
     let used =
         |cluster: &&Cluster| cpus.is_empty() || cluster.cpus.iter().any(|cpu| cpus.contains(cpu));
     clusters.iter().filter(used).filter_map(|cluster| cluster.max_khz).min()
 }
 
-/// What is no part of a fingerprint and may move a number all the same.
+/// Changes that are no part of a fingerprint but may still change a number.
 pub fn changes(one: &Platform, other: &Platform) -> Vec<String> {
     let build = |of: &Platform| of.android.as_ref().and_then(|android| android.build.clone());
     let limit = |of: &Platform| of.cgroup.cpu_milli.map(|milli| format!("{milli} milli"));
@@ -64,10 +65,10 @@ fn unsteady(launches: &[LaunchReport]) -> Option<String> {
     })
 }
 
-/// What was so from the first launch to the last is no drift, and no verdict sees it.
+/// A clock rate that is low from the first launch to the last is no drift, so no verdict shows it.
 fn slow_clock(launches: &[LaunchReport], asked: &Asked<'_>) -> Option<String> {
     let highest = highest_khz(asked.clusters, asked.cpus)?;
-    // Somebody has chosen the rate.
+    // The user has chosen the rate.
     if launches.iter().any(|launch| launch.state_before.governor.as_deref() == Some("userspace")) {
         return None;
     }
@@ -90,7 +91,7 @@ fn few_threads(launches: &[LaunchReport], asked: usize) -> Option<String> {
     let busy = launches.iter().map(|launch| launch.threads).max()?;
     (busy < asked).then(|| {
         format!(
-            "{asked} threads were asked for and {busy} computed: the network has no more to share"
+            "{asked} threads were asked for and {busy} computed: the network has no work for more"
         )
     })
 }

@@ -1,12 +1,12 @@
 //! Measuring models on one device, which is leased while that lasts.
 //!
-//! **Invariant:** a model that fails fails alone; a lost agent costs one launch, and is replaced
-//! once a launch; the lease is given back however a session ends.
+//! **Invariant:** a failed model does not affect the others; a lost agent costs one launch, and is
+//! replaced once per launch; the lease is released however a session ends.
 
 use std::time::Instant;
 
-use pearl_agent::agent::{LaunchReport, ModelFile};
-use pearl_agent::wire::{Failure, FailureKind};
+use pearl_agent::protocol::messages::{LaunchReport, ModelFile};
+use pearl_agent::protocol::wire::{Failure, FailureKind};
 use pearl_calibration::{Next, Sentinel, Thresholds};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -15,12 +15,12 @@ use rand_pcg::Pcg64;
 use super::launching::Placed;
 use super::measurement::{known_or_own, views};
 use super::remarks::{Asked, remarks};
-use super::rest::Calm;
 use super::step::{Observer, Step};
 use super::{Fingerprint, Ledger, Measurement, Settings};
-use crate::agent::{Agent, fault};
-use crate::child::ChildError;
-use crate::exit::{Classify, Kind};
+use crate::device::client::{Agent, classified};
+use crate::measure::cooldown::Cooldown;
+use crate::output::error_class::{Classify, ErrorClass};
+use crate::process::child::ChildError;
 
 pub struct Session<'a> {
     pub(super) agent: &'a mut Agent,
@@ -29,17 +29,17 @@ pub struct Session<'a> {
     pub(super) rng: Pcg64,
     pub(super) input_seed: u64,
     pub(super) ledger: Ledger,
-    pub(super) calm: Calm,
+    pub(super) cooldown: Cooldown,
     pub(super) losses: Losses,
-    /// Whether it was looked at who else uses the device.
+    /// Whether the session has looked for other processes that use the device.
     watched: bool,
 }
 
-/// Agents that were lost on the way, and replaced.
+/// How many agents were lost and replaced.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Losses {
     pub agents: usize,
-    /// Because the device was started again.
+    /// Agents lost because the device was rebooted.
     pub boots: usize,
 }
 
@@ -48,7 +48,7 @@ struct Pending {
     model: ModelFile,
     placed: Option<Placed>,
     launches: Vec<LaunchReport>,
-    /// Before the first launch.
+    /// The session's losses before the first launch.
     losses: Losses,
     done: bool,
 }
@@ -57,21 +57,22 @@ impl<'a> Session<'a> {
     pub fn new(agent: &'a mut Agent, settings: &'a Settings, seed: u64) -> Self {
         let mut rng = Pcg64::seed_from_u64(seed);
         let input_seed = rng.random();
-        let calm = Calm::new(settings.most_rest);
+        let cooldown = Cooldown::new(settings.longest_cooldown);
         let (ledger, losses) = (Ledger::default(), Losses::default());
-        Self { agent, settings, rng, input_seed, ledger, calm, losses, watched: false }
+        Self { agent, settings, rng, input_seed, ledger, cooldown, losses, watched: false }
     }
 
-    /// Where the leased time went.
+    /// How the leased time was used.
     pub fn ledger(&self) -> Ledger {
         self.ledger
     }
 
-    /// Measures all models, interleaved in random order, or one after another without a pause where
+    /// Measures all models, interleaved in random order, or one after another without a pause if
     /// the settings say sustained. Each result goes to the observer as soon as there is one.
     ///
     /// # Errors
-    /// Of all: an interrupt, a device that is lost for good. Models without a result then have none.
+    /// Errors that end all work: an interrupt, a device that is lost for good. Models without a result
+    /// then stay without one.
     pub fn measure_each(
         &mut self,
         models: Vec<ModelFile>,
@@ -91,7 +92,7 @@ impl<'a> Session<'a> {
     /// but the last of each model.
     ///
     /// # Errors
-    /// As [`Session::measure_each`]; of one model alone: what is wrong with that model.
+    /// As [`Session::measure_each`]. The inner errors say what is wrong with one model.
     pub fn measure(
         &mut self,
         models: Vec<ModelFile>,
@@ -111,17 +112,17 @@ impl<'a> Session<'a> {
         observer: &mut Observer<'_>,
         work: impl FnOnce(&mut Self, &mut Observer<'_>) -> anyhow::Result<T>,
     ) -> anyhow::Result<T> {
-        let patience = self.settings.patience;
+        let longest = self.settings.lease_wait;
         self.attempt(|agent| {
-            agent.lease(patience, |who| observer(Step::Waiting { who: who.to_owned() }))
+            agent.lease(longest, |who| observer(Step::Waiting { who: who.to_owned() }))
         })?
-        .map_err(|error| self.agent.fault(&error))?;
+        .map_err(|error| self.agent.classified(&error))?;
         let since = Instant::now();
         let watched = if self.watched { Ok(()) } else { self.watch_others(observer) };
         self.watched = true;
         let result = watched.and_then(|()| work(self, observer));
         self.ledger.close(since.elapsed());
-        // A lease that cannot be given back is one whose agent is gone, and ends with it.
+        // A lease cannot be released if its agent is gone; then it ends with the agent.
         let _ = self.agent.release();
         result
     }
@@ -150,7 +151,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// One launch of one model; a result where it was the last.
+    /// One launch of one model; a result if it was the last launch.
     fn turn(
         &mut self,
         at: usize,
@@ -160,15 +161,15 @@ impl<'a> Session<'a> {
         if pending.placed.is_none() {
             match self.place(at, &pending.model, observer)? {
                 Ok(placed) => pending.placed = Some(placed),
-                Err(error) => return Ok(Some(Err(self.agent.fault(&error).into()))),
+                Err(error) => return Ok(Some(Err(self.agent.classified(&error).into()))),
             }
         }
         let placed = pending.placed.as_mut().expect("it was placed just now");
         let report = match self.launch(placed)? {
             Ok(report) => report,
-            Err(error) => return Ok(Some(Err(self.agent.fault(&error).into()))),
+            Err(error) => return Ok(Some(Err(self.agent.classified(&error).into()))),
         };
-        self.calm.note(&report);
+        self.cooldown.note(&report);
         if pending.launches.is_empty() {
             pending.losses = self.losses;
         }
@@ -178,20 +179,20 @@ impl<'a> Session<'a> {
         };
         let launches = views.len();
         let (usual, _) = known_or_own(self.usual(pending.launches.first()), &views);
-        let expected = self.settings.pace.expected(&views, usual);
+        let expected = self.settings.stopping_rule.expected(&views, usual);
         observer(Step::Launched { at, launches, expected });
-        match self.settings.pace.next(&views, usual, &Thresholds::default()) {
+        match self.settings.stopping_rule.next(&views, usual, &Thresholds::default()) {
             Next::Done => {
                 let launches = std::mem::take(&mut pending.launches);
                 return Ok(Some(self.close(pending.model.clone(), launches, pending.losses)));
             }
-            Next::Rest => self.rest_until_quiet(observer)?,
+            Next::Rest => self.wait_until_quiet(observer)?,
             Next::Launch => self.cool_down(observer)?,
         }
         Ok(None)
     }
 
-    /// The usual speed of what this session measures on, where it is known.
+    /// The usual speed for this session's fingerprint, if it is known.
     pub(super) fn usual(&self, launch: Option<&LaunchReport>) -> Option<Sentinel> {
         self.settings.usual.get(&self.fingerprint(launch).id()).copied()
     }
@@ -204,20 +205,20 @@ impl<'a> Session<'a> {
     ) -> anyhow::Result<Measurement> {
         let fingerprint = self.fingerprint(launches.first());
         let device = self.agent.device().name.clone();
-        let target = self.settings.pace.target;
+        let target = self.settings.stopping_rule.target;
         let usual = self.usual(launches.first());
         let measurement = Measurement::new(model, device, fingerprint, launches, usual, target)
-            .or_fault(Kind::Unstable)?;
+            .or_class(ErrorClass::Unstable)?;
         let mut measurement = self.completed(measurement);
         if self.losses.boots > before.boots {
             let device = &measurement.device;
-            let restarted = format!("device '{device}' was started again between launches");
+            let restarted = format!("device '{device}' was rebooted between launches");
             measurement.judgement.remarks.push(restarted);
         }
         Ok(measurement)
     }
 
-    /// With what its samples alone do not tell.
+    /// Adds the platform, and the remarks that the samples alone do not give.
     pub(super) fn completed(&self, mut measurement: Measurement) -> Measurement {
         let platform = &self.agent.hello().platform;
         let asked = Asked {
@@ -232,7 +233,7 @@ impl<'a> Session<'a> {
         measurement
     }
 
-    /// Of what this session measures; the clock rates' policy is known from the first launch on.
+    /// The fingerprint of this session; the governor is known only after the first launch.
     pub fn fingerprint(&self, launch: Option<&LaunchReport>) -> Fingerprint {
         self.fingerprint_with(launch.and_then(|launch| launch.state_before.governor.clone()))
     }
@@ -249,5 +250,5 @@ impl<'a> Session<'a> {
 
 pub(super) fn no_samples(model: &ModelFile) -> anyhow::Error {
     let message = format!("{}: the agent sent no samples", model.path);
-    fault(&ChildError::Failed(Failure::new(FailureKind::Internal, message))).into()
+    classified(&ChildError::Failed(Failure::new(FailureKind::Internal, message))).into()
 }

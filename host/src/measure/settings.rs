@@ -3,53 +3,54 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pearl_agent::agent::{Limits, Precision, Sampling, WarmUp};
-use pearl_calibration::{Pace, Sentinel};
+use pearl_agent::protocol::messages::{Limits, Precision, Sampling, WarmUp};
+use pearl_calibration::{Sentinel, StoppingRule};
 
-/// What the sentinel takes on undisturbed devices, by fingerprint.
+/// The times of the reference workload (sentinel) on undisturbed devices. Keys: fingerprints.
 pub type UsualSpeeds = BTreeMap<String, Sentinel>;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
-    pub pace: Pace,
-    /// As far as they are known; latencies are compensated to them.
+    pub stopping_rule: StoppingRule,
+    /// The usual speeds, as far as they are known; latencies are compensated to them.
     pub usual: UsualSpeeds,
-    /// Of the engine's matrix products; where absent, what the device's entry says.
+    /// Threads of the engine's matrix products; if absent, those of the device's entry.
     pub threads: Option<usize>,
     pub precision: Precision,
     pub warm_up: WarmUp,
-    /// Its slice is the shortest; a model that takes long to load is sampled for longer.
+    /// Its slice is the shortest one; a model that takes long to load is sampled for longer.
     pub sampling: Sampling,
     pub longest_slice: Duration,
     /// The share of a launch's time that should go into timed inference.
     pub timed_share: f64,
     pub limits: Limits,
-    /// Most time that a session gives the device to get cool or quiet.
-    pub most_rest: Duration,
-    /// Look at who else uses the device before anything is measured, and wait so long for them to leave.
+    /// Longest cooldown of a session in total.
+    pub longest_cooldown: Duration,
+    /// How long to wait, before the first launch, until no other process uses the device; if absent, the
+    /// session does not look for other processes.
     pub quiet_wait: Option<Duration>,
-    /// How long to wait for somebody else who measures on the device.
-    pub patience: Duration,
-    /// Run each model for so long without a pause, and take the latency that it ends up at.
+    /// How long to wait while another host measures on the device.
+    pub lease_wait: Duration,
+    /// Run each model for this time without a pause, and take the latency of the last third.
     pub sustained: Option<Duration>,
 }
 
 impl Settings {
-    /// For a number that people will quote: ±1 %.
+    /// Settings for a number that people will quote: ±1 %.
     pub fn bench() -> Self {
         Self {
-            pace: Pace { min_launches: 6, max_launches: 40, target: 0.01 },
+            stopping_rule: StoppingRule { min_launches: 6, max_launches: 40, target: 0.01 },
             longest_slice: Duration::from_secs(2),
             timed_share: 0.65,
             ..Self::search()
         }
     }
 
-    /// For a reward: ±3 %. With `w = -0.07` an error of 3 % in the latency moves the reward by 0.2 %,
-    /// less than what two trainings of one network differ by.
+    /// Settings for a reward: ±3 %. With `w = -0.07` an error of 3 % in the latency moves the reward by
+    /// 0.2 %, less than two trainings of one network differ.
     pub fn search() -> Self {
         Self {
-            pace: Pace { min_launches: 6, max_launches: 20, target: 0.03 },
+            stopping_rule: StoppingRule { min_launches: 6, max_launches: 20, target: 0.03 },
             usual: UsualSpeeds::new(),
             threads: None,
             precision: Precision::F32,
@@ -60,7 +61,7 @@ impl Settings {
             },
             sampling: Sampling {
                 slice_ns: nanos(Duration::from_millis(200)),
-                // What disturbs comes and goes in fractions of a second.
+                // Disturbances come and go within fractions of a second.
                 block_ns: nanos(Duration::from_millis(25)),
                 min_samples: 11,
                 max_samples: 20_000,
@@ -68,14 +69,14 @@ impl Settings {
             longest_slice: Duration::from_millis(200),
             timed_share: 0.5,
             limits: Limits {
-                // ONNX files end there; in memory a model is there several times while it is read.
+                // ONNX files cannot be larger. While a model is read, it is in memory several times.
                 model_bytes: 2 << 30,
                 memory_bytes: 8 << 30,
                 time_ns: nanos(Duration::from_secs(120)),
             },
-            most_rest: Duration::from_secs(30),
+            longest_cooldown: Duration::from_secs(30),
             quiet_wait: None,
-            patience: Duration::from_secs(600),
+            lease_wait: Duration::from_secs(600),
             sustained: None,
         }
     }

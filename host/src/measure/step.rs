@@ -1,24 +1,24 @@
-//! What a session tells while it goes on.
+//! What a session reports while it is going on.
 //!
-//! **Invariant:** owned, so that a session on another thread can be watched.
+//! **Invariant:** a step owns its data, so that a session on another thread can be watched.
 
 use super::Measurement;
 
 #[derive(Debug)]
 pub enum Step {
-    /// Somebody else has the device.
+    /// Another host has leased the device.
     Waiting { who: String },
-    /// Others use the device; whether they are waited for.
+    /// Other processes use the device; `waits` says whether the session waits for them to stop.
     Disturbed { who: String, waits: bool },
-    /// The device's usual speed is being found out.
+    /// The device's usual speed is being measured.
     Characterising { elapsed_ns: u64, of_ns: u64 },
-    /// Bytes of a model's file, by the model's index.
+    /// Bytes sent of a model's file; `at` is the model's index.
     Uploading { at: usize, sent: u64, of: u64 },
-    /// `expected` launches are what the model is going to take, as far as one can tell.
+    /// `expected` is the number of launches that the model will probably take.
     Launched { at: usize, launches: usize, expected: usize },
-    /// The device is given time to get quiet or cool.
-    Resting { why: &'static str },
-    /// Windows of a sustained run, by the model's index.
+    /// A cooldown: the session waits until the device is cool or quiet.
+    CoolingDown { why: &'static str },
+    /// The progress of a sustained run; `at` is the model's index.
     Sustaining { at: usize, elapsed_ns: u64, of_ns: u64 },
     /// Nothing more is done for this model.
     Finished { at: usize, result: Box<anyhow::Result<Measurement>> },

@@ -2,26 +2,26 @@
 
 use std::time::{Duration, Instant};
 
-use pearl_agent::agent::ModelFile;
+use pearl_agent::protocol::messages::ModelFile;
 
 use super::session::no_samples;
 use super::settings::nanos;
 use super::step::{Observer, Step};
 use super::{Measurement, Session};
-use crate::exit::{Classify, Fault, Kind};
+use crate::output::error_class::{Classified, Classify, ErrorClass};
 
-/// A third of them are the fewest launches that tell an interval.
+/// Fewest launches of a run: a third of them is the fewest that give an interval.
 const LEAST_WINDOWS: usize = 18;
-/// That a run should have, where the processes' starts leave room for them.
+/// Launches that a run should have, if the starts of the processes leave time for them.
 const WINDOWS: u32 = 60;
 const SHORTEST: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(2);
-/// That a launch may take besides its work, beyond what another took: a process has to start, a file
-/// to be read, and a link to carry the report.
+/// How much longer the overhead of a launch may be than the shortest one. The overhead is starting a
+/// process, reading a file, and sending the report over a link.
 const MOST_IDLE: Duration = Duration::from_secs(10);
 
 impl Session<'_> {
-    /// The outer error ends everything, the inner one this model.
+    /// The outer error ends the session, the inner one only this model.
     pub(super) fn sustain(
         &mut self,
         at: usize,
@@ -31,7 +31,7 @@ impl Session<'_> {
     ) -> anyhow::Result<anyhow::Result<Measurement>> {
         let placed = match self.place(at, &model, observer)? {
             Ok(placed) => placed,
-            Err(error) => return Ok(Err(self.agent.fault(&error).into())),
+            Err(error) => return Ok(Err(self.agent.classified(&error).into())),
         };
         let slice = nanos((length / WINDOWS).clamp(SHORTEST, LONGEST));
         let request = self.request(placed.there, slice);
@@ -53,28 +53,30 @@ impl Session<'_> {
                     }
                     launches.push((begun, report));
                 }
-                Err(error) => return Ok(Err(self.agent.fault(&error).into())),
+                Err(error) => return Ok(Err(self.agent.classified(&error).into())),
             }
             let elapsed_ns = nanos(since.elapsed());
             observer(Step::Sustaining { at, elapsed_ns, of_ns: nanos(length) });
         }
         let fingerprint = self.fingerprint(launches.first().map(|(_, report)| report));
         let device = self.agent.device().name.clone();
-        let target = self.settings.pace.target;
+        let target = self.settings.stopping_rule.target;
         let measurement = Measurement::of_sustained(model, device, fingerprint, launches, target);
-        Ok(measurement.or_fault(Kind::Unstable).map(|measurement| self.completed(measurement)))
+        Ok(measurement
+            .or_class(ErrorClass::Unstable)
+            .map(|measurement| self.completed(measurement)))
     }
 }
 
 fn rested(model: &ModelFile, rest: Duration) -> anyhow::Error {
-    let what = "the device rested meanwhile; see that its link holds and run it again";
+    let what = "the device was idle meanwhile; check its link and run it again";
     let message =
         format!("{}: an answer came {:.0} s late and {what}", model.path, rest.as_secs_f64());
-    Fault::new(Kind::Unstable, message).into()
+    Classified::new(ErrorClass::Unstable, message).into()
 }
 
-/// What it ends up at is not known of a device that rested on the way.
+/// A device that was idle during the run does not show the latency at which the model ends up.
 fn interrupted(model: &ModelFile) -> anyhow::Error {
-    let what = "the agent was lost on the way and the device rested meanwhile; run it again";
-    Fault::new(Kind::Unstable, format_args!("{}: {what}", model.path)).into()
+    let what = "the agent was lost during the run and the device was idle meanwhile; run it again";
+    Classified::new(ErrorClass::Unstable, format_args!("{}: {what}", model.path)).into()
 }

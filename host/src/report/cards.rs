@@ -1,6 +1,6 @@
-//! The figures at the top.
+//! The figures at the top of the page.
 //!
-//! **Invariant:** every latency names its engine and its device; what is not known yet is said in words.
+//! **Invariant:** every latency names its engine and its device; words say what is not known yet.
 
 use super::numbers::{NONE, duration, fine_percent, ms, percent, short_ms};
 use super::text::Escaped;
@@ -87,10 +87,10 @@ fn latency(view: &RunView) -> String {
         Some(latency) => format!("{} the budget of {budget}", standing(view, latency)),
         None => format!("the budget is {budget}"),
     };
-    card("Its latency", &value, &[first, against, engine])
+    card("Latency of the student", &value, &[first, against, engine])
 }
 
-/// Where the whole interval lies.
+/// Where the whole latency interval lies, relative to the budget.
 fn standing(view: &RunView, latency: LatencyView) -> &'static str {
     let window = view.window_ns.unwrap_or(0);
     let most = view.budget_ns.saturating_add(window);

@@ -1,18 +1,20 @@
 //! The report of a search: one HTML file that needs nothing else.
 //!
 //! [`render`] turns a [`RunView`] into the page, [`scatter_svg`] draws its main picture as a file of its
-//! own. Both are pure: what they are given is all that they know.
+//! own. Both are pure functions of the view.
 //!
-//! **Invariant:** no clock, no files, no database, no network; the page holds no script and refers to
+//! **Invariant:** `stored_run` alone reads and writes files; what renders knows no clock, no files, no
+//! database and no network. The page holds no script and refers to
 //! nothing outside itself; every text from outside is escaped where it is written, not before.
 
-mod candidates;
+mod candidate_table;
 mod cards;
 mod chart;
 mod front;
 mod numbers;
 mod page;
-mod settings;
+mod settings_table;
+pub mod stored_run;
 mod text;
 pub mod view;
 
@@ -39,7 +41,7 @@ pub enum ReportError {
 /// The whole page.
 ///
 /// # Errors
-/// Where the view contradicts itself, or a picture cannot be drawn.
+/// If the view contradicts itself, or a picture cannot be drawn.
 pub fn render(view: &RunView) -> Result<String, ReportError> {
     if let (Some(best), None) = (&view.best, view.chosen()) {
         let candidates = view.candidates.len();

@@ -1,8 +1,8 @@
 //! Numbers as people read them.
 //!
-//! **Invariant:** one that is not finite, or too large to be meant, is shown as a dash.
+//! **Invariant:** a number that is not finite, or is implausibly large, is shown as a dash.
 
-/// Shown where there is no number.
+/// Shown in place of a missing number.
 pub(super) const NONE: &str = "–";
 
 const NS_PER_MS: f64 = 1e6;
@@ -24,7 +24,7 @@ pub(super) fn ms(ns: u64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// A figure that somebody typed, such as a budget: as short as it is exact, without the unit.
+/// Milliseconds that the user typed, such as a budget: the shortest exact form, without the unit.
 pub(super) fn short_ms(ns: u64) -> String {
     let exact = format!("{:.6}", to_ms(ns));
     exact.trim_end_matches('0').trim_end_matches('.').to_owned()
@@ -35,7 +35,7 @@ pub(super) fn percent(fraction: f64) -> String {
     percent_with(fraction, 1)
 }
 
-/// With two decimals: test accuracies differ there.
+/// A fraction as a percentage with two decimals, in which test accuracies differ.
 pub(super) fn fine_percent(fraction: f64) -> String {
     percent_with(fraction, 2)
 }

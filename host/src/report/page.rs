@@ -4,7 +4,6 @@
 //! stands, how the search went, what was tried, how to do it again.
 
 use super::ReportError;
-use super::candidates::table;
 use super::cards::cards;
 use super::chart::Frame;
 use super::chart::marginals::{MOST, marginals};
@@ -12,29 +11,31 @@ use super::chart::palette::dark_rules;
 use super::chart::rewards::rewards;
 use super::chart::scatter::{CROWD, scatter};
 use super::numbers::percent;
-use super::settings::repeat;
 use super::text::{Escaped, one_line};
 use super::view::{DecisionView, RunState, RunView};
+use crate::report::candidate_table::table;
+use crate::report::settings_table::repeat;
 
 const STYLE: &str = include_str!("report.css");
 
 pub(super) fn page(view: &RunView) -> Result<String, ReportError> {
     let title = Escaped(&view.title);
     let intervals = if view.candidates.len() > CROWD {
-        "So many are drawn without their intervals."
+        "The candidates are too many to draw their intervals."
     } else {
-        "A bar is the interval of the median, where it is wider than the dot."
+        "A bar is the interval of the median; it is drawn if it is wider than the dot."
     };
     let caption = format!(
-        "Each dot is a candidate at its measured median. {intervals} The line is the front: no candidate \
-         is both faster and more accurate than one on it. Triangles at the edge lie beyond the axes."
+        "Each dot is a candidate at its measured median. {intervals} The line is the Pareto front: no \
+         candidate is both faster and more accurate than one on it. Triangles at the edge are beyond the \
+         axes."
     );
     let scatter = figure("Accuracy against latency", &scatter(view, Frame::Inline)?, &caption);
     let rewards = figure(
         "Reward over the search",
         &rewards(view, Frame::Inline)?,
-        "What the controller was rewarded with. A candidate whose measurement could not be believed is \
-         never rewarded; it is marked at the foot.",
+        "The rewards from which the controller learns. A candidate whose measurement could not be \
+         believed is never rewarded; it is marked at the foot.",
     );
     let policy = if view.decisions.is_empty() {
         String::new()
@@ -44,11 +45,12 @@ pub(super) fn page(view: &RunView) -> Result<String, ReportError> {
             _ => String::new(),
         };
         let caption = format!(
-            "{drawn}Each bar is a choice; its height is its probability under the final policy. A choice \
-             that stays at the uniform line has not been learnt about."
+            "{drawn}Each bar is a choice; its height is its probability under the final policy. If a \
+             choice stays at the uniform line, the policy has learnt nothing about it."
         );
         figure("What the policy prefers", &marginals(view, Frame::Inline)?, &caption)
             + &quarters(&view.decisions)
+            + &updates(view)
     };
     Ok(format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -123,15 +125,41 @@ fn quarters(decisions: &[DecisionView]) -> String {
     )
 }
 
+/// What each update of the policy did. With an entropy near zero, the policy proposes one student only.
+fn updates(view: &RunView) -> String {
+    if view.updates.is_empty() {
+        return String::new();
+    }
+    let uniform: f64 =
+        view.decisions.iter().map(|decision| (decision.choices.len().max(1) as f64).ln()).sum();
+    let rows = view.updates.iter().map(|update| {
+        format!(
+            "<tr><td class=\"n\">{}</td><td class=\"n\">{:.2}</td><td class=\"n\">{:.3}</td>\
+             <td class=\"n\">{:.4}</td><td class=\"n\">{:.3}</td></tr>\n",
+            update.candidate, update.entropy, update.loss, update.baseline, update.grad_norm,
+        )
+    });
+    format!(
+        "<details>\n<summary>The policy's updates</summary>\n<p class=\"muted\">Entropy in nats; a uniform \
+         policy has {uniform:.2}, one that proposes the same student every time 0.</p>\n\
+         <div class=\"scroll\">\n<table>\n<thead><tr>\
+         <th scope=\"col\" class=\"n\">after candidate</th><th scope=\"col\" class=\"n\">entropy</th>\
+         <th scope=\"col\" class=\"n\">loss</th><th scope=\"col\" class=\"n\">baseline</th>\
+         <th scope=\"col\" class=\"n\">gradient norm</th></tr></thead>\n<tbody>\n{}</tbody>\n</table>\n\
+         </div>\n</details>\n",
+        rows.collect::<String>()
+    )
+}
+
 fn reading(view: &RunView) -> String {
     let remarks = view.remarks.iter().map(|remark| format!("<li>{}</li>\n", Escaped(remark)));
     format!(
         "<section>\n<h2>How to read this</h2>\n<ul>\n\
          <li><strong>Accuracy</strong> of a candidate is on held-out images after a short training. It ranks \
-         candidates imperfectly: what leads after a few epochs need not lead after many. Only the chosen \
-         student is trained in full, and only its test accuracy was not used to choose.</li>\n\
-         <li><strong>Latency</strong> is that of the undisturbed device, with its 95 % interval: what \
-         slowed the device while it was measured is taken out. It was measured on <bdi>{}</bdi> with \
+         candidates imperfectly: the best one after a few epochs need not be the best after many. Only the \
+         chosen student is trained in full, and only its test accuracy was not used to choose.</li>\n\
+         <li><strong>Latency</strong> is that of the undisturbed device, with its 95 % interval: the \
+         slowdown of the device during the measurement is removed. It was measured on <bdi>{}</bdi> with \
          <bdi>{} {}</bdi>. It is not comparable with another device, engine, engine version or number of \
          threads.</li>\n\
          <li><strong>Reward</strong> is what the controller maximises; it weighs accuracy against latency as the \

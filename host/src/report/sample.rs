@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** the same arguments give the same run.
 
-use pearl_agent::agent::Engine;
+use pearl_agent::protocol::messages::Engine;
 
 use super::view::*;
 
@@ -57,6 +57,10 @@ pub(super) fn empty() -> RunView {
         candidates: Vec::new(),
         best: None,
         decisions: mnas(),
+        updates: vec![
+            PolicyUpdateView { candidate: 2, loss: -0.36, entropy: 36.1, baseline: 0.79, grad_norm: 1.4 },
+            PolicyUpdateView { candidate: 5, loss: 0.02, entropy: 35.2, baseline: 0.80, grad_norm: 0.9 },
+        ],
     }
 }
 

@@ -11,7 +11,7 @@ const HOSTILE: &str = "</td><script>alert(\"1\")</script> 'x' &amp;\n\u{202e}gnp
 /// Elements that have no end tag in HTML; SVG ends its own with `/>`.
 const VOID: [&str; 1] = ["meta"];
 
-/// The names of the elements, each once per occurrence; fails where a tag, an attribute or a comment is
+/// The names of the elements, each once per occurrence; fails if a tag, an attribute or a comment is
 /// malformed or tags do not nest.
 fn elements(markup: &str) -> Result<Vec<String>, String> {
     let mut open: Vec<String> = Vec::new();
@@ -43,7 +43,7 @@ fn elements(markup: &str) -> Result<Vec<String>, String> {
     if open.is_empty() { Ok(all) } else { Err(format!("never ended: {open:?}")) }
 }
 
-/// Where the tag at the start ends, past quoted attributes.
+/// The place where the tag at the start ends, past quoted attributes.
 fn tag_end(tag: &str) -> Option<usize> {
     let mut quoted = false;
     tag.char_indices().find_map(|(at, letter)| {

@@ -1,11 +1,11 @@
-//! Text from outside, made harmless for HTML and SVG.
+//! Sanitising text from outside for HTML and SVG.
 //!
 //! **Invariant:** what is displayed here can neither open a tag, end an attribute, nor change the
 //! direction of the text around it; it holds only characters that XML allows.
 
 use std::fmt::{self, Display, Write};
 
-use crate::harmless::harmless;
+use crate::output::sanitise::harmless;
 
 /// Displays its text escaped for HTML content and for quoted attributes.
 pub(super) struct Escaped<'a>(pub(super) &'a str);

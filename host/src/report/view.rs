@@ -1,9 +1,10 @@
 //! What a report shows, as plain data: the search fills it from its store, the renderer only reads.
 //!
-//! **Invariant:** no type of the store, of the worker or of the agent's measurements is named here
-//! but the engine, so that a report of a stored run is rendered exactly as one of a live run.
+//! **Invariant:** apart from the engine, no type of the store, of the worker or of the agent's
+//! measurements is named here, so that a report of a stored run is rendered exactly as one of a live
+//! run.
 
-use pearl_agent::agent::Engine;
+use pearl_agent::protocol::messages::Engine;
 
 /// One search, finished or not.
 #[derive(Clone, Debug)]
@@ -14,7 +15,7 @@ pub struct RunView {
     pub state: RunState,
     /// The exact command line that repeats the run.
     pub command: String,
-    /// In the order in which they are shown.
+    /// The settings, in the order in which they are shown.
     pub settings: Vec<SettingsView>,
     /// When the run started, already in words.
     pub started: String,
@@ -26,13 +27,29 @@ pub struct RunView {
     pub budget_ns: u64,
     /// What else a reader has to know of the run's numbers.
     pub remarks: Vec<String>,
-    /// Half the width of `budget ± window`, where the search asks for it.
+    /// Half the width of `budget ± window`, if the search asks for it.
     pub window_ns: Option<u64>,
     pub teacher: Option<TeacherView>,
-    /// In the order in which they were sampled.
+    /// The candidates, in the order in which they were sampled.
     pub candidates: Vec<CandidateView>,
     pub best: Option<BestView>,
     pub decisions: Vec<DecisionView>,
+    /// The updates of the policy, in the order in which they happened.
+    pub updates: Vec<PolicyUpdateView>,
+}
+
+/// What one update of the policy did.
+#[derive(Clone, Copy, Debug)]
+pub struct PolicyUpdateView {
+    /// The candidate whose reward filled the batch.
+    pub candidate: u64,
+    pub loss: f64,
+    /// Entropy of the policy over the batch, in nats.
+    pub entropy: f64,
+    /// The moving average of the rewards after the update.
+    pub baseline: f64,
+    /// Norm of the gradient before clipping.
+    pub grad_norm: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +67,7 @@ pub struct SettingsView {
     pub entries: Vec<(String, String)>,
 }
 
-/// Where the run's wall-clock time went, in nanoseconds.
+/// How the run's wall-clock time was used, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WallTime {
     pub training_ns: u64,
@@ -64,7 +81,7 @@ pub struct WallTime {
 #[derive(Clone, Debug)]
 pub struct TeacherView {
     pub name: String,
-    /// On the held-out images that judge the candidates.
+    /// Accuracy on the held-out images that judge the candidates.
     pub holdout_accuracy: Option<f64>,
     pub test_accuracy: Option<f64>,
 }
@@ -74,9 +91,9 @@ pub struct CandidateView {
     pub index: u64,
     pub arch_id: String,
     pub status: CandidateStatus,
-    /// Why it is not done, or anything else worth saying of it.
+    /// Why the candidate is not done, or another remark on it.
     pub reason: Option<String>,
-    /// On held-out images after the search's short training, from 0 to 1.
+    /// Accuracy on held-out images after the search's short training, from 0 to 1.
     pub accuracy: Option<f64>,
     pub latency: Option<LatencyView>,
     pub reward: Option<f64>,
@@ -117,11 +134,11 @@ pub struct BestView {
 #[derive(Clone, Debug)]
 pub struct TrainedView {
     pub epochs: u64,
-    /// From 0 to 1.
+    /// Accuracy on the test images, from 0 to 1.
     pub test_accuracy: f64,
     pub holdout_accuracy: Option<f64>,
     pub latency: Option<LatencyView>,
-    /// What is believed of the final measurement, in words, such as `stable`.
+    /// The verdict on the final measurement, such as `stable`.
     pub verdict: String,
     /// The exported file.
     pub onnx: String,
@@ -132,7 +149,7 @@ pub struct TrainedView {
 pub struct DecisionView {
     /// What the decision belongs to, such as `block 3`. Neighbours of one group share a row.
     pub group: String,
-    /// Such as `kernel`.
+    /// The decision's name, such as `kernel`.
     pub name: String,
     pub choices: Vec<ChoiceView>,
 }
@@ -143,7 +160,7 @@ pub struct ChoiceView {
     /// How often it was sampled in the first and in the last quarter of the candidates.
     pub first_quarter: u64,
     pub last_quarter: u64,
-    /// Its probability under the final policy, averaged over what comes before it.
+    /// Its probability under the final policy, averaged over the decisions before it.
     pub probability: f64,
 }
 
@@ -163,7 +180,7 @@ impl CandidateStatus {
 }
 
 impl CandidateView {
-    /// Latency and accuracy, where both are known and the candidate counts.
+    /// Latency and accuracy, if both are known and the candidate counts.
     pub(super) fn measured(&self) -> Option<(LatencyView, f64)> {
         let counts = matches!(self.status, CandidateStatus::Done | CandidateStatus::Repeated);
         let accuracy = self.accuracy.filter(|accuracy| (0.0..=1.0).contains(accuracy));

@@ -1,4 +1,4 @@
-//! The latency target: given, or the latency that a share of random students keeps.
+//! The latency target: a given latency, or a percentile of the latencies of random students.
 
 use std::fmt;
 use std::path::Path;
@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use anyhow::Context;
 use fs_err as fs;
+use pearl_calibration::quantile;
 use pearl_models::onnx;
 use pearl_models::space::Space;
 use pearl_models::weights::RandomWeights;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 
-use crate::agent::Agent;
-use crate::duration;
+use crate::device::client::Agent;
 use crate::measure::{Measurement, Session, Settings, Step, model_file};
-use crate::seeds::Seeds;
+use crate::output::duration;
+use crate::search::seeds::Seeds;
 
 /// Random students measured to find a quantile.
 const STUDENTS: usize = 16;
@@ -24,7 +25,7 @@ const STUDENTS: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Budget {
     Fixed(Duration),
-    /// The latency that this percentage of random students keeps, measured on the device.
+    /// This percentile of the latencies of random students, measured on the device.
     Percentile(u8),
 }
 
@@ -52,22 +53,22 @@ impl fmt::Display for Budget {
     }
 }
 
-/// Beyond this half width of an interval a latency says too little, even of random students.
+/// The widest half interval, as a share of the latency, of a random student that counts.
 const WIDEST: f64 = 0.25;
 
-/// What was found.
+/// The budget that was found.
 pub struct Found {
     pub budget_ns: u64,
     pub measured: Vec<Measurement>,
-    /// Where the latencies are known less well than was asked for.
+    /// A remark, if the latencies are known less precisely than was asked for.
     pub remark: Option<String>,
 }
 
-/// Measures random students with random weights and takes the percentile of their latencies; those
-/// that are known too badly are left out.
+/// Measures random students with random weights and takes the percentile of their latencies. Latencies
+/// with too wide an interval are left out.
 ///
 /// # Errors
-/// Where not one of them could be measured.
+/// If none of them could be measured.
 pub fn measure(
     percent: u8,
     space: &Space,
@@ -95,53 +96,40 @@ pub fn measure(
     let mut usable: Vec<_> =
         measured.iter().filter(|measured| measured.is_usable(WIDEST)).collect();
     if usable.is_empty() {
-        // Whatever is known of the device is more than nothing; its remark says how little it is.
+        // Imprecise latencies are better than none; the remark says how imprecise they are.
         usable = measured.iter().collect();
     }
     let width = |measured: &&Measurement| measured.number().relative_half_width();
     let widest = usable.iter().map(width).fold(0.0, f64::max);
-    let remark = (widest > settings.pace.target || usable.len() < STUDENTS).then(|| {
+    let remark = (widest > settings.stopping_rule.target || usable.len() < STUDENTS).then(|| {
         format!(
-            "device '{}': the budget is of {} of {STUDENTS} random students, whose latencies are known to \
-             ±{:.1} % at worst (±{:.1} % wanted); see `pearl devices check`",
+            "device '{}': the budget comes from {} of {STUDENTS} random students, whose latencies are \
+             known to ±{:.1} % at worst (±{:.1} % wanted); see `pearl devices check`",
             agent.device().name,
             usable.len(),
             100.0 * widest,
-            100.0 * settings.pace.target
+            100.0 * settings.stopping_rule.target
         )
     });
-    let mut latencies: Vec<_> = usable.iter().map(|measured| measured.number().point.0).collect();
-    latencies.sort_unstable();
-    // To the microsecond: a budget is quoted, and the students' spread is far wider.
-    let budget_ns = quantile(&latencies, percent).div_ceil(1000) * 1000;
+    let mut latencies: Vec<f64> =
+        usable.iter().map(|measured| measured.number().point.0 as f64).collect();
+    latencies.sort_unstable_by(f64::total_cmp);
+    // Rounded up to the microsecond: a budget is quoted, and the students' spread is far wider.
+    let budget_ns = quantile(&latencies, f64::from(percent) / 100.0).round() as u64;
+    let budget_ns = budget_ns.div_ceil(1000) * 1000;
     Ok(Found { budget_ns, measured, remark })
 }
 
-/// Linear between order statistics (Hyndman and Fan's type 7).
-fn quantile(sorted: &[u64], percent: u8) -> u64 {
-    let place = (sorted.len() - 1) as f64 * f64::from(percent) / 100.0;
-    let below = sorted[place.floor() as usize] as f64;
-    let above = sorted[place.ceil() as usize] as f64;
-    (below + (above - below) * place.fract()).round() as u64
-}
-
 fn write_random(path: &Path, space: &Space, rng: &mut Pcg64) -> anyhow::Result<()> {
-    let network = space.decode(&space.sample(rng)).context("own sample")?;
-    let bytes = onnx::export(&network, &RandomWeights { seed: 0 }).context("own sample")?;
+    let network = space.decode(&space.sample(rng)).context("a sampled architecture")?;
+    let bytes =
+        onnx::export(&network, &RandomWeights { seed: 0 }).context("a sampled architecture")?;
     Ok(fs::write(path, bytes)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_quantile_lies_between_its_neighbours() {
-        assert_eq!(quantile(&[10, 20, 30, 40, 50], 50), 30);
-        assert_eq!(quantile(&[10, 20], 50), 15);
-        assert_eq!(quantile(&[10, 20], 99), 20);
-        assert_eq!(quantile(&[7], 50), 7);
-    }
 
     #[test]
     fn a_budget_is_a_duration_or_a_percentile() {

@@ -5,20 +5,19 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::Budget;
-use crate::controller::ControllerConfig;
-use crate::device::Device;
+use crate::device::entry::Device;
 use crate::measure::{Settings, precision_name};
-use crate::objective::Objective;
-use crate::seeds::Seeds;
+use crate::search::objective::Objective;
+use crate::search::seeds::Seeds;
 use crate::teacher::Teacher;
-use crate::worker::protocol::{DataSource, Loss, Recipe, Split};
+use crate::train::protocol::{DataSource, Loss, PolicyConfig, Recipe, Split};
 
 #[derive(Clone, Debug)]
 pub struct SearchConfig {
     pub space: String,
     pub data: DataSource,
     pub split: Split,
-    /// Also where the loss is hard: the report then shows what it was compared with.
+    /// Also kept if the loss is hard: the report then compares the students with this teacher.
     pub teacher: Option<Teacher>,
     pub recipe: Recipe,
     pub loss: Loss,
@@ -27,7 +26,7 @@ pub struct SearchConfig {
     pub budget: Budget,
     pub window_ns: Option<u64>,
     pub objective: Objective,
-    pub controller: ControllerConfig,
+    pub controller: PolicyConfig,
     pub seeds: Seeds,
     pub torch_device: String,
     pub candidates: usize,
@@ -35,7 +34,7 @@ pub struct SearchConfig {
     pub final_training: Option<FinalTraining>,
     /// The run directory.
     pub out: PathBuf,
-    /// The command line that repeats the run, for its readers.
+    /// The command line that repeats the run, for readers of the report.
     pub command: String,
 }
 
@@ -46,8 +45,8 @@ pub struct FinalTraining {
 }
 
 impl SearchConfig {
-    /// What a resumed run must have in common with the one that it resumes: all but the number of
-    /// candidates and the final training, which may grow.
+    /// The settings that must stay the same when a run is resumed. The number of candidates and the
+    /// final training are not among them, because they may grow.
     pub fn settings(&self) -> Vec<(String, String)> {
         let recipe = &self.recipe;
         let loss = match &self.loss {
@@ -87,7 +86,7 @@ impl SearchConfig {
             ("window", self.window_ns.map_or("none".to_owned(), |window| format!("{window} ns"))),
             ("objective", self.objective.to_string()),
             ("latency", "compensated".to_owned()),
-            ("latency interval", format!("±{} %", 100.0 * self.measuring.pace.target)),
+            ("latency interval", format!("±{} %", 100.0 * self.measuring.stopping_rule.target)),
             ("controller", controller),
             ("seed of weights", self.seeds.weights.to_string()),
             ("seed of order", self.seeds.order.to_string()),

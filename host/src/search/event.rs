@@ -1,30 +1,30 @@
-//! What a search tells those who watch.
+//! The events that a search reports to its observer.
 
 use crate::store::Candidate;
 
 #[derive(Debug)]
 pub enum Event<'a> {
-    /// Where the search takes up its work; `finished` is the state of the store.
+    /// The search starts or resumes, with the candidates that the store knows.
     Started {
         total: usize,
-        finished: &'a [Candidate],
+        known: &'a [Candidate],
     },
     /// Students are measured to find the budget.
     FindingBudget {
         launches: usize,
     },
-    /// Somebody else measures on the device.
+    /// Another host measures on the device.
     Waiting {
         who: &'a str,
     },
-    /// Others use the device; whether they are waited for.
+    /// Other processes use the device; `waits` says whether the search waits for them to stop.
     Disturbed {
         who: &'a str,
         waits: bool,
     },
-    /// The device's usual speed is being found out.
+    /// The device's usual speed is being measured.
     Characterising,
-    /// What people should know of how the budget was found.
+    /// A remark on how the budget was found.
     BudgetRemark {
         remark: &'a str,
     },
@@ -53,5 +53,5 @@ pub enum Event<'a> {
     },
 }
 
-/// Whoever watches.
+/// A function that gets the events.
 pub type Observer<'a> = dyn FnMut(Event<'_>) + 'a;

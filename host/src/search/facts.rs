@@ -9,22 +9,24 @@ use anyhow::Context;
 use super::event::Observer;
 use super::run::Run;
 use super::{Budget, Event, SearchConfig, budget};
-use crate::agent::Agent;
-use crate::exit::{Classify, Kind};
-use crate::measure::{Fingerprint, GLANCE, Measurement, Session, Step};
+use crate::device::client::Agent;
+use crate::measure::{Fingerprint, Measurement, PROBE, Session, Step};
+use crate::output::error_class::{Classify, ErrorClass};
 
-/// Of one whose usual speed is not. What is faster later on is taken for the usual speed then.
+/// Length of the characterisation of a device whose usual speed is not known. If the device is faster
+/// later on, the faster speed counts as the usual one.
 const BRIEF: Duration = Duration::from_secs(2);
 
-/// Says who else uses the device, and waits for them as long as the user says; before anything takes time.
+/// Reports which other processes use the device, and waits for them as long as the user says. This comes
+/// before everything that takes long.
 pub(super) fn watch(
     config: &SearchConfig,
     agent: &mut Agent,
     observer: &mut Observer<'_>,
 ) -> anyhow::Result<Fingerprint> {
     let mut session = Session::new(agent, &config.measuring, config.seeds.measurement);
-    let glance = session.characterise(GLANCE, &mut |step| told(&step, observer))?;
-    Ok(glance.fingerprint)
+    let probe = session.characterise(PROBE, &mut |step| told(&step, observer))?;
+    Ok(probe.fingerprint)
 }
 
 fn told(step: &Step, observer: &mut Observer<'_>) {
@@ -44,12 +46,12 @@ impl Run<'_> {
     ) -> anyhow::Result<()> {
         let document = serde_json::to_string(measurement).context("own measurement")?;
         let verdict = measurement.judgement.verdict.to_string();
-        self.store.keep_measurement(candidate, &verdict, &document).or_fault(Kind::Usage)
+        self.store.keep_measurement(candidate, &verdict, &document).or_class(ErrorClass::Usage)
     }
 
     pub fn find_budget(&mut self, observer: &mut Observer<'_>) -> anyhow::Result<u64> {
-        if let Some(stored) = self.store.fact("budget_ns").or_fault(Kind::Usage)? {
-            return stored.parse().or_fault(Kind::Usage).context("the stored budget");
+        if let Some(stored) = self.store.fact("budget_ns").or_class(ErrorClass::Usage)? {
+            return stored.parse().or_class(ErrorClass::Usage).context("the stored budget");
         }
         let budget_ns = match self.config.budget {
             Budget::Fixed(duration) => duration.as_nanos() as u64,
@@ -71,38 +73,39 @@ impl Run<'_> {
                 }
                 if let Some(remark) = &found.remark {
                     observer(Event::BudgetRemark { remark });
-                    self.store.set_fact("budget_remark", remark).or_fault(Kind::Usage)?;
+                    self.store.set_fact("budget_remark", remark).or_class(ErrorClass::Usage)?;
                 }
                 found.budget_ns
             }
         };
-        self.store.set_fact("budget_ns", &budget_ns.to_string()).or_fault(Kind::Usage)?;
+        self.store.set_fact("budget_ns", &budget_ns.to_string()).or_class(ErrorClass::Usage)?;
         Ok(budget_ns)
     }
 
-    /// The speed that latencies are compensated to, from the start of the run to its end (or faster, where a
-    /// candidate's own calmer moments are): what is known of the device, or what a brief look finds.
+    /// Finds the usual speed that latencies are compensated to from the start of the run to its end: the
+    /// speed that is known of the device, or that of a short characterisation. If a candidate's own fastest
+    /// blocks are faster, their speed counts for it.
     pub fn find_usual_speed(
         &mut self,
         fingerprint: &Fingerprint,
         observer: &mut Observer<'_>,
     ) -> anyhow::Result<()> {
-        // Others were looked at; candidates are measured without looking again.
+        // Other processes were looked for; candidates are measured without looking again.
         self.measuring.quiet_wait = None;
-        if let Some(stored) = self.store.fact("usual_speeds").or_fault(Kind::Usage)? {
-            self.measuring.usual = serde_json::from_str(&stored).or_fault(Kind::Usage)?;
+        if let Some(stored) = self.store.fact("usual_speeds").or_class(ErrorClass::Usage)? {
+            self.measuring.usual = serde_json::from_str(&stored).or_class(ErrorClass::Usage)?;
         }
         if !self.measuring.usual.contains_key(&fingerprint.id()) {
             let seed = self.config.seeds.measurement;
-            let mut session = Session::new(&mut self.agent, &self.measuring, seed);
+            let mut session = Session::new(self.agent, &self.measuring, seed);
             let found = session.characterise(BRIEF, &mut |step| told(&step, observer))?;
             self.measuring.usual.insert(found.fingerprint.id(), found.usual);
         }
         let usual = serde_json::to_string(&self.measuring.usual)?;
-        self.store.set_fact("usual_speeds", &usual).or_fault(Kind::Usage)
+        self.store.set_fact("usual_speeds", &usual).or_class(ErrorClass::Usage)
     }
 
-    /// What a reader of the run needs to know besides the settings.
+    /// Stores what a reader of the run needs to know besides the settings.
     pub fn note_versions(&mut self) -> anyhow::Result<()> {
         let config = self.config;
         let mut facts = vec![
@@ -117,23 +120,23 @@ impl Run<'_> {
         if let Some(teacher) = &config.teacher {
             facts.push(("teacher", serde_json::to_string(teacher)?));
         }
-        if self.store.fact("started").or_fault(Kind::Usage)?.is_none() {
+        if self.store.fact("started").or_class(ErrorClass::Usage)?.is_none() {
             facts.push(("started", now()));
         }
         facts
             .iter()
             .try_for_each(|(key, value)| self.store.set_fact(key, value))
-            .or_fault(Kind::Usage)
+            .or_class(ErrorClass::Usage)
     }
 
-    /// The policy in words that a reader without torch understands.
+    /// Keeps the policy's probabilities, which a reader without torch understands.
     pub fn keep_marginals(&mut self) -> anyhow::Result<()> {
-        let marginals = serde_json::to_string(&self.controller.probabilities()?)?;
-        self.store.set_fact("marginals", &marginals).or_fault(Kind::Usage)
+        let marginals = serde_json::to_string(&self.state.policy.marginals(self.worker)?)?;
+        self.store.set_fact("marginals", &marginals).or_class(ErrorClass::Usage)
     }
 
     pub fn wall_time(&self) -> anyhow::Result<u64> {
-        let stored = self.store.fact("wall_ns").or_fault(Kind::Usage)?;
+        let stored = self.store.fact("wall_ns").or_class(ErrorClass::Usage)?;
         Ok(stored.and_then(|text| text.parse().ok()).unwrap_or(0))
     }
 
@@ -141,7 +144,7 @@ impl Run<'_> {
     pub fn keep_wall_time(&mut self) -> anyhow::Result<()> {
         let now = self.wall_time()? + self.since.elapsed().as_nanos() as u64;
         self.since = Instant::now();
-        self.store.set_fact("wall_ns", &now.to_string()).or_fault(Kind::Usage)
+        self.store.set_fact("wall_ns", &now.to_string()).or_class(ErrorClass::Usage)
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Best {
-    /// Of the candidate.
+    /// The index of the candidate.
     pub index: usize,
     pub arch_id: String,
     pub epochs: usize,

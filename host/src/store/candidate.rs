@@ -11,7 +11,7 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Sampled from the policy; nothing is known of it yet.
+    /// Sampled from the policy; there are no results yet.
     Sampled,
     /// Its accuracy is known.
     Trained,
@@ -37,7 +37,7 @@ impl Status {
         }
     }
 
-    /// Whether the search has nothing more to do for it.
+    /// Whether the search is done with the candidate.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Done | Self::Unmeasured | Self::Failed)
     }
@@ -80,33 +80,34 @@ pub struct Latency {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
-    /// From 0, in the order of sampling.
+    /// The candidate's number, from 0, in the order of sampling.
     pub index: usize,
     pub arch_id: String,
-    /// As the policy sampled them; the architecture's own may be a simpler form of the same network.
+    /// The choices as the policy sampled them; the architecture's choices may be a simpler form of the
+    /// same network.
     pub choices: Vec<usize>,
     /// The earlier candidate of the same architecture, whose numbers this one takes over.
     pub repeats: Option<usize>,
-    /// Of the policy that sampled it.
+    /// Logarithm of the probability that the policy gave the choices when it sampled them.
     pub log_prob: f64,
     pub params: u64,
     pub macs: u64,
     pub status: Status,
-    /// Why it is not `Done`, or what is odd about it.
+    /// Why the candidate is not `Done`, or what is unusual about it.
     pub reason: Option<String>,
-    /// On the held-out images, 0 to 1.
+    /// Accuracy on the held-out images, 0 to 1.
     pub accuracy: Option<f64>,
     pub latency: Option<Latency>,
     pub reward: Option<f64>,
     pub time: CandidateTime,
 }
 
-/// Where a candidate's wall time went, in nanoseconds.
+/// How a candidate's wall time was used, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct CandidateTime {
     pub train_steps_ns: u64,
     pub teacher_ns: u64,
-    /// Preparing, evaluating and the way to the worker and back.
+    /// Preparing, evaluating, and the transfer to the worker and back.
     pub train_other_ns: u64,
     pub timed_inference_ns: u64,
     /// Export, process starts, loading, optimising and warm-up.
@@ -124,7 +125,7 @@ pub(super) fn insert(db: &Connection, candidate: &Candidate) -> rusqlite::Result
     Ok(())
 }
 
-/// A reward that stands is never overwritten.
+/// Updates a candidate; a stored reward is never overwritten.
 pub(super) fn update(db: &Connection, candidate: &Candidate) -> rusqlite::Result<()> {
     let columns = COLUMNS.split(',').map(str::trim).enumerate();
     let sets: Vec<_> = columns.map(|(at, column)| format!("{column} = ?{}", at + 1)).collect();

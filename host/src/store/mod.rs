@@ -1,31 +1,37 @@
-//! What is kept in SQLite: the run database, which is everything that a search has done and needs to go
-//! on, and the history of all other measurements.
+//! What is kept in SQLite: the run database, with everything that a search has done and needs to resume,
+//! and the history of all other measurements.
 //!
-//! One file a run. The policy's state is written in the transaction of the candidate that it
-//! follows from, so that a run that was killed goes on exactly where it was.
+//! One file per run. The policy's state is written in the transaction of the candidate that it
+//! follows from, so that a killed run resumes exactly where it was.
 //!
-//! **Invariant:** rusqlite appears here alone; a candidate's index is written once and its reward
+//! **Invariant:** only this module uses rusqlite; a candidate's index is written once and its reward
 //! at most once; a database of a newer format, or of another configuration, is not touched.
 
 mod best;
 mod candidate;
-mod history;
+pub mod home;
 mod lock;
+mod measurements;
+mod policy_update;
 mod schema;
 
 pub use best::Best;
 pub use candidate::{Candidate, CandidateTime, Latency, Status};
-pub use history::{Entry, HISTORY_FORMAT, History, HistoryError, Kept};
 pub use lock::RunLock;
+pub use measurements::{Entry, HISTORY_FORMAT, History, HistoryError, Kept};
 
 use std::path::{Path, PathBuf};
+
+use schema::SchemaError;
+
+use crate::train::protocol::PolicyUpdate;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Version of the database.
 ///
-/// Changelog: 1, the first.
-pub const FORMAT: i64 = 1;
+/// Changelog: 1, the first. 2: what each update of the policy did.
+pub const FORMAT: i64 = 2;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -68,13 +74,8 @@ impl Store {
         let file = path.display().to_string();
         let db = Connection::open(path).map_err(|error| classify(&file, error))?;
         let mut store = Self { db, file };
-        schema::prepare(&mut store.db, &schema::RUN).map_err(|error| match error {
-            schema::SchemaError::Newer(found) => {
-                StoreError::Newer { file: store.file.clone(), found }
-            }
-            schema::SchemaError::Foreign => StoreError::Foreign { file: store.file.clone() },
-            schema::SchemaError::Sql(error) => classify(&store.file, error),
-        })?;
+        schema::prepare(&mut store.db, &schema::RUN)
+            .map_err(|error| refused(&store.file, error))?;
         Ok(store)
     }
 
@@ -83,12 +84,24 @@ impl Store {
         let file = path.display().to_string();
         let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
             .map_err(|error| classify(&file, error))?;
-        schema::check(&db, &schema::RUN).map_err(|error| match error {
-            schema::SchemaError::Newer(found) => StoreError::Newer { file: file.clone(), found },
-            schema::SchemaError::Foreign => StoreError::Foreign { file: file.clone() },
-            schema::SchemaError::Sql(error) => classify(&file, error),
-        })?;
+        schema::check_readable(&db, &schema::RUN).map_err(|error| refused(&file, error))?;
         Ok(Self { db, file })
+    }
+
+    /// Compares `settings` with those of the run in `path`, if there is one, and changes nothing.
+    pub fn compare_stored(path: &Path, settings: &[(String, String)]) -> Result<(), StoreError> {
+        if !path.is_file() {
+            return Ok(());
+        }
+        let file = path.display().to_string();
+        let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .map_err(|error| classify(&file, error))?;
+        // A disk that was full may have left an empty file.
+        if schema::is_empty(&db).map_err(|error| classify(&file, error))? {
+            return Ok(());
+        }
+        schema::check_readable(&db, &schema::RUN).map_err(|error| refused(&file, error))?;
+        Self { db, file }.compare(settings)
     }
 
     /// A fact of the run, such as its configuration.
@@ -168,19 +181,29 @@ impl Store {
             .map_err(|error| self.sql(error))
     }
 
+    /// What each update of the policy did, by the candidate whose reward filled its batch.
+    pub fn policy_updates(&self) -> Result<Vec<(usize, PolicyUpdate)>, StoreError> {
+        policy_update::all(&self.db).map_err(|error| self.sql(error))
+    }
+
     /// A candidate was sampled; `policy` is the state after that.
     pub fn begin(&mut self, candidate: &Candidate, policy: &[u8]) -> Result<(), StoreError> {
-        self.write(candidate, Some(policy), candidate::insert)
+        self.write(candidate, Some(policy), None, candidate::insert)
     }
 
     /// A candidate got further: trained, measured, or given up on.
     pub fn advance(&mut self, candidate: &Candidate) -> Result<(), StoreError> {
-        self.write(candidate, None, candidate::update)
+        self.write(candidate, None, None, candidate::update)
     }
 
-    /// A candidate was rewarded; `policy` is the state after that.
-    pub fn finish(&mut self, candidate: &Candidate, policy: &[u8]) -> Result<(), StoreError> {
-        self.write(candidate, Some(policy), candidate::update)
+    /// A candidate was rewarded; `policy` is the state after that, `update` what the policy learnt.
+    pub fn finish(
+        &mut self,
+        candidate: &Candidate,
+        policy: &[u8],
+        update: Option<&PolicyUpdate>,
+    ) -> Result<(), StoreError> {
+        self.write(candidate, Some(policy), update, candidate::update)
     }
 
     /// Keeps a measurement whole, raw samples included, believable or not. `candidate` is absent for
@@ -204,6 +227,7 @@ impl Store {
         &mut self,
         candidate: &Candidate,
         policy: Option<&[u8]>,
+        update: Option<&PolicyUpdate>,
         row: fn(&Connection, &Candidate) -> rusqlite::Result<()>,
     ) -> Result<(), StoreError> {
         let write = |db: &mut Connection| {
@@ -216,6 +240,9 @@ impl Store {
                     [policy],
                 )?;
             }
+            if let Some(update) = update {
+                policy_update::insert(&transaction, candidate.index, update)?;
+            }
             transaction.commit()
         };
         write(&mut self.db).map_err(|error| classify(&self.file, error))
@@ -223,6 +250,15 @@ impl Store {
 
     fn sql(&self, error: rusqlite::Error) -> StoreError {
         classify(&self.file, error)
+    }
+}
+
+fn refused(file: &str, error: SchemaError) -> StoreError {
+    let name = file.to_owned();
+    match error {
+        SchemaError::Newer(found) => StoreError::Newer { file: name, found },
+        SchemaError::Foreign => StoreError::Foreign { file: name },
+        SchemaError::Sql(error) => classify(file, error),
     }
 }
 

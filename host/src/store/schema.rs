@@ -4,19 +4,23 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::FORMAT;
 
-/// A kind of file that is ours.
+/// One kind of our database files.
 pub struct Schema {
-    /// Marks the file.
+    /// The application id that marks the file.
     pub application: i64,
     pub format: i64,
     pub tables: &'static str,
-    /// What makes a file of the first format one of the second, and so on.
+    /// Statements that upgrade the first format to the second, and so on.
     pub upgrades: &'static [&'static str],
 }
 
-/// Of a run, marked `Prl1` in ASCII.
-pub const RUN: Schema =
-    Schema { application: 0x5072_6c31, format: FORMAT, tables: TABLES, upgrades: &[] };
+/// The schema of a run, marked `Prl1` in ASCII.
+pub const RUN: Schema = Schema {
+    application: 0x5072_6c31,
+    format: FORMAT,
+    tables: TABLES,
+    upgrades: &[RUN_TO_FORMAT_2],
+};
 
 pub enum SchemaError {
     Newer(i64),
@@ -34,7 +38,7 @@ const IS_EMPTY: &str = "SELECT count(*) = 0 FROM sqlite_schema";
 
 /// Checks a file that exists, fills a new one.
 pub fn prepare(db: &mut Connection, schema: &Schema) -> Result<(), SchemaError> {
-    let empty: bool = db.query_row(IS_EMPTY, [], |row| row.get(0))?;
+    let empty = is_empty(db)?;
     if !empty {
         upgrade(db, schema)?;
         check(db, schema)?;
@@ -53,18 +57,19 @@ pub fn prepare(db: &mut Connection, schema: &Schema) -> Result<(), SchemaError> 
     Ok(())
 }
 
-/// Another process may have been faster; then nothing is left to fill.
+/// Creates the tables of an empty file.
 fn fill(db: &Connection, schema: &Schema) -> rusqlite::Result<()> {
     db.pragma_update(None, "application_id", schema.application)?;
     db.pragma_update(None, "user_version", schema.format)?;
     db.execute_batch(schema.tables)
 }
 
-/// One step at a time, each whole or not at all; another process may be doing the same.
+/// Upgrades a file one step at a time, each completely or not at all; another process may be doing the
+/// same.
 fn upgrade(db: &mut Connection, schema: &Schema) -> Result<(), SchemaError> {
     let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let older = |(from, _): &(i64, &&str)| *from >= found;
-    // A reader of a file that is up to date waits for nobody.
+    // Without a step to do, there is no transaction and no wait for other processes.
     for (from, sql) in (1..).zip(schema.upgrades).filter(older) {
         let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let number = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
@@ -76,6 +81,16 @@ fn upgrade(db: &mut Connection, schema: &Schema) -> Result<(), SchemaError> {
         transaction.commit()?;
     }
     Ok(())
+}
+
+pub fn is_empty(db: &Connection) -> rusqlite::Result<bool> {
+    db.query_row(IS_EMPTY, [], |row| row.get(0))
+}
+
+/// Checks a file for a reader, who changes nothing and knows all earlier formats.
+pub fn check_readable(db: &Connection, schema: &Schema) -> Result<(), SchemaError> {
+    let format: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    check(db, &Schema { format: format.clamp(1, schema.format), ..*schema })
 }
 
 pub fn check(db: &Connection, schema: &Schema) -> Result<(), SchemaError> {
@@ -126,5 +141,22 @@ CREATE TABLE measurement (
 CREATE TABLE policy (
     id INTEGER PRIMARY KEY CHECK (id = 0),
     state BLOB NOT NULL
+) STRICT;
+CREATE TABLE policy_update (
+    candidate INTEGER PRIMARY KEY REFERENCES candidate (idx),
+    loss REAL NOT NULL,
+    entropy REAL NOT NULL,
+    baseline REAL NOT NULL,
+    grad_norm REAL NOT NULL
+) STRICT;
+";
+
+const RUN_TO_FORMAT_2: &str = "
+CREATE TABLE policy_update (
+    candidate INTEGER PRIMARY KEY REFERENCES candidate (idx),
+    loss REAL NOT NULL,
+    entropy REAL NOT NULL,
+    baseline REAL NOT NULL,
+    grad_norm REAL NOT NULL
 ) STRICT;
 ";

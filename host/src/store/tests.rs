@@ -18,6 +18,9 @@ fn candidate(index: usize) -> Candidate {
     }
 }
 
+const UPDATE: PolicyUpdate =
+    PolicyUpdate { loss: 0.1 + 0.2, entropy: 35.5, baseline: 0.8, grad_norm: 1.25 };
+
 fn done(index: usize) -> Candidate {
     Candidate {
         status: Status::Done,
@@ -40,7 +43,7 @@ fn what_was_written_is_read_back_after_opening_again() {
     let mut store = Store::open(&file).unwrap();
     store.settle(&[("space".to_owned(), "mnas".to_owned())]).unwrap();
     store.begin(&candidate(0), b"first").unwrap();
-    store.finish(&done(0), b"second").unwrap();
+    store.finish(&done(0), b"second", Some(&UPDATE)).unwrap();
     store.begin(&candidate(1), b"third").unwrap();
     store.keep_measurement(Some(0), "stable", "{}").unwrap();
     drop(store);
@@ -48,6 +51,7 @@ fn what_was_written_is_read_back_after_opening_again() {
     let store = Store::open(&file).unwrap();
     assert_eq!(store.candidates().unwrap(), [done(0), candidate(1)]);
     assert_eq!(store.policy().unwrap().as_deref(), Some(b"third".as_slice()));
+    assert_eq!(store.policy_updates().unwrap(), [(0, UPDATE)]);
     assert_eq!(store.settings().unwrap(), [("space".to_owned(), "mnas".to_owned())]);
     let reader = Store::open_read_only(&file).unwrap();
     assert_eq!(reader.candidates().unwrap().len(), 2);
@@ -58,8 +62,8 @@ fn a_reward_is_given_once_and_the_policy_stays_with_it() {
     let (_folder, file) = folder();
     let mut store = Store::open(&file).unwrap();
     store.begin(&candidate(0), b"sampled").unwrap();
-    store.finish(&done(0), b"rewarded").unwrap();
-    assert!(store.finish(&done(0), b"again").is_err());
+    store.finish(&done(0), b"rewarded", None).unwrap();
+    assert!(store.finish(&done(0), b"again", None).is_err());
     assert!(store.begin(&candidate(0), b"again").is_err());
     assert_eq!(store.policy().unwrap().as_deref(), Some(b"rewarded".as_slice()));
 }

@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+/// The first 64 bits of the SHA-256 of an architecture's canonical document.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct ArchId(u64);
 
+/// A text that is not an architecture id.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("architecture id '{text}': not 16 lower-case hexadecimal digits")]
 pub struct ArchIdError {
@@ -20,7 +22,7 @@ pub struct ArchIdError {
 }
 
 impl ArchId {
-    pub(super) fn of(canonical: &str) -> ArchId {
+    pub(crate) fn of(canonical: &str) -> ArchId {
         let digest = Sha256::digest(canonical);
         ArchId(digest[..8].iter().fold(0, |id, &byte| id << 8 | u64::from(byte)))
     }

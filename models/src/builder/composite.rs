@@ -3,7 +3,8 @@
 //! **Invariant:** nodes here are built by the builder's own methods only.
 
 use super::{Builder, Conv};
-use crate::network::{Activation, NodeId};
+use crate::network::NodeId;
+use crate::op::Activation;
 
 /// Squeeze-and-excite (Hu et al. 2018): pool, reduce, act, expand, gate, multiply. Both
 /// convolutions are pointwise and have biases.
@@ -11,30 +12,38 @@ use crate::network::{Activation, NodeId};
 pub struct SqueezeExcite {
     /// Channels between the two convolutions.
     pub reduced: usize,
+    /// The activation between the two convolutions.
     pub activation: Activation,
+    /// The activation that bounds the factors, such as a sigmoid.
     pub gate: Activation,
 }
 
 /// An inverted residual without its skip (Sandler et al. 2018): expand, depthwise, project, the last
-/// without activation. Nothing expands where `inner` is the input's number of channels.
+/// without activation. There is no expansion where `inner` is the input's number of channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bottleneck {
     /// Channels of the depthwise convolution.
     pub inner: usize,
+    /// Side of the depthwise kernel, in pixels.
     pub kernel: usize,
+    /// Stride of the depthwise convolution, in pixels.
     pub stride: usize,
+    /// Output channels.
     pub channels: usize,
+    /// The activation after the expansion and after the depthwise convolution.
     pub activation: Activation,
-    /// Behind the depthwise convolution.
+    /// After the depthwise convolution.
     pub squeeze: Option<SqueezeExcite>,
 }
 
 impl Builder {
+    /// `<unit>.conv` and `<unit>.bn`: a convolution and its batch norm.
     pub fn conv_bn(&mut self, unit: &str, input: NodeId, conv: Conv) -> NodeId {
         let convolved = self.conv(format!("{unit}.conv"), input, conv);
         self.batch_norm(format!("{unit}.bn"), convolved)
     }
 
+    /// As [`Builder::conv_bn`], then the activation `<unit>.act`.
     pub fn conv_bn_act(
         &mut self,
         unit: &str,
@@ -46,6 +55,7 @@ impl Builder {
         self.activation(format!("{unit}.act"), normed, activation)
     }
 
+    /// Squeeze-and-excite of a map; the shape stays. The last node is `<unit>.mul`.
     pub fn squeeze_excite(&mut self, unit: &str, input: NodeId, se: SqueezeExcite) -> NodeId {
         let channels = self.channels(input);
         let squeezed = self.global_avg_pool(format!("{unit}.pool"), input);
@@ -58,6 +68,7 @@ impl Builder {
         self.mul(format!("{unit}.mul"), input, gate)
     }
 
+    /// A bottleneck, `[c, h, w]` to `[block.channels, h', w']`. The last node is `<unit>.project.bn`.
     pub fn bottleneck(&mut self, unit: &str, input: NodeId, block: Bottleneck) -> NodeId {
         let mut x = input;
         if block.inner != self.channels(input) {

@@ -1,10 +1,13 @@
 use super::{Builder, Conv, SqueezeExcite};
 use crate::costs::Costs;
-use crate::network::{Activation, ImageShape, Network, NetworkError, NodeId, Role, Shape};
+use crate::network::{Network, NetworkError, NodeId};
+use crate::op::Activation;
+use crate::shape::{ImageShape, Shape};
+use crate::tensors::Role;
 
 const IMAGE: ImageShape = ImageShape { channels: 3, height: 8, width: 6 };
 
-/// What `finish` says of a network with 5 classes built like this.
+/// The result of `finish` for a network with 5 classes that `describe` builds.
 fn build(describe: impl FnOnce(&mut Builder)) -> Result<Network, NetworkError> {
     let mut net = Builder::new("test", IMAGE);
     describe(&mut net);
@@ -24,7 +27,7 @@ fn what_does_not_fit_is_refused_by_the_name_of_its_node() {
                 let x = net.conv("a", net.input(), Conv::new(4, 3).groups(2));
                 classify(net, x);
             },
-            "node 'a': 2 groups divide 3 input and 4 output channels unevenly",
+            "node 'a': 2 groups do not divide 3 input and 4 output channels evenly",
         ),
         (
             |net| {
@@ -53,7 +56,7 @@ fn what_does_not_fit_is_refused_by_the_name_of_its_node() {
                 let x = net.add("b", x, net.input());
                 classify(net, x);
             },
-            "node 'b': reads 4×8×6 and 3×8×6, which do not go together",
+            "node 'b': reads 4×8×6 and 3×8×6, which do not match",
         ),
         (
             |net| {
@@ -61,7 +64,7 @@ fn what_does_not_fit_is_refused_by_the_name_of_its_node() {
                 let x = net.mul("b", net.input(), gate);
                 classify(net, x);
             },
-            "node 'b': reads 3×8×6 and 3×4×3, which do not go together",
+            "node 'b': reads 3×8×6 and 3×4×3, which do not match",
         ),
         (
             |net| {
@@ -69,13 +72,13 @@ fn what_does_not_fit_is_refused_by_the_name_of_its_node() {
                 let x = net.concat("b", &[net.input(), half]);
                 classify(net, x);
             },
-            "node 'b': reads 3×8×6 and 3×4×3, which do not go together",
+            "node 'b': reads 3×8×6 and 3×4×3, which do not match",
         ),
         (
             |net| {
                 net.linear("a", net.input(), 5);
             },
-            "node 'a': reads a map of 3×8×6 where a vector is due",
+            "node 'a': reads a map of 3×8×6, expected a vector",
         ),
         (
             |net| {
@@ -89,7 +92,7 @@ fn what_does_not_fit_is_refused_by_the_name_of_its_node() {
                 let x = net.batch_norm("a", net.input());
                 classify(net, x);
             },
-            "node 'a': a batch norm has to stand directly behind a convolution that nothing else reads",
+            "node 'a': a batch norm has to follow directly after a convolution that no other node reads",
         ),
         (
             |net| {
@@ -98,14 +101,14 @@ fn what_does_not_fit_is_refused_by_the_name_of_its_node() {
                 let x = net.add("c", conv, x);
                 classify(net, x);
             },
-            "node 'b': a batch norm has to stand directly behind a convolution that nothing else reads",
+            "node 'b': a batch norm has to follow directly after a convolution that no other node reads",
         ),
         (
             |net| {
                 net.conv("a", net.input(), Conv::new(3, 3));
                 classify(net, net.input());
             },
-            "node 'a': nothing reads it",
+            "node 'a': no node reads it",
         ),
         (
             |net| {
@@ -126,7 +129,7 @@ fn what_does_not_fit_is_refused_by_the_name_of_its_node() {
             |net| {
                 net.classify(net.input(), 6, None);
             },
-            "node 'classifier': yields 6 where 5 logits are due",
+            "node 'classifier': yields 6, expected 5 logits",
         ),
     ];
     for (describe, expected) in cases {
@@ -157,7 +160,7 @@ fn a_node_of_a_larger_builder_is_refused() {
 #[test]
 fn an_input_alone_is_no_network() {
     let error = build(|_| {}).unwrap_err();
-    assert_eq!(error.to_string(), "node 'input': yields 3×8×6 where 5 logits are due");
+    assert_eq!(error.to_string(), "node 'input': yields 3×8×6, expected 5 logits");
 }
 
 #[test]

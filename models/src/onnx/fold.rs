@@ -1,30 +1,32 @@
-//! Convolutions with the batch norm behind them folded in.
+//! Folds a batch norm into the convolution before it.
 //!
 //! With `s = scale / sqrt(running_var + eps)`, `w' = w · s` for each output channel and
 //! `b' = shift + (b - running_mean) · s`.
 //!
-//! **Invariant:** what comes out is finite and has the length that the dimensions say.
+//! **Invariant:** the folded numbers are finite, and there are as many as the dimensions give.
 
 use super::ExportError;
-use crate::network::{Network, NodeId, Op, TensorSpec};
+use crate::network::{Network, NodeId};
+use crate::op::Op;
+use crate::tensors::TensorSpec;
 use crate::weights::Weights;
 
 /// A layer's weight and bias as they are written, each with its dimensions.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Parameters {
-    pub weight: Tensor,
-    pub bias: Option<Tensor>,
+pub(crate) struct Parameters {
+    pub(crate) weight: Tensor,
+    pub(crate) bias: Option<Tensor>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub struct Tensor {
-    pub name: String,
-    pub dims: Vec<usize>,
-    pub numbers: Vec<f32>,
+pub(crate) struct Tensor {
+    pub(crate) name: String,
+    pub(crate) dims: Vec<usize>,
+    pub(crate) numbers: Vec<f32>,
 }
 
 /// The parameters of a convolution or a linear layer, with those of the batch norm that follows.
-pub fn parameters(
+pub(crate) fn parameters(
     network: &Network,
     layer: NodeId,
     batch_norm: Option<NodeId>,

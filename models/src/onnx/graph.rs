@@ -1,9 +1,9 @@
 //! From nodes to ONNX operators.
 //!
-//! The forms are the plainest that engines fuse well: hard swish and hard sigmoid as the operators of
-//! that name, ReLU6 as `Clip`, a linear layer as `Gemm` of the flattened map.
+//! The operators are the simplest that engines fuse well: hard swish and hard sigmoid are the operators of
+//! that name, ReLU6 is `Clip`, a linear layer is `Gemm` of the flattened map.
 //!
-//! **Invariant:** a value is named after the node that yields it, but for the logits; every
+//! **Invariant:** every value except the logits is named after the node that yields it; every
 //! initializer is read.
 
 use onnx_protobuf::{AttributeProto, GraphProto, NodeProto};
@@ -11,13 +11,14 @@ use onnx_protobuf::{AttributeProto, GraphProto, NodeProto};
 use super::fold::{Parameters, Tensor, parameters};
 use super::{ExportError, proto};
 use crate::builder::{INPUT, OUTPUT};
-use crate::network::{Activation, Network, Node, NodeId, Op};
+use crate::network::{Network, Node, NodeId};
+use crate::op::{Activation, Op};
 use crate::weights::Weights;
 
-/// Bounds of ReLU6; colons are in no node's name.
+/// Bounds of ReLU6. No node's name contains a colon, so these names are unique.
 const SIX: [(&str, f32); 2] = [("relu6:min", 0.0), ("relu6:max", 6.0)];
 
-pub fn graph(network: &Network, weights: &dyn Weights) -> Result<GraphProto, ExportError> {
+pub(crate) fn graph(network: &Network, weights: &dyn Weights) -> Result<GraphProto, ExportError> {
     let image = network.input;
     let mut graph = GraphProto {
         name: network.name.clone(),
@@ -53,12 +54,12 @@ pub fn graph(network: &Network, weights: &dyn Weights) -> Result<GraphProto, Exp
     Ok(graph)
 }
 
-/// What names values have once batch norms and dropouts are gone.
+/// The names of values after batch norms and dropouts are removed.
 struct Values<'n> {
     network: &'n Network,
-    /// For each node the one that yields its value in the file.
+    /// For each node, the node that yields its value in the file.
     source: Vec<NodeId>,
-    /// For each convolution the batch norm to fold in.
+    /// For each convolution, the batch norm to fold into it.
     batch_norm: Vec<Option<NodeId>>,
 }
 
@@ -89,7 +90,7 @@ impl Values<'_> {
 
 type Operator = (&'static str, Vec<AttributeProto>);
 
-/// `None` for what is not in the file.
+/// `None` for a node that is not in the file.
 fn operator(node: &Node) -> Option<Operator> {
     let operator = match node.op {
         Op::Input | Op::BatchNorm { .. } | Op::Dropout { .. } => return None,

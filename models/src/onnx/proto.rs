@@ -1,6 +1,6 @@
-//! The few shapes of protobuf messages that an export needs.
+//! The protobuf messages that an export needs.
 //!
-//! **Invariant:** numbers are stored as raw little-endian bytes, which every reader takes fastest.
+//! **Invariant:** numbers are stored as raw little-endian bytes, which every reader reads fastest.
 
 use onnx_protobuf::attribute_proto::AttributeType;
 use onnx_protobuf::tensor_proto::DataType;
@@ -12,7 +12,7 @@ use onnx_protobuf::{
 
 use super::fold::Tensor;
 
-pub fn node(name: &str, op_type: &str, input: Vec<String>, output: String) -> NodeProto {
+pub(crate) fn node(name: &str, op_type: &str, input: Vec<String>, output: String) -> NodeProto {
     NodeProto {
         name: name.to_owned(),
         op_type: op_type.to_owned(),
@@ -22,7 +22,7 @@ pub fn node(name: &str, op_type: &str, input: Vec<String>, output: String) -> No
     }
 }
 
-pub fn int(name: &str, value: usize) -> AttributeProto {
+pub(crate) fn int(name: &str, value: usize) -> AttributeProto {
     AttributeProto {
         name: name.to_owned(),
         type_: AttributeType::INT.into(),
@@ -31,7 +31,7 @@ pub fn int(name: &str, value: usize) -> AttributeProto {
     }
 }
 
-pub fn ints(name: &str, values: &[usize]) -> AttributeProto {
+pub(crate) fn ints(name: &str, values: &[usize]) -> AttributeProto {
     AttributeProto {
         name: name.to_owned(),
         type_: AttributeType::INTS.into(),
@@ -40,7 +40,7 @@ pub fn ints(name: &str, values: &[usize]) -> AttributeProto {
     }
 }
 
-pub fn float(name: &str, value: f32) -> AttributeProto {
+pub(crate) fn float(name: &str, value: f32) -> AttributeProto {
     AttributeProto {
         name: name.to_owned(),
         type_: AttributeType::FLOAT.into(),
@@ -49,7 +49,7 @@ pub fn float(name: &str, value: f32) -> AttributeProto {
     }
 }
 
-pub fn tensor(tensor: &Tensor) -> TensorProto {
+pub(crate) fn tensor(tensor: &Tensor) -> TensorProto {
     TensorProto {
         name: tensor.name.clone(),
         dims: tensor.dims.iter().map(|&dim| dim as i64).collect(),
@@ -60,7 +60,7 @@ pub fn tensor(tensor: &Tensor) -> TensorProto {
 }
 
 /// A value of f32 and fixed dimensions.
-pub fn value(name: &str, dims: &[usize]) -> ValueInfoProto {
+pub(crate) fn value(name: &str, dims: &[usize]) -> ValueInfoProto {
     let dim = |&dim: &usize| Dimension {
         value: Some(dimension::Value::DimValue(dim as i64)),
         ..Default::default()
@@ -76,6 +76,6 @@ pub fn value(name: &str, dims: &[usize]) -> ValueInfoProto {
     ValueInfoProto { name: name.to_owned(), type_: Some(type_).into(), ..Default::default() }
 }
 
-pub fn pair(key: &str, value: &str) -> StringStringEntryProto {
+pub(crate) fn pair(key: &str, value: &str) -> StringStringEntryProto {
     StringStringEntryProto { key: key.to_owned(), value: value.to_owned(), ..Default::default() }
 }

@@ -7,9 +7,12 @@ use rand_pcg::Pcg64;
 
 use super::{ExportError, export, export_with_metadata};
 use crate::builder::{Builder, Conv};
-use crate::network::{Activation, ImageShape, Network, TensorSpec};
+use crate::network::Network;
+use crate::op::Activation;
 use crate::reference;
+use crate::shape::ImageShape;
 use crate::space::Space;
+use crate::tensors::TensorSpec;
 use crate::weights::{RandomWeights, Weights, WeightsError};
 
 /// Weights by name, each in full.

@@ -6,15 +6,17 @@
 use super::rows::{Row, rows};
 use super::width::Width;
 use crate::builder::{Builder, Conv};
-use crate::network::{Activation, ImageShape, Network, NetworkError};
+use crate::network::{Network, NetworkError};
+use crate::op::Activation;
+use crate::shape::ImageShape;
 
 #[derive(Debug)]
-pub struct MnasNet {
+pub(crate) struct MnasNet {
     stem: usize,
     rows: [Row; 7],
 }
 
-pub static A1: MnasNet = MnasNet {
+pub(crate) static A1: MnasNet = MnasNet {
     stem: 32,
     rows: [
         Row::new(1, 3, 1, 1.0, 16).no_skip(),
@@ -27,7 +29,7 @@ pub static A1: MnasNet = MnasNet {
     ],
 };
 
-pub static B1: MnasNet = MnasNet {
+pub(crate) static B1: MnasNet = MnasNet {
     stem: 32,
     rows: [
         Row::new(1, 3, 1, 1.0, 16).no_skip(),
@@ -40,7 +42,7 @@ pub static B1: MnasNet = MnasNet {
     ],
 };
 
-pub static SMALL: MnasNet = MnasNet {
+pub(crate) static SMALL: MnasNet = MnasNet {
     stem: 8,
     rows: [
         Row::new(1, 3, 1, 1.0, 8),
@@ -55,7 +57,7 @@ pub static SMALL: MnasNet = MnasNet {
 
 impl MnasNet {
     /// The head has 1280 channels at every width.
-    pub fn build(
+    pub(crate) fn build(
         &self,
         name: &str,
         image: ImageShape,

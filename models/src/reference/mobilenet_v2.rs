@@ -5,7 +5,9 @@
 use super::rows::{Row, rows};
 use super::width::Width;
 use crate::builder::{Builder, Conv};
-use crate::network::{Activation, ImageShape, Network, NetworkError};
+use crate::network::{Network, NetworkError};
+use crate::op::Activation;
+use crate::shape::ImageShape;
 
 const ROWS: [Row; 7] = [
     row(1, 1, 1.0, 16),
@@ -22,7 +24,7 @@ const fn row(layers: usize, stride: usize, expansion: f64, channels: usize) -> R
 }
 
 /// Widths below 1 leave the head at 1280 channels (section 5).
-pub fn build(
+pub(crate) fn build(
     name: &str,
     image: ImageShape,
     classes: usize,

@@ -1,20 +1,22 @@
 //! MobileNetV3-Large and Small (Howard et al., ICCV 2019, tables 1 and 2).
 //!
-//! The last convolution stands behind the pooling, has a bias and no batch norm.
+//! The last convolution follows after the pooling and has a bias but no batch norm.
 //!
 //! **Invariant:** at width 1 and 1000 classes they have 5,483,032 and 2,542,856 parameters.
 
 use super::rows::{Row, rows};
 use super::width::Width;
 use crate::builder::{Builder, Conv};
-use crate::network::{Activation, ImageShape, Network, NetworkError};
+use crate::network::{Network, NetworkError};
+use crate::op::Activation;
+use crate::shape::ImageShape;
 
 #[derive(Debug)]
-pub struct MobileNetV3 {
+pub(crate) struct MobileNetV3 {
     rows: &'static [Row],
     /// Channels of the last convolution before the pooling.
     last: usize,
-    /// Channels of the convolution behind the pooling; the same at every width.
+    /// Channels of the convolution after the pooling; the same at every width.
     head: usize,
 }
 
@@ -22,7 +24,7 @@ pub struct MobileNetV3 {
 const NARROW: f64 = 0.75;
 const STEM: usize = 16;
 
-pub static LARGE: MobileNetV3 = MobileNetV3 {
+pub(crate) static LARGE: MobileNetV3 = MobileNetV3 {
     rows: &[
         Row::new(1, 3, 1, 1.0, 16),
         Row::new(1, 3, 2, 4.0, 24),
@@ -38,7 +40,7 @@ pub static LARGE: MobileNetV3 = MobileNetV3 {
     head: 1280,
 };
 
-pub static SMALL: MobileNetV3 = MobileNetV3 {
+pub(crate) static SMALL: MobileNetV3 = MobileNetV3 {
     rows: &[
         Row::new(1, 3, 2, 1.0, 16).squeeze_expanded(),
         Row::new(1, 3, 2, 4.5, 24),
@@ -63,7 +65,7 @@ const fn swish(
 }
 
 impl MobileNetV3 {
-    pub fn build(
+    pub(crate) fn build(
         &self,
         name: &str,
         image: ImageShape,

@@ -2,34 +2,36 @@
 //!
 //! `resnet-<6n+2>` is He et al. (CVPR 2016, section 4.2): a 3×3 convolution, then three stages of n
 //! basic blocks with 16, 32 and 64 channels, all multiplied by the width. `wide-resnet-<6n+4>-<k>`
-//! is Zagoruyko & Komodakis (BMVC 2016): k times those channels behind a stem of 16.
+//! is Zagoruyko & Komodakis (BMVC 2016): k times those channels after a stem of 16.
 //!
-//! Two choices are ours. Where a block changes shape its shortcut is a 1×1 convolution with batch
+//! Two choices are ours. Where a block changes shape, its shortcut is a 1×1 convolution with batch
 //! norm (He et al.'s option B; their option A pads with zero channels). Wide ResNets keep the order
 //! convolution, batch norm, ReLU instead of the paper's pre-activation, because a batch norm that
-//! stands directly behind its convolution can be folded into it.
+//! directly follows its convolution can be folded into it.
 //!
-//! **Invariant:** the depth counts the stem, both convolutions of each block, and the classifier; in
-//! a wide ResNet the shortcuts of the three stages instead of the classifier's one.
+//! **Invariant:** the depth counts the stem, both convolutions of each block, and the classifier. In a
+//! wide ResNet it counts the shortcuts of the three stages instead of the classifier.
 
 use super::ReferenceError;
 use super::width::Width;
 use crate::builder::{Builder, Conv};
-use crate::network::{Activation, ImageShape, Network, NetworkError, NodeId};
+use crate::network::{Network, NetworkError, NodeId};
+use crate::op::Activation;
+use crate::shape::ImageShape;
 
-/// 33 blocks a stage are 200 layers; deeper ones are not what teaches on small images.
+/// Most blocks per stage. 33 are 200 layers; deeper networks are not used as teachers for small images.
 const MAX_BLOCKS: usize = 33;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ResNet {
+pub(crate) struct ResNet {
     /// Basic blocks of each stage.
     blocks: usize,
-    /// The factor k of a wide ResNet, 1 for a plain one: what the stem is not multiplied by.
+    /// The factor k of a wide ResNet, 1 for a plain one. It does not multiply the stem's channels.
     widening: Width,
 }
 
 impl ResNet {
-    pub fn parse(family: &str) -> Result<ResNet, ReferenceError> {
+    pub(crate) fn parse(family: &str) -> Result<ResNet, ReferenceError> {
         let name = || family.to_owned();
         if let Some(rest) = family.strip_prefix("wide-resnet-") {
             let Some((depth, factor)) = rest.split_once('-') else {
@@ -45,7 +47,7 @@ impl ResNet {
         }
     }
 
-    pub fn build(
+    pub(crate) fn build(
         self,
         name: &str,
         image: ImageShape,

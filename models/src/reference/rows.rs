@@ -1,15 +1,16 @@
-//! The tables of bottlenecks that MobileNets and MnasNets are published as.
+//! The tables of bottlenecks in which MobileNets and MnasNets are published.
 //!
-//! **Invariant:** only a row's first layer has its stride; a layer is skipped where its stride is 1
-//! and it keeps its channels, unless the row says never.
+//! **Invariant:** only the first layer of a row has the row's stride. A layer has a skip connection where
+//! its stride is 1 and it keeps its channels, unless the row forbids it.
 
 use super::width::{Width, round_channels};
 use crate::builder::{Bottleneck, Builder, SqueezeExcite};
-use crate::network::{Activation, NodeId};
+use crate::network::NodeId;
+use crate::op::Activation;
 
-/// Identical layers.
+/// One row of such a table: identical layers.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Row {
+pub(crate) struct Row {
     layers: usize,
     kernel: usize,
     stride: usize,
@@ -38,7 +39,7 @@ enum Skip {
 }
 
 impl Row {
-    pub const fn new(
+    pub(crate) const fn new(
         layers: usize,
         kernel: usize,
         stride: usize,
@@ -57,25 +58,25 @@ impl Row {
         }
     }
 
-    pub const fn activation(self, activation: Activation) -> Row {
+    pub(crate) const fn activation(self, activation: Activation) -> Row {
         Row { activation, ..self }
     }
 
-    pub const fn squeeze_input(self) -> Row {
+    pub(crate) const fn squeeze_input(self) -> Row {
         Row { squeeze: Squeeze::QuarterOfInput, ..self }
     }
 
-    pub const fn squeeze_expanded(self) -> Row {
+    pub(crate) const fn squeeze_expanded(self) -> Row {
         Row { squeeze: Squeeze::QuarterOfExpanded, ..self }
     }
 
-    pub const fn no_skip(self) -> Row {
+    pub(crate) const fn no_skip(self) -> Row {
         Row { skip: Skip::Never, ..self }
     }
 }
 
-/// All rows in turn, as blocks `b01`, `b02`, … of layers `l01`, `l02`, …
-pub fn rows(net: &mut Builder, input: NodeId, rows: &[Row], width: Width) -> NodeId {
+/// Appends all rows in turn, as blocks `b01`, `b02`, … of layers `l01`, `l02`, …
+pub(crate) fn rows(net: &mut Builder, input: NodeId, rows: &[Row], width: Width) -> NodeId {
     let mut x = input;
     for (block, row) in (1..).zip(rows) {
         for index in 1..=row.layers {

@@ -1,5 +1,6 @@
 use super::{names, network};
-use crate::network::{ImageShape, NodeId, Shape};
+use crate::network::NodeId;
+use crate::shape::{ImageShape, Shape};
 
 /// Name, parameters and multiply-accumulates at 224×224×3 and 1000 classes, counted over timm's
 /// models by their convolutions and linear layers.

@@ -1,18 +1,19 @@
 //! The toy space: 20 convolutions, each with its own filters, kernel and stride.
 //!
-//! A layer is a convolution, a batch norm and a ReLU; behind the last one come global average pooling
+//! A layer is a convolution, a batch norm and a ReLU; after the last one follow global average pooling
 //! and a linear classifier. The padding is half the kernel, so a stride of 2 halves a side, rounded
 //! up, and leaves a side of 1 as it is: any sequence of strides decodes at any input size, 28×28 as
-//! well as 224×224. (What stands behind the convolutions, padding and order are ours: the paper names
-//! only the three decisions.)
+//! well as 224×224. (The layers after the convolutions, the padding and the order are our choice: the
+//! paper names only the three decisions.)
 //!
-//! **Invariant:** each decision is an attribute of one convolution, so none is ever without effect.
+//! **Invariant:** each decision is an attribute of one convolution, so every decision has an effect.
 
 use super::{Decision, Space, decision};
 use crate::builder::{Builder, Conv};
-use crate::network::{Activation, Network, NetworkError, Op};
+use crate::network::{Network, NetworkError};
+use crate::op::{Activation, Op};
 
-pub const NAME: &str = "conv20";
+pub(crate) const NAME: &str = "conv20";
 
 const LAYERS: usize = 20;
 const FILTERS: [usize; 4] = [24, 36, 48, 64];
@@ -20,7 +21,7 @@ const KERNELS: [usize; 3] = [3, 5, 7];
 const STRIDES: [usize; 2] = [1, 2];
 const DECISIONS_A_LAYER: usize = 3;
 
-pub fn decisions() -> Vec<Decision> {
+pub(crate) fn decisions() -> Vec<Decision> {
     let layer = |layer: usize| {
         [
             decision(format!("l{layer:02}.filters"), FILTERS),
@@ -31,7 +32,11 @@ pub fn decisions() -> Vec<Decision> {
     (1..=LAYERS).flat_map(layer).collect()
 }
 
-pub fn decode(name: &str, space: &Space, choices: &[usize]) -> Result<Network, NetworkError> {
+pub(crate) fn decode(
+    name: &str,
+    space: &Space,
+    choices: &[usize],
+) -> Result<Network, NetworkError> {
     let mut net = Builder::new(name, space.input());
     let mut x = net.input();
     for (layer, taken) in (1..).zip(choices.chunks_exact(DECISIONS_A_LAYER)) {
@@ -43,7 +48,7 @@ pub fn decode(name: &str, space: &Space, choices: &[usize]) -> Result<Network, N
 }
 
 /// The choices of each convolution in turn.
-pub fn encode(network: &Network) -> Option<Vec<usize>> {
+pub(crate) fn encode(network: &Network) -> Option<Vec<usize>> {
     let mut choices = Vec::with_capacity(LAYERS * DECISIONS_A_LAYER);
     for node in network.nodes() {
         if let Op::Conv { out_channels, kernel, stride, .. } = node.op {

@@ -1,27 +1,66 @@
 //! Why a space, or an architecture or network of it, is refused.
 //!
-//! **Invariant:** what is unknown is reported next to what exists.
+//! **Invariant:** a message about an unknown space lists the known ones.
 
 use thiserror::Error;
 
 use super::Space;
-use crate::network::{ImageShape, NetworkError};
+use crate::network::NetworkError;
+use crate::shape::ImageShape;
 
+/// Why a space, or an architecture or network of it, is refused.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum SpaceError {
+    /// No space has this name.
     #[error("space '{space}': unknown; there are {}", Space::names().join(", "))]
-    Unknown { space: String },
+    Unknown {
+        /// The name requested.
+        space: String,
+    },
+    /// The space does not exist at this input or number of classes, or its network is invalid.
     #[error(transparent)]
     Network(#[from] NetworkError),
-    #[error("architecture: {found} choices, where space '{space}' takes {expected} decisions")]
-    Length { space: &'static str, found: usize, expected: usize },
+    /// An architecture has too few or too many choices.
+    #[error("architecture: {found} choices, but space '{space}' has {expected} decisions")]
+    Length {
+        /// Name of the space.
+        space: &'static str,
+        /// Number of choices.
+        found: usize,
+        /// Number of decisions.
+        expected: usize,
+    },
+    /// A choice is out of range.
     #[error("architecture: decision '{decision}' has no choice of index {choice}")]
-    Choice { decision: String, choice: usize },
+    Choice {
+        /// Name of the decision, such as `b1.op`.
+        decision: String,
+        /// Index of the choice, from 0.
+        choice: usize,
+    },
+    /// The architecture belongs to another space, input or number of classes.
     #[error("architecture: not of space '{space}' with input of {input} and {classes} classes")]
-    Foreign { space: &'static str, input: ImageShape, classes: usize },
+    Foreign {
+        /// Name of this space.
+        space: &'static str,
+        /// Input of this space.
+        input: ImageShape,
+        /// Number of classes of this space.
+        classes: usize,
+    },
+    /// No architecture of this space decodes to the network.
     #[error(
         "network '{network}': no architecture of space '{space}' with input of {input} and \
          {classes} classes decodes to it"
     )]
-    Outside { network: String, space: &'static str, input: ImageShape, classes: usize },
+    Outside {
+        /// Name of the network.
+        network: String,
+        /// Name of this space.
+        space: &'static str,
+        /// Input of this space.
+        input: ImageShape,
+        /// Number of classes of this space.
+        classes: usize,
+    },
 }

@@ -4,7 +4,8 @@ use rand_pcg::Pcg64;
 
 use super::{Space, SpaceError};
 use crate::builder::{Builder, Conv};
-use crate::network::{ImageShape, NetworkError};
+use crate::network::NetworkError;
+use crate::shape::ImageShape;
 
 const INPUTS: [(usize, usize, usize); 6] =
     [(1, 28, 28), (3, 32, 32), (3, 224, 224), (3, 96, 160), (1, 1, 1), (2, 95, 7)];

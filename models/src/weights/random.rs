@@ -1,11 +1,11 @@
 //! Weights for measuring a network before it is trained.
 //!
 //! Latency must not depend on numbers that no trained network has: denormals are slow on many
-//! processors. And a network whose logits do not depend on its input proves nothing when two engines
-//! agree on them. So a signal has to pass any depth at ordinary size. He et al.'s variance (ICCV
+//! processors. And where logits do not depend on the input, the agreement of two engines on them proves
+//! nothing. So a signal has to keep its magnitude through any depth. He et al.'s variance (ICCV
 //! 2015, eq. 10: 2 / fan-in) keeps the second moment through a convolution and a ReLU. Half of it goes
-//! to the kernel's middle, because on the small maps at a network's end most other taps meet padding
-//! only. Weights are uniform rather than normal: a square root is the same on every machine, a
+//! to the kernel's middle, because on the small maps at a network's end most other taps read only
+//! padding. Weights are uniform rather than normal: a square root is the same on every machine, a
 //! logarithm is not.
 //!
 //! **Invariant:** the numbers depend on the seed and on the tensor's specification only, and none is
@@ -19,10 +19,12 @@ use rand_pcg::Pcg64;
 use sha2::{Digest, Sha256};
 
 use super::{Weights, WeightsError};
-use crate::network::{Role, TensorSpec};
+use crate::tensors::{Role, TensorSpec};
 
+/// Seeded random weights that keep a signal's magnitude through any depth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RandomWeights {
+    /// Seed of all tensors.
     pub seed: u64,
 }
 
@@ -40,7 +42,7 @@ impl Weights for RandomWeights {
 }
 
 impl RandomWeights {
-    /// Of its own for every tensor, so that a layer's numbers do not depend on those before it.
+    /// Every tensor has its own stream, so that a layer's numbers do not depend on those before it.
     fn stream(&self, name: &str) -> Pcg64 {
         let digest = Sha256::new().chain_update(self.seed.to_le_bytes()).chain_update(name);
         Pcg64::from_seed(digest.finalize().into())
@@ -57,7 +59,7 @@ fn range(spec: &TensorSpec, taps: usize, tap: usize) -> Range<f32> {
                 _ if tap == taps / 2 => 1.0 / inputs,
                 _ => 1.0 / (inputs * (taps - 1) as f32),
             };
-            // Within ±bound a uniform distribution has a third of bound² as variance.
+            // A uniform distribution within ±bound has the variance bound² / 3.
             let bound = (3.0 * variance).sqrt();
             -bound..bound
         }

@@ -1,17 +1,17 @@
-//! A bench while it goes on.
+//! The progress display of `pearl bench`.
 
 use std::collections::BTreeMap;
 
 use indicatif::ProgressBar;
 
-use super::super::terminal::{Terminal, Waiting, disturbed};
-use crate::duration::ms_with_interval;
-use crate::harmless::for_terminal;
 use crate::measure::{FleetEvent, Order, Step, What};
+use crate::output::duration::ms_with_interval;
+use crate::output::sanitise::for_terminal;
+use crate::output::terminal::{Terminal, Waiting, disturbed};
 
 const TEMPLATE: &str = "{prefix:12} {bar:24} {percent:>3} %, {elapsed} so far, {eta} left  {msg}";
 
-/// A bar a device on a terminal; elsewhere a line where something takes long.
+/// On a terminal, one progress bar per device. Elsewhere, only notes.
 pub struct Progress<'a> {
     terminal: &'a Terminal,
     order: &'a Order,
@@ -64,8 +64,8 @@ impl<'a> Progress<'a> {
                 );
                 device.bar.set_message(format!("running {}", model(*at)));
             }
-            What::Step(Step::Resting { why }) => {
-                device.bar.set_message(format!("the device is {why}: giving it a rest"));
+            What::Step(Step::CoolingDown { why }) => {
+                device.bar.set_message(format!("the device is {why}: cooldown"));
             }
             What::Step(Step::Finished { at, result }) => {
                 if let Some(count) = device.models.get_mut(at) {
@@ -89,7 +89,7 @@ impl<'a> Progress<'a> {
 }
 
 impl DeviceBar {
-    /// Models that have not begun are taken to need as much as the others do on average.
+    /// A model that has not started is assumed to need as much as the started ones on average.
     fn count(&mut self, at: usize, done: u64, expected: u64, models: usize) {
         self.models.insert(at, (done, expected.max(done)));
         let begun = self.models.len() as u64;

@@ -1,27 +1,27 @@
-//! What a bench has come to.
+//! The results of `pearl bench`, collected from the events of the fleet.
 
 use std::collections::BTreeMap;
 
-use pearl_agent::agent::ProfileReport;
+use pearl_agent::protocol::messages::ProfileReport;
 use pearl_calibration::{Judgement, Reproducibility, Verdict};
 use serde_json::{Value, json};
 
-use crate::child::Traffic;
-use crate::cli::Terminal;
-use crate::exit::{Fault, Kind, kind};
 use crate::measure::{FleetEvent, Ledger, Measurement, Order, Step, What, ops_json, result_json};
+use crate::output::error_class::{Classified, ErrorClass, class_of};
+use crate::output::terminal::Terminal;
+use crate::process::child::Traffic;
 
-/// In the order of devices and models, whatever came first.
+/// Results in the order of devices and models, not in the order of their arrival.
 pub struct Results<'a> {
     order: &'a Order,
-    /// By device and model.
+    /// Keys: the indices of device and model.
     measured: BTreeMap<(usize, usize), Measurement>,
     profiles: BTreeMap<(usize, usize), ProfileReport>,
-    /// Numbers in the history, likewise.
+    /// Numbers in the history. Keys: device name and model path.
     numbers: BTreeMap<(String, String), i64>,
-    /// Where other sessions are to be expected, likewise.
+    /// The spread expected of other sessions. Keys: device name and model path.
     reproducibility: BTreeMap<(String, String), Reproducibility>,
-    /// Who else used each device before anything was measured.
+    /// Which other processes used each device before the first measurement.
     others: BTreeMap<usize, String>,
     failures: Vec<anyhow::Error>,
     devices: BTreeMap<usize, (Ledger, Traffic)>,
@@ -64,7 +64,7 @@ impl<'a> Results<'a> {
         }
     }
 
-    /// Says of which model and device a failure is, where it does not say so itself.
+    /// Adds the model and the device to an error that does not name them.
     fn named(&self, device: usize, at: Option<usize>, error: anyhow::Error) -> anyhow::Error {
         let text = format!("{error:#}");
         let model = at.map(|at| self.order.models[at].path.as_str()).unwrap_or_default();
@@ -78,7 +78,7 @@ impl<'a> Results<'a> {
             (false, false) => model.to_owned(),
             (true, _) => format!("device '{name}'"),
         };
-        Fault::new(kind(&error), format_args!("{prefix}: {text}")).into()
+        Classified::new(class_of(&error), format_args!("{prefix}: {text}")).into()
     }
 
     pub fn number(&mut self, measurement: &Measurement, id: i64) {
@@ -93,12 +93,12 @@ impl<'a> Results<'a> {
         self.reproducibility.get(&key(measurement))
     }
 
-    /// Models that no device was left for.
+    /// Records a failure for each model that no device was left to measure.
     pub fn leave(&mut self, models: &[usize]) {
         for at in models {
             let message =
                 format!("{}: no device is left to measure it on", self.order.models[*at].path);
-            self.failures.push(Fault::new(Kind::Device, message).into());
+            self.failures.push(Classified::new(ErrorClass::Device, message).into());
         }
     }
 
@@ -153,19 +153,19 @@ impl<'a> Results<'a> {
         })
     }
 
-    /// What people should know of the numbers.
+    /// The evidence and the remarks that readers of the numbers should know.
     pub fn remarks(&self) -> Vec<String> {
         self.remarks_besides(None)
     }
 
-    /// The same, without the evidence that the error is going to tell, and where each device's time
-    /// went.
+    /// The remarks without the evidence that the final error prints, and then how each device's time was
+    /// used.
     pub fn notes(&self, accept_unstable: bool) -> Vec<String> {
         let told = match self.doubted()[..] {
             [only] if !accept_unstable && self.failures.is_empty() => Some(only),
             _ => None,
         };
-        // One that measured nothing has no share to tell.
+        // A device that measured nothing has no utilisation to report.
         let has_measured = |at: usize| self.measured.keys().any(|(device, _)| *device == at);
         let used = self.devices.iter().filter(|(at, _)| has_measured(**at));
         let times = used.filter_map(|(device, (ledger, traffic))| {
@@ -195,7 +195,7 @@ impl<'a> Results<'a> {
         self.measured().flat_map(of_one).collect()
     }
 
-    /// The model, and on which of several devices.
+    /// The model's path; with the device's name if there are several devices.
     fn model_of(&self, measurement: &Measurement) -> String {
         let path = &measurement.model.path;
         match self.order.devices.len() {
@@ -209,22 +209,25 @@ impl<'a> Results<'a> {
         all.filter(|measurement| measurement.judgement.verdict != Verdict::Stable).collect()
     }
 
-    /// One failure is the error; of several one of a device, or else the first, after the others.
+    /// Returns one failure as the error: an interrupt, else a failed device, else the first failure. The
+    /// others are printed before it as notes.
     pub fn conclude(mut self, accept_unstable: bool, terminal: &Terminal) -> anyhow::Result<()> {
         let count = self.failures.len();
         if count > 0 {
-            let worst = |of: Kind| self.failures.iter().position(|error| kind(error) == of);
-            let at = worst(Kind::Interrupted).or_else(|| worst(Kind::Device)).unwrap_or(0);
+            let worst =
+                |of: ErrorClass| self.failures.iter().position(|error| class_of(error) == of);
+            let at =
+                worst(ErrorClass::Interrupted).or_else(|| worst(ErrorClass::Device)).unwrap_or(0);
             let told = self.failures.remove(at);
-            // One that is lost fails all that was left to do: its cause is told once.
-            if !matches!(kind(&told), Kind::Interrupted | Kind::Device) {
+            // A lost device fails every model that was left; the cause is printed once.
+            if !matches!(class_of(&told), ErrorClass::Interrupted | ErrorClass::Device) {
                 for other in &self.failures {
                     terminal.note(format!("also failed: {other:#}"));
                 }
             }
             let others =
                 if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
-            return Err(Fault::new(kind(&told), format_args!("{told:#}{others}")).into());
+            return Err(Classified::new(class_of(&told), format_args!("{told:#}{others}")).into());
         }
         let doubted = self.doubted();
         if doubted.is_empty() || accept_unstable {
@@ -234,7 +237,7 @@ impl<'a> Results<'a> {
             format!("{} is {}", self.model_of(measurement), measurement.judgement.verdict)
         };
         let names = doubted.iter().map(named).collect::<Vec<_>>().join(", ");
-        // Evidence ends with what to do.
+        // The evidence ends with advice.
         let message = match doubted[..] {
             [only] => format!(
                 "not to be believed: {names}: {}; or accept it with --accept-unstable",
@@ -245,11 +248,12 @@ impl<'a> Results<'a> {
                  or accept them with --accept-unstable"
             ),
         };
-        Err(Fault::new(Kind::Unstable, message).into())
+        Err(Classified::new(ErrorClass::Unstable, message).into())
     }
 }
 
-/// A device measures a file once; the same file twice in one command is the same measurement twice.
+/// A device measures a file once. A file that is named twice in one command has one measurement and
+/// one key.
 fn key(measurement: &Measurement) -> (String, String) {
     (measurement.device.clone(), measurement.model.path.clone())
 }

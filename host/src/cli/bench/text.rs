@@ -1,14 +1,14 @@
-//! A bench for people, for spreadsheets and for documents.
+//! The output of `pearl bench` as a table, as CSV and as Markdown.
 
 use std::fmt::Write;
 
 use comfy_table::{CellAlignment, Table, presets};
-use pearl_agent::agent::ProfileReport;
+use pearl_agent::protocol::messages::ProfileReport;
 use pearl_calibration::{Estimate, Percentile, Summary, Sustained, percentile};
 
 use super::results::Results;
-use crate::duration::{ms, ms_with_interval};
 use crate::measure::{Measurement, OPS_CAVEAT, result_json};
+use crate::output::duration::{ms, ms_with_interval};
 
 const COLUMNS: [&str; 10] = [
     "model",
@@ -24,7 +24,7 @@ const COLUMNS: [&str; 10] = [
 ];
 const RIGHT: [usize; 5] = [3, 4, 5, 6, 7];
 
-/// None where nothing could be measured.
+/// `None` if nothing could be measured.
 pub fn table(results: &Results<'_>) -> Option<String> {
     let rows: Vec<_> =
         results.measured().map(|(measurement, _)| row(results, measurement)).collect();
@@ -35,7 +35,7 @@ pub fn table(results: &Results<'_>) -> Option<String> {
     Some(aligned(&COLUMNS, rows, &RIGHT) + &details.collect::<String>())
 }
 
-/// Curves and operators, where they were asked for.
+/// Curves of sustained runs and times of operators, if they were requested.
 fn details(results: &Results<'_>) -> Vec<String> {
     let of_one = |(measurement, profile): (&Measurement, Option<&ProfileReport>)| {
         let curve = measurement.sustained.as_ref().map(|found| curve(measurement, found));
@@ -120,7 +120,7 @@ pub fn csv(results: &Results<'_>) -> String {
     text
 }
 
-/// As RFC 4180 has it.
+/// Quotes a field as RFC 4180 prescribes.
 fn quoted(field: &str) -> String {
     if field.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", field.replace('"', "\"\""))
@@ -173,7 +173,7 @@ fn aligned<const N: usize>(header: &[&str], rows: Vec<[String; N]>, right: &[usi
     table.to_string()
 }
 
-/// A line of blocks from the fastest window to the slowest.
+/// The curve as one line of block characters, scaled from the fastest window to the slowest.
 fn curve(measurement: &Measurement, sustained: &Sustained) -> String {
     const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     const WIDTH: usize = 72;
@@ -183,7 +183,7 @@ fn curve(measurement: &Measurement, sustained: &Sustained) -> String {
         medians.chunks(step).map(|chunk| chunk.iter().sum::<u64>() / chunk.len() as u64).collect();
     let lowest = means.iter().copied().min().unwrap_or(0);
     let highest = means.iter().copied().max().unwrap_or(0);
-    // Below a twentieth, differences are not worth a picture.
+    // The scale spans at least 5 % of the lowest value, so small differences look small.
     let range = (highest - lowest).max(lowest / 20).max(1);
     let line: String = means
         .iter()

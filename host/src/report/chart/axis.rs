@@ -17,7 +17,7 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// Covers `lo..=hi` and some air, with about `wanted` ticks.
+    /// Covers `lo..=hi` and a margin, with about `wanted` ticks.
     pub(super) fn covering(lo: f64, hi: f64, wanted: usize) -> Self {
         let (lo, hi) = if lo <= hi { (lo, hi) } else { (hi, lo) };
         let air = if hi - lo > lo.abs().max(hi.abs()) * 1e-9 {
@@ -28,13 +28,13 @@ impl Axis {
         Self::exactly(lo - air, hi + air, wanted)
     }
 
-    /// For the numbers from 1 to `last`, with whole ticks.
+    /// An axis for the numbers from 1 to `last`, with whole ticks.
     pub(super) fn counting(last: usize) -> Self {
         let last = last.max(1) as f64;
         Self::ticked(0.5, last + 0.5, round_step((last / 10.0).max(1.0), &[1.0, 2.0, 5.0]))
     }
 
-    /// Needs `lo < hi`.
+    /// Covers exactly `lo..hi`; needs `lo < hi`.
     pub(super) fn exactly(lo: f64, hi: f64, wanted: usize) -> Self {
         let rough = (hi - lo) / wanted.max(1) as f64;
         Self::ticked(lo, hi, round_step(rough, &[1.0, 2.0, 2.5, 5.0]))
@@ -96,7 +96,7 @@ fn round_step(rough: f64, factors: &[f64]) -> f64 {
 }
 
 /// The range that shows almost everything: a value further than three interquartile ranges outside the
-/// quartiles (a "far out" value of Tukey's) is left out. `None` where there are no values.
+/// quartiles (a "far out" value of Tukey's) is left out. `None` if there are no values.
 pub(super) fn usual_range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     let mut sorted: Vec<f64> = values.filter(|value| value.is_finite()).collect();
     sorted.sort_by(f64::total_cmp);
@@ -108,7 +108,7 @@ pub(super) fn usual_range(values: impl Iterator<Item = f64>) -> Option<(f64, f64
     Some((*sorted.iter().find(within)?, *sorted.iter().rev().find(within)?))
 }
 
-/// `range` widened to hold `value`, unless that would squeeze what is in it to less than `1 / 2.5`.
+/// The range widened to hold `value`, unless that would shrink what is in it to less than `1 / 2.5`.
 pub(super) fn including((lo, hi): (f64, f64), value: f64) -> (f64, f64) {
     let wider = (lo.min(value), hi.max(value));
     let span = (hi - lo).max(0.1 * hi.abs().max(lo.abs()));

@@ -1,7 +1,7 @@
-//! The lines that candidates are held against: the budget and the teacher.
+//! The lines that candidates are compared with: the budget and the teacher.
 //!
-//! **Invariant:** a line that lies beyond the axes is named at the edge it lies beyond. What is returned is
-//! where a label should not be.
+//! **Invariant:** a line that lies beyond the axes is named at the edge it lies beyond. The functions
+//! return the points that labels should avoid.
 
 use plotters::style::Color;
 

@@ -1,4 +1,4 @@
-//! Labels that keep out of the way of what is drawn.
+//! Labels that avoid what is drawn.
 //!
 //! **Invariant:** a label lies wholly within the bounds wherever it fits into them.
 
@@ -52,7 +52,7 @@ impl Labels {
         self.placed.push(Patch { left: x - 16, top: y - 16, right: x + 16, bottom: y + 16 });
     }
 
-    /// Writes `text` near `target`, with a leader line where it is not beside it.
+    /// Writes `text` near `target`, with a leader line if the text is not beside the target.
     pub(super) fn draw(
         &mut self,
         area: &Area,
@@ -99,7 +99,7 @@ impl Labels {
     }
 
     fn within(&self, (left, top): (i32, i32), width: i32) -> Patch {
-        // The lower bound wins where the label is wider than the picture.
+        // The lower bound wins if the label is wider than the picture.
         let left = left.min(self.bounds.right - width - 4).max(self.bounds.left + 4);
         let top = top.min(self.bounds.bottom - HEIGHT - 4).max(self.bounds.top + 4);
         Patch { left, top, right: left + width, bottom: top + HEIGHT }

@@ -40,7 +40,7 @@ pub(super) fn legend(
     Ok(())
 }
 
-/// Where the mark ends.
+/// Draws a mark and returns where it ends.
 fn draw_key(area: &Area, key: Key, (x, y): (i32, i32)) -> Result<i32, ReportError> {
     let end = x + MARK;
     let centre = (x + 16, y);

@@ -52,7 +52,7 @@ struct Layout<'a> {
     /// What each column asks for: room for the labels of its choices, and for its title.
     columns: Vec<i32>,
     banks: usize,
-    /// The names of the columns, where all rows share them.
+    /// The names of the columns, if all rows share them.
     names: Option<Vec<&'a str>>,
     label_width: i32,
 }

@@ -3,8 +3,8 @@
 //! Lengths are in half pixels of the picture's natural size, because the backend has whole coordinates
 //! only.
 //!
-//! **Invariant:** a picture holds no text that was not cut to one line and made harmless, and refers to
-//! nothing outside itself.
+//! **Invariant:** all text of a picture was cut to one line and sanitised; a picture refers to nothing
+//! outside itself.
 
 mod axis;
 mod guides;
@@ -36,7 +36,7 @@ const SMALL: f64 = 22.0;
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
-/// Where a picture is going to be looked at.
+/// Where a picture is displayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Frame {
     /// Within the page, which gives background and colours.
@@ -45,7 +45,7 @@ pub(super) enum Frame {
     Standalone,
 }
 
-/// What a picture is, for people who hear it and people who see it.
+/// A picture's title, its description for screen readers, and its size.
 struct Picture<'a> {
     id: &'a str,
     title: &'a str,
@@ -100,7 +100,7 @@ enum Weight {
     Bold,
 }
 
-/// How a text hangs on its point.
+/// How a text is aligned to its point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Anchor {
     Left,

@@ -34,7 +34,7 @@ pub(super) const SAMPLE: Tone = tone(0x9fb3c8, 0x4d6a86);
 pub(super) const TREND: Tone = tone(0x14609a, 0x6cbcf5);
 pub(super) const BELOW: Tone = tone(0xc9d5e2, 0x3a495b);
 
-/// From the first candidates to the last.
+/// The sequence of time, from the first candidates to the last.
 pub(super) const TIME: [Tone; 7] = [
     tone(0xb3d8bf, 0x2f4a70),
     tone(0x82c1b4, 0x3a6790),

@@ -81,7 +81,7 @@ impl<'p, 'a> Plot<'p, 'a> {
         self.chart.as_coord_spec().y_spec()
     }
 
-    /// Says in the middle of the plot why it is empty.
+    /// Writes in the middle of the plot why the plot is empty.
     pub(super) fn notice(&self, text: &str) -> Result<(), ReportError> {
         let Bounds { left, top, right, bottom } = self.bounds();
         let (x, y) = ((left + right) / 2, (top + bottom) / 2);

@@ -1,7 +1,8 @@
-//! Reward over the search: each candidate's, their moving average and the means of the quarters.
+//! Reward over the search: the rewards of the candidates, their moving average and the means of the
+//! quarters.
 //!
-//! **Invariant:** only rewards that the controller learnt from enter a mean; what has none is marked at
-//! the foot, never drawn as a number.
+//! **Invariant:** only rewards that the controller learnt from enter a mean; a candidate without a
+//! reward is marked at the foot, never drawn as a number.
 
 use std::collections::{HashSet, VecDeque};
 use std::ops::Range;
@@ -82,7 +83,8 @@ fn description(rewards: &[Option<f64>]) -> String {
     }
 }
 
-/// An eighth of the candidates, but enough to be a mean and, in a long search, few enough to move.
+/// Rewards in the moving average: an eighth of all, but at least 3 and at most 50; in a long search at
+/// least a fortieth.
 fn window(rewards: &[Option<f64>]) -> usize {
     let all = rewards.iter().flatten().count();
     (all / 8).clamp(3, 50).max(all / 40)

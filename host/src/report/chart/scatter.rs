@@ -1,7 +1,7 @@
 //! Accuracy against latency: every measured candidate, the front, the budget and the chosen one.
 //!
-//! **Invariant:** a candidate is drawn only where both numbers were measured; one that lies beyond the
-//! axes is a triangle at their edge, and the front is that of all of them.
+//! **Invariant:** a candidate is drawn only if both numbers were measured; a candidate beyond the axes
+//! is a triangle at their edge; the front is that of all measured candidates.
 
 use std::collections::HashSet;
 
@@ -27,7 +27,7 @@ pub(in crate::report) const CROWD: usize = 1000;
 /// The picture as a file of its own, on white.
 ///
 /// # Errors
-/// Where the backend refuses to draw.
+/// If the backend refuses to draw.
 pub fn scatter_svg(view: &RunView) -> Result<String, ReportError> {
     scatter(view, Frame::Standalone)
 }
@@ -91,9 +91,13 @@ fn marks(view: &RunView) -> Vec<Mark> {
 
 fn description(view: &RunView, measured: usize) -> String {
     let chosen = view.chosen().and_then(|chosen| chosen.measured()).map_or_else(
-        || "None is chosen yet.".to_owned(),
+        || "No candidate is chosen yet.".to_owned(),
         |(latency, accuracy)| {
-            format!("The chosen one reaches {} at {} ms.", percent(accuracy), ms(latency.point_ns))
+            format!(
+                "The chosen candidate reaches {} at {} ms.",
+                percent(accuracy),
+                ms(latency.point_ns)
+            )
         },
     );
     format!(
@@ -133,7 +137,7 @@ fn axes(view: &RunView, marks: &[Mark]) -> (Axis, Axis) {
     let mut x = usual_range(marks.iter().map(Mark::x)).unwrap_or((0.5 * budget, 1.5 * budget));
     let mut y = usual_range(marks.iter().map(|mark| mark.accuracy)).unwrap_or((0.0, 100.0));
     x = including(x, budget);
-    // The chosen one is what the picture is for, so it is never beyond the axes.
+    // The picture has to show the chosen candidate, so it is never beyond the axes.
     if let Some((latency, accuracy)) = view.chosen().and_then(|chosen| chosen.measured()) {
         let (latency, accuracy) = (to_ms(latency.point_ns), 100.0 * accuracy);
         x = (x.0.min(latency), x.1.max(latency));
@@ -149,7 +153,7 @@ fn axes(view: &RunView, marks: &[Mark]) -> (Axis, Axis) {
     (Axis::covering(x.0, x.1, 8), Axis::covering(y.0, y.1, 6))
 }
 
-/// The best accuracy within each latency; returns what a label should keep off.
+/// Draws the best accuracy within each latency; returns the points that labels should avoid.
 fn draw_front(plot: &Plot, marks: &[Mark]) -> Result<Vec<(i32, i32)>, ReportError> {
     let points: Vec<Point> =
         marks.iter().map(|mark| Point { latency: mark.x(), accuracy: mark.accuracy }).collect();
@@ -168,7 +172,7 @@ fn draw_front(plot: &Plot, marks: &[Mark]) -> Result<Vec<(i32, i32)>, ReportErro
     Ok(steps.windows(2).flat_map(|pair| along(pair[0], pair[1])).collect())
 }
 
-/// Each with its interval; returns where they were drawn.
+/// Draws each candidate with its interval; returns where the candidates were drawn.
 fn draw_candidates(plot: &Plot, marks: &[Mark]) -> Result<Vec<(i32, i32)>, ReportError> {
     for mark in marks {
         let LatencyView { point_ns, lo_ns, hi_ns } = mark.latency;
@@ -193,7 +197,7 @@ fn draw_candidates(plot: &Plot, marks: &[Mark]) -> Result<Vec<(i32, i32)>, Repor
     Ok(taken)
 }
 
-/// Small dots; of those on the same pixel only the last, for only it would be seen.
+/// Draws small dots. Of those on one pixel it draws only the last, which alone would be seen.
 fn draw_crowd(plot: &Plot, marks: &[Mark]) -> Result<Vec<(i32, i32)>, ReportError> {
     let mut taken = HashSet::new();
     let located = marks.iter().rev().map(|mark| (mark, plot.at(mark.x(), mark.accuracy)));

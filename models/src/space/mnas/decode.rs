@@ -6,14 +6,19 @@
 use super::choices::{BlockOp, BlockPlan, Skip, Squeeze, plans, skips};
 use super::layout::Layout;
 use crate::builder::{Bottleneck, Builder, Conv, SqueezeExcite};
-use crate::network::{Activation, Network, NetworkError, NodeId};
+use crate::network::{Network, NetworkError, NodeId};
+use crate::op::Activation;
 use crate::space::Space;
 
 const RELU: Activation = Activation::Relu;
 const SQUEEZE_RATIO: usize = 4;
 const FEWEST_SQUEEZED: usize = 4;
 
-pub fn decode(name: &str, space: &Space, choices: &[usize]) -> Result<Network, NetworkError> {
+pub(crate) fn decode(
+    name: &str,
+    space: &Space,
+    choices: &[usize],
+) -> Result<Network, NetworkError> {
     let layout = Layout::at(space.input());
     let mut net = Builder::new(name, space.input());
     let stem = Conv::new(layout.stem, 3).stride(2);

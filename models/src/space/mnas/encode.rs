@@ -1,9 +1,9 @@
 //! From layers back to decisions.
 //!
-//! Names tell which block and layer a node belongs to; what was decided is read off the operators.
+//! A node's name gives its block and layer; the choices are read from the operators.
 //!
-//! **Invariant:** what is read here is checked by decoding it again ([`Space::encode`]), so this
-//! looks at no more than tells one choice from another.
+//! **Invariant:** the result is checked by decoding it again ([`Space::encode`]), so this module reads
+//! only what distinguishes one choice from another.
 //!
 //! [`Space::encode`]: crate::space::Space::encode
 
@@ -11,10 +11,11 @@ use super::choices::{
     BlockOp, FILTERS, KERNELS, OPS, SKIPS, SQUEEZES, Skip, Squeeze, fewest_layers,
 };
 use super::layout::{BLOCKS, Layout};
-use crate::network::{Network, Node, Op};
+use crate::network::{Network, Node};
+use crate::op::Op;
 
-/// `None` where some block is not one of the space.
-pub fn encode(network: &Network) -> Option<Vec<usize>> {
+/// `None` where some block does not belong to the space.
+pub(crate) fn encode(network: &Network) -> Option<Vec<usize>> {
     let layout = Layout::at(network.input);
     let mut choices = Vec::new();
     for index in 0..BLOCKS {
@@ -38,7 +39,7 @@ pub fn encode(network: &Network) -> Option<Vec<usize>> {
     Some(choices)
 }
 
-/// Told by the block's first convolutions: a pointwise one expands, a depthwise one separates.
+/// Recognised by the block's first convolutions: a pointwise one expands, a depthwise one separates.
 fn operation(network: &Network, nodes: &[&Node]) -> Option<(BlockOp, usize)> {
     let mut convs = nodes.iter().filter_map(|node| match node.op {
         Op::Conv { kernel, groups, out_channels, .. } => Some((node, kernel, groups, out_channels)),

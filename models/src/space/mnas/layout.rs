@@ -1,33 +1,33 @@
-//! What the blocks' decisions are relative to: strides, widths and layers.
+//! The layout that the blocks' decisions are relative to: strides, widths and layers.
 //!
 //! **Invariant:** at every width the three filter choices give three different numbers of channels.
 
-use crate::network::ImageShape;
+use crate::shape::ImageShape;
 
-pub const BLOCKS: usize = 7;
+pub(crate) const BLOCKS: usize = 7;
 
 /// MobileNetV2's layers of each block.
-pub const LAYERS: [usize; BLOCKS] = [1, 2, 3, 4, 3, 3, 1];
+pub(crate) const LAYERS: [usize; BLOCKS] = [1, 2, 3, 4, 3, 3, 1];
 
 /// From this height and width on, the layout is MobileNetV2's.
 const LARGE: usize = 96;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub(crate) struct Layout {
     /// Channels of the 3×3 convolution at the input; its stride is 2.
-    pub stem: usize,
-    pub blocks: [Block; BLOCKS],
+    pub(crate) stem: usize,
+    pub(crate) blocks: [Block; BLOCKS],
     /// Channels of the pointwise convolution at the end.
-    pub head: usize,
+    pub(crate) head: usize,
     /// Dropout before the classifier, in percent.
-    pub dropout: Option<u8>,
+    pub(crate) dropout: Option<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Block {
-    pub width: usize,
-    /// Of the first layer.
-    pub stride: usize,
+pub(crate) struct Block {
+    pub(crate) width: usize,
+    /// Stride of the first layer.
+    pub(crate) stride: usize,
 }
 
 const fn block(width: usize, stride: usize) -> Block {
@@ -50,10 +50,10 @@ const MOBILE: Layout = Layout {
     dropout: Some(20),
 };
 
-/// For small images, 28 → 14 → 7 → 4: three halvings, and a quarter of MobileNetV2's stem and head. Its
-/// blocks have about a quarter of the widths, evened out: at least 12, below which multiples of 4 do
-/// not tell the filter choices apart, and at most 48, which keeps the last block from holding most of
-/// the weights. No dropout: such a network is trained for a few epochs and does not overfit in them.
+/// For small images, 28 → 14 → 7 → 4: three halvings, and a quarter of MobileNetV2's stem and head. The
+/// blocks have about a quarter of MobileNetV2's widths, kept between 12 and 48. Below 12, multiples of 4
+/// do not distinguish the filter choices; above 48, the last block would hold most of the weights. There is
+/// no dropout: such a network is trained for a few epochs and does not overfit in them.
 const SMALL: Layout = Layout {
     stem: 8,
     blocks: [
@@ -70,14 +70,14 @@ const SMALL: Layout = Layout {
 };
 
 impl Layout {
-    pub fn at(input: ImageShape) -> &'static Layout {
+    pub(crate) fn at(input: ImageShape) -> &'static Layout {
         if input.height.min(input.width) >= LARGE { &MOBILE } else { &SMALL }
     }
 }
 
 impl Block {
     /// Channels at a filter choice, given in quarters of the width: the nearest multiple of 4.
-    pub fn channels(self, quarters: usize) -> usize {
+    pub(crate) fn channels(self, quarters: usize) -> usize {
         (self.width * quarters + 8) / 16 * 4
     }
 }

@@ -1,7 +1,9 @@
 use super::layout::{BLOCKS, Layout};
 use crate::architecture::Architecture;
-use crate::network::{Activation, ImageShape, Network, Op, Shape};
+use crate::network::Network;
+use crate::op::{Activation, Op};
 use crate::reference;
+use crate::shape::{ImageShape, Shape};
 use crate::space::Space;
 
 fn space(side: usize) -> Space {

@@ -1,6 +1,7 @@
 use super::RandomWeights;
-use crate::network::{ImageShape, Role, TensorSpec};
 use crate::reference;
+use crate::shape::ImageShape;
+use crate::tensors::{Role, TensorSpec};
 use crate::weights::Weights;
 
 fn spec(name: &str, dims: &[usize], role: Role) -> TensorSpec {
@@ -16,7 +17,7 @@ fn numbers_depend_on_seed_and_name_alone() {
     assert_eq!(tensor(1, "a.weight"), tensor(1, "a.weight"));
     assert_ne!(tensor(1, "a.weight"), tensor(2, "a.weight"));
     assert_ne!(tensor(1, "a.weight"), tensor(1, "b.weight"));
-    // A change of these changes every stored file of random weights.
+    // A change of these numbers changes every stored file of random weights.
     assert_eq!(tensor(1, "a.weight")[..3], [-0.1624451, -0.11902754, -0.09327334]);
 }
 

@@ -1,0 +1,55 @@
+//! The command line of `pearl-agent`.
+//!
+//! **Invariant:** stdout carries the protocol and nothing else, unless help or the version is requested.
+
+use std::process::ExitCode;
+
+use super::{child, service};
+use crate::engine::tract;
+use pearl_agent::protocol::wire::PROTOCOL;
+
+const HELP: &str = "\
+Measures ONNX models on this device for `pearl`.
+
+Usage: pearl-agent [--version | --help]
+
+Without arguments it reads requests from stdin and writes answers to stdout, one JSON document per
+line, until stdin ends. `pearl` starts it. To try it by hand:
+
+  (echo '{\"id\": 1, \"body\": {\"hello\": {\"protocol\": PROTOCOL}}}'; sleep 1) | pearl-agent
+";
+
+/// Serves requests, does the work of a launch, or prints help or the version, as the arguments ask.
+pub fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let first = arguments.first().map(|argument| argument.to_string_lossy());
+    match (first.as_deref(), arguments.len()) {
+        (None, _) => serve(),
+        (Some("launch"), 1) => child::main(),
+        (Some("--version" | "-V"), 1) => {
+            let version = env!("CARGO_PKG_VERSION");
+            println!("pearl-agent {version} (tract {}, protocol {PROTOCOL})", tract::VERSION);
+            ExitCode::SUCCESS
+        }
+        (Some("--help" | "-h"), 1) => {
+            print!("{}", HELP.replace("PROTOCOL", &PROTOCOL.to_string()));
+            ExitCode::SUCCESS
+        }
+        (Some(other), _) => {
+            eprintln!(
+                "pearl-agent: unexpected arguments from '{other}' on; see pearl-agent --help"
+            );
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn serve() -> ExitCode {
+    match service::service() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("pearl-agent: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

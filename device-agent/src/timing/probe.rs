@@ -1,0 +1,51 @@
+//! Probes the device without a model: its current speed and state, and the other processes on it.
+//!
+//! **Invariant:** a probe runs in a process of its own, as a launch does, so that both see the same device.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::clock::{self, nanos};
+use super::sentinel::Sentinel;
+use crate::engine::{Engine, EngineError};
+use crate::platform::others::Counted;
+use crate::platform::procfs::Tree;
+use crate::platform::{pinning, state};
+use crate::timing::launch;
+use pearl_agent::protocol::messages::{LONGEST_PROBE_NS, ProbeReport, ProbeRequest};
+
+const LEAST_READINGS: usize = 9;
+/// Pause between readings: they are as far apart as in a launch, and the device stays cool.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// # Errors
+/// Where the process may not use the requested processors, or the probe would take too long.
+pub(crate) fn probe(
+    engine: &(impl Engine + Sync),
+    request: &ProbeRequest,
+) -> Result<ProbeReport, EngineError> {
+    if request.probe_ns > LONGEST_PROBE_NS {
+        let message =
+            format!("a probe of {} ns, the limit is {LONGEST_PROBE_NS}", request.probe_ns);
+        return Err(EngineError::Request(message));
+    }
+    launch::has_threads(&request.cpus, request.threads)?;
+    pinning::pin(&request.cpus)?;
+    engine.on_threads(request.threads, || probe_here(engine, request))
+}
+
+fn probe_here(engine: &impl Engine, request: &ProbeRequest) -> Result<ProbeReport, EngineError> {
+    let (clock, tree) = (clock::measure(), Tree::of_the_device());
+    let mut sentinel = Sentinel::new(engine)?;
+    let (before, begun) = (Counted::now(&tree), Instant::now());
+    let mut readings = Vec::new();
+    while readings.len() < LEAST_READINGS || nanos(begun.elapsed()) < request.probe_ns {
+        thread::sleep(PAUSE);
+        // The first reading after a pause is dropped: an idle core runs slowly at first.
+        sentinel.read()?;
+        readings.push(sentinel.read()?);
+    }
+    let others = before.until(&Counted::now(&tree), nanos(begun.elapsed()));
+    let state = state::state(&tree, &request.cpus);
+    Ok(ProbeReport { state, clock, readings, others })
+}

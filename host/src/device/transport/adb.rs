@@ -1,0 +1,297 @@
+//! Android devices, through the `adb` program.
+//!
+//! On old devices, `adb shell` may put a terminal in between and may lose exit codes. So the scripts
+//! mark their output, and the agent's protocol has its own terminal messages.
+//!
+//! **Invariant:** one device is addressed, by its serial or because no other is attached.
+
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::Command;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::error::TransportError;
+use super::shell::{END, Said, Shell};
+use crate::device::entry::Adb;
+use crate::process::interrupt;
+use crate::process::streams::{Handle, Streams};
+
+/// Variable that names the program; without it, `adb` is found on PATH.
+const VARIABLE: &str = "PEARL_ADB";
+/// The first call may have to start adb's server.
+const LIST: Duration = Duration::from_secs(30);
+const LONGEST_UPLOAD: Duration = Duration::from_secs(30 * 60);
+/// Most bytes of a command's output; our commands print a few lines.
+const MOST: u64 = 64 << 10;
+/// Without these words a terminal would echo its input and cut long lines.
+const RAW: [&str; 4] = ["stty", "raw", "-echo", ";"];
+/// Input that is sent before this line arrives would be echoed.
+const READY: &str = "pearl:ready=0";
+/// How long adb may take to end after the last output of the device.
+const FAREWELL: Duration = Duration::from_secs(1);
+const START: Duration = Duration::from_secs(20);
+const TICK: Duration = Duration::from_millis(20);
+
+/// A device that is attached and ready.
+pub(super) struct Phone {
+    serial: String,
+    /// Whether a terminal lies in between: old devices have no other shell.
+    terminal: bool,
+    /// Whether Ctrl-C is ignored: after a failed upload only tidying up is left to do.
+    insists: bool,
+}
+
+/// # Errors
+/// If the device is not attached, not ready or not the only one; the error says what to do.
+pub(super) fn find(settings: &Adb) -> Result<Phone, TransportError> {
+    let listed = call(&["devices"], &[], "asking adb for its devices", LIST, true)?;
+    if !listed.stdout.contains("List of devices") {
+        // adb prints its reason last.
+        let mut said = listed.stdout.lines().chain(listed.stderr.lines());
+        let (program, said) = (program(), said.rfind(|line| !line.is_empty()).unwrap_or("nothing"));
+        let message = format!(
+            "`{0} devices` printed no list but: {said}; run it by hand, or name another program in \
+             {VARIABLE}",
+            program.display()
+        );
+        return Err(TransportError::Refused(message));
+    }
+    let serial =
+        choose(&listed.stdout, settings.serial.as_deref()).map_err(TransportError::Refused)?;
+    Ok(Phone { serial, terminal: false, insists: false })
+}
+
+/// Chooses the serial among the lines `SERIAL\tSTATE`.
+fn choose(listed: &str, wanted: Option<&str>) -> Result<String, String> {
+    let mut all: Vec<_> =
+        listed.lines().filter_map(|line| line.trim_end().split_once('\t')).collect();
+    let names =
+        |all: &[(&str, &str)]| all.iter().map(|(serial, _)| *serial).collect::<Vec<_>>().join(", ");
+    let (serial, state) = match wanted {
+        Some(wanted) => {
+            let attached = if all.is_empty() { "none is".to_owned() } else { names(&all) };
+            all.into_iter().find(|(serial, _)| *serial == wanted).ok_or_else(|| {
+                format!(
+                    "adb sees no device {wanted}; attached: {attached}; plug it in and allow USB \
+                     debugging, or `adb connect` it"
+                )
+            })?
+        }
+        None if all.len() > 1 => {
+            let names = names(&all);
+            return Err(format!(
+                "adb sees several devices ({names}); name one with `serial` in devices.toml"
+            ));
+        }
+        None => all
+            .pop()
+            .ok_or("adb sees no device; plug it in and allow USB debugging, or `adb connect` it")?,
+    };
+    let next = match state.trim() {
+        "device" => return Ok(serial.to_owned()),
+        "unauthorized" => "unlock it and confirm this computer's key in its dialogue",
+        "offline" => "plug it in again, or run `adb reconnect`",
+        "authorizing" | "connecting" => "it is being set up; try again in a moment",
+        "no permissions" => "this user may not use the USB device; see `adb devices -l`",
+        "recovery" | "sideload" | "bootloader" | "rescue" => "start Android on it",
+        _ => "see `adb devices -l`",
+    };
+    Err(format!("adb says that {serial} is {}; {next}", state.trim()))
+}
+
+impl Phone {
+    fn words<'a>(&'a self, words: &[&'a str]) -> Vec<&'a str> {
+        ["-s", self.serial.as_str()].into_iter().chain(words.iter().copied()).collect()
+    }
+
+    fn shell<'a>(&'a self, words: &[&'a str]) -> Vec<&'a str> {
+        let shell: &[&str] = if self.terminal { &["shell"] } else { &["shell", "-T"] };
+        self.words(&[shell, words].concat())
+    }
+}
+
+impl Shell for Phone {
+    fn run(
+        &mut self,
+        words: &[&str],
+        input: &[u8],
+        limit: Duration,
+    ) -> Result<Said, TransportError> {
+        let doing = "asking the device";
+        if !self.terminal {
+            let said = call(&self.shell(words), input, doing, limit, !self.insists)?;
+            self.terminal = said.complaint().contains("PTY args");
+            if !self.terminal {
+                return Ok(said);
+            }
+        }
+        // Through a pipe, because a shell on a terminal is interactive. With a number of bytes, because a
+        // terminal does not pass on the end of the input.
+        let bytes = input.len().to_string();
+        let words = [&RAW[..], &["head", "-c", &bytes, "|"], words].concat();
+        call(&self.shell(&words), input, doing, limit, !self.insists)
+    }
+
+    fn upload(&mut self, file: &Path, to: &str) -> Result<Said, TransportError> {
+        let doing = "sending the agent";
+        let file = file.to_str().ok_or_else(|| {
+            TransportError::Refused(format!("{}: the path is not valid UTF-8", file.display()))
+        })?;
+        let sent = call(&self.words(&["push", file, to]), &[], doing, LONGEST_UPLOAD, true);
+        self.insists |= sent.is_err();
+        sent
+    }
+
+    fn start(self, words: &[&str]) -> Result<Streams, TransportError> {
+        let start = |words: &[&str]| {
+            Streams::spawn(Command::new(program()).args(words)).map_err(|error| missing(&error))
+        };
+        if !self.terminal {
+            return start(&self.shell(words));
+        }
+        let words = [&RAW[..], &["echo", READY, ";", "exec"], words].concat();
+        let Streams { stdin, stdout, stderr, mut process } = start(&self.shell(&words))?;
+        match once_ready(stdout) {
+            Ok(stdout) => Ok(Streams { stdin, stdout, stderr, process }),
+            Err(error) => {
+                end(&mut *process);
+                Err(error)
+            }
+        }
+    }
+}
+
+fn program() -> OsString {
+    std::env::var_os(VARIABLE).unwrap_or_else(|| "adb".into())
+}
+
+fn missing(error: &io::Error) -> TransportError {
+    let program = program();
+    TransportError::Lasting(format!(
+        "{} cannot be started: {error}; install Android's platform tools, or name the program in \
+         {VARIABLE}",
+        program.display()
+    ))
+}
+
+/// Runs adb to its end. With `interruptible`, Ctrl-C ends adb earlier.
+fn call(
+    words: &[&str],
+    input: &[u8],
+    doing: &str,
+    limit: Duration,
+    interruptible: bool,
+) -> Result<Said, TransportError> {
+    let mut adb =
+        Streams::spawn(Command::new(program()).args(words)).map_err(|error| missing(&error))?;
+    // The input is a script, which fits into the pipe's buffer. A failed write does not matter: the
+    // output shows it.
+    let _ = adb.stdin.write_all(input);
+    drop(adb.stdin);
+    let (stdout, stderr) = (gather(adb.stdout), gather(adb.stderr));
+    let start = Instant::now();
+    let hear = |text: Receiver<String>| loop {
+        match text.recv_timeout(TICK) {
+            Ok(text) => return Ok(text),
+            Err(RecvTimeoutError::Disconnected) => return Ok(String::new()),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if interruptible && interrupt::requested() {
+            return Err(TransportError::Interrupted);
+        }
+        if start.elapsed() > limit {
+            let (doing, seconds) = (doing.to_owned(), limit.as_secs());
+            return Err(TransportError::Late { doing, seconds });
+        }
+    };
+    let stdout = hear(stdout);
+    // adb's exit code may be the device's, its own, or lost, so the output decides. And if the end of
+    // the input does not get through, adb never ends by itself.
+    let all_said = Instant::now();
+    while stdout.is_ok() && adb.process.ended().is_none() && all_said.elapsed() < FAREWELL {
+        thread::sleep(TICK);
+    }
+    end(&mut *adb.process);
+    Ok(Said { stdout: stdout?, stderr: hear(stderr)? })
+}
+
+/// Kills the process and waits for it; else it would stay as a zombie.
+fn end(process: &mut dyn Handle) {
+    process.kill();
+    while process.ended().is_none() {
+        thread::sleep(TICK);
+    }
+}
+
+/// The output after the line [`READY`]: the terminal is in raw mode from there on.
+fn once_ready(mut stdout: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, TransportError> {
+    let (sender, ready) = mpsc::channel();
+    thread::spawn(move || {
+        let mut said = Vec::new();
+        // Byte by byte, because what follows belongs to the agent.
+        let mut byte = [0];
+        while !said.ends_with(b"\n") || !said.trim_ascii_end().ends_with(READY.as_bytes()) {
+            match stdout.read(&mut byte) {
+                Ok(1) if (said.len() as u64) < MOST => said.push(byte[0]),
+                _ => return,
+            }
+        }
+        let _ = sender.send(stdout);
+    });
+    ready.recv_timeout(START).map_err(|_| {
+        TransportError::failed("starting the agent", "the device's terminal does not answer")
+    })
+}
+
+fn gather(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, text) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // Output of a faulty device beyond the limit is dropped, which also ends adb. If the end of
+        // the input does not get through, a script's last line is the end of its output.
+        let mut stream = BufReader::new(stream.take(MOST));
+        while let Ok(1..) = stream.read_until(b'\n', &mut bytes) {
+            if bytes.trim_ascii_end().ends_with(END.as_bytes()) {
+                break;
+            }
+        }
+        sender.send(String::from_utf8_lossy(&bytes).into_owned())
+    });
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "List of devices attached\n";
+
+    #[test]
+    fn the_device_that_is_meant_is_found_by_its_serial_or_for_being_the_only_one() {
+        let one = format!("{HEAD}emulator-5554\tdevice\n\n");
+        let two = format!("* daemon started\n{HEAD}a\toffline\r\nb\tdevice\r\n");
+        assert_eq!(choose(&one, None).unwrap(), "emulator-5554");
+        assert_eq!(choose(&two, Some("b")).unwrap(), "b");
+    }
+
+    #[test]
+    fn every_state_is_explained_with_the_next_step() {
+        let listed = |lines: &str| format!("{HEAD}{lines}\n");
+        for (lines, wanted, expect) in [
+            ("", None, "USB debugging"),
+            ("", Some("x"), "no device x"),
+            ("a\tdevice\n", Some("x"), "attached: a"),
+            ("a\tdevice\nb\tdevice\n", None, "`serial`"),
+            ("a\tunauthorized\n", None, "confirm"),
+            ("a\toffline\n", Some("a"), "adb reconnect"),
+            ("a\tno permissions; see [http]\n", None, "adb devices -l"),
+            ("a\tsideload\n", None, "start Android"),
+        ] {
+            let error = choose(&listed(lines), wanted).unwrap_err();
+            assert!(error.contains(expect), "{lines:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! From a name to an encrypted session.
+
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::net::sockopt;
+use ssh2::{MethodType, Session};
+
+use super::DEAD_AFTER;
+use super::host_key;
+use super::wire::Wire;
+use crate::device::entry::{Ssh, Transport};
+use crate::device::transport::error::TransportError;
+use crate::process::interrupt;
+
+const RESOLVE: Duration = Duration::from_secs(10);
+/// Time limit for one address.
+const CONNECT: Duration = Duration::from_secs(10);
+const HANDSHAKE: Duration = Duration::from_secs(20);
+/// Idle time before the first keep-alive probe, and between two probes.
+const QUIET: Duration = Duration::from_secs(10);
+const TICK: Duration = Duration::from_millis(50);
+
+pub(super) fn connect(settings: &Ssh) -> Result<Wire, TransportError> {
+    let to = Transport::Ssh(settings.clone()).address();
+    let doing = format!("connecting to {to}");
+    let host = (settings.host.clone(), settings.port);
+    let addresses =
+        within(&doing, RESOLVE, move || host.to_socket_addrs().map(Iterator::collect::<Vec<_>>))?
+            .map_err(|error| TransportError::failed(&doing, error))?;
+    let stream = within(&doing, CONNECT * 3, move || first(&addresses))?
+        .map_err(|error| TransportError::failed(&doing, hint(&error, settings)))?;
+    tune(&stream).map_err(|error| TransportError::failed(&doing, error))?;
+
+    let failed = |error: ssh2::Error| TransportError::failed(&doing, error.message());
+    let mut session = Session::new().map_err(failed)?;
+    let socket = Arc::new(stream);
+    session.set_tcp_stream(Arc::clone(&socket));
+    session.set_blocking(false);
+    if let Some(types) = host_key::preference(&session, settings) {
+        session.method_pref(MethodType::HostKey, &types).map_err(failed)?;
+    }
+    let wire = Wire::new(session, socket, to);
+    wire.until(&doing, HANDSHAKE, |session| session.clone().handshake())?;
+    Ok(wire)
+}
+
+fn first(addresses: &[SocketAddr]) -> std::io::Result<TcpStream> {
+    let mut last = std::io::Error::other("the name has no address");
+    for address in addresses {
+        match TcpStream::connect_timeout(address, CONNECT) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// Sets up keep-alive: a dead link is noticed, and a link that is cut for a while survives.
+fn tune(stream: &TcpStream) -> std::io::Result<()> {
+    stream.set_nonblocking(true)?;
+    stream.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, QUIET)?;
+    sockopt::set_tcp_keepintvl(stream, QUIET)?;
+    sockopt::set_tcp_user_timeout(stream, DEAD_AFTER.as_millis() as u32)?;
+    Ok(())
+}
+
+fn hint(error: &std::io::Error, settings: &Ssh) -> String {
+    use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable, TimedOut};
+    let next = match error.kind() {
+        ConnectionRefused => format!("; is sshd running there, on port {}?", settings.port),
+        HostUnreachable | NetworkUnreachable | TimedOut => {
+            "; is the device on, and in this network?".to_owned()
+        }
+        _ => String::new(),
+    };
+    format!("{error}{next}")
+}
+
+/// Runs work that has no deadline of its own on another thread. If the work is late, the thread is
+/// abandoned.
+pub(super) fn within<T: Send + 'static>(
+    doing: &str,
+    limit: Duration,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, TransportError> {
+    let (sender, done) = mpsc::channel();
+    thread::spawn(move || sender.send(work()));
+    let start = Instant::now();
+    loop {
+        match done.recv_timeout(TICK) {
+            Ok(done) => return Ok(done),
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                return Err(TransportError::failed(doing, "it could not be tried"));
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+        }
+        if interrupt::requested() {
+            return Err(TransportError::Interrupted);
+        }
+        if start.elapsed() > limit {
+            let (doing, seconds) = (doing.to_owned(), limit.as_secs());
+            return Err(TransportError::Late { doing, seconds });
+        }
+    }
+}

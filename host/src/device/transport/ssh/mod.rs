@@ -1,0 +1,88 @@
+//! Devices that are reached over SSH.
+//!
+//! libssh2 has one lock for a session, and its timeouts are no deadlines. So a session is always
+//! non-blocking here: until the agent runs, each step is repeated under a deadline of its own
+//! ([`wire`]); from then on one thread owns the session and moves bytes between the channel and three
+//! pipes ([`pump`]).
+//!
+//! A dead link is noticed after [`DEAD_AFTER`]. A link that was cut for a shorter time goes on where it
+//! was.
+//!
+//! **Invariant:** nothing is sent to a host whose key is not known, and no secret comes from a file of
+//! Pearl.
+
+mod authentication;
+mod connection;
+mod exchange;
+mod host_key;
+mod pump;
+mod secret;
+mod wire;
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::error::TransportError;
+use super::shell::{Said, Shell};
+use crate::device::entry::Ssh;
+use crate::process::streams::Streams;
+use wire::Wire;
+
+/// How long the other side may leave what was sent unacknowledged before the link counts as dead.
+const DEAD_AFTER: Duration = Duration::from_secs(60);
+/// Time limit for opening a channel and starting a command in it.
+const START: Duration = Duration::from_secs(20);
+/// Longest time without a byte of progress. After a cut of the link, TCP waits about twice as long as
+/// the cut lasted.
+const STALLED: Duration = Duration::from_secs(90);
+const LONGEST_UPLOAD: Duration = Duration::from_secs(30 * 60);
+
+/// A session that is ready to run commands.
+pub(super) struct Connection {
+    wire: Wire,
+}
+
+/// # Errors
+/// If the host cannot be reached, is not the known one, or does not let the user log in.
+pub(super) fn connect(settings: &Ssh) -> Result<Connection, TransportError> {
+    let wire = connection::connect(settings)?;
+    host_key::check(&wire, settings)?;
+    authentication::authenticate(&wire, settings)?;
+    Ok(Connection { wire })
+}
+
+impl Connection {
+    fn exec(&self, words: &[&str]) -> Result<ssh2::Channel, TransportError> {
+        let doing = format!("starting '{}'", words.first().unwrap_or(&""));
+        let mut channel = self.wire.until(&doing, START, |session| session.channel_session())?;
+        let command = words.join(" ");
+        self.wire.until(&doing, START, |_| channel.exec(&command))?;
+        Ok(channel)
+    }
+}
+
+impl Shell for Connection {
+    fn run(
+        &mut self,
+        words: &[&str],
+        mut input: &[u8],
+        limit: Duration,
+    ) -> Result<Said, TransportError> {
+        let channel = self.exec(words)?;
+        exchange::exchange(&self.wire, channel, &mut input, "asking the device", limit, limit)
+    }
+
+    fn upload(&mut self, file: &Path, to: &str) -> Result<Said, TransportError> {
+        let doing = "sending the agent";
+        let mut file = std::fs::File::open(file)
+            .map_err(|error| TransportError::failed(file.display().to_string(), error))?;
+        let channel = self.exec(&["cat", ">", to])?;
+        exchange::exchange(&self.wire, channel, &mut file, doing, STALLED, LONGEST_UPLOAD)
+    }
+
+    fn start(self, words: &[&str]) -> Result<Streams, TransportError> {
+        let channel = self.exec(words)?;
+        pump::start(self.wire, channel)
+            .map_err(|error| TransportError::failed("starting the agent", error))
+    }
+}

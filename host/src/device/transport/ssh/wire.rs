@@ -1,0 +1,109 @@
+//! A session and its socket, and waiting for both.
+
+use std::cell::Cell;
+use std::io;
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use ssh2::{BlockDirections, ErrorCode, Session};
+
+use super::super::error::TransportError;
+use crate::process::interrupt;
+
+/// `LIBSSH2_ERROR_EAGAIN`: the step has to be repeated once the socket is ready.
+pub(super) const AGAIN: ErrorCode = ErrorCode::Session(-37);
+/// How often a wait checks for Ctrl-C.
+pub(super) const TICK: Duration = Duration::from_millis(50);
+
+/// Dropping it ends the connection.
+pub(super) struct Wire {
+    pub session: Session,
+    pub socket: Arc<TcpStream>,
+    /// `user@host:port`, for messages.
+    pub to: String,
+    /// Whether Ctrl-C ends a wait.
+    interruptible: Cell<bool>,
+}
+
+impl Wire {
+    pub fn new(session: Session, socket: Arc<TcpStream>, to: String) -> Self {
+        Self { session, socket, to, interruptible: Cell::new(true) }
+    }
+
+    /// From now on Ctrl-C ends no wait: only tidying up is left to do.
+    pub fn insist(&self) {
+        self.interruptible.set(false);
+    }
+
+    /// Repeats a step until it is done.
+    pub fn until<T>(
+        &self,
+        doing: &str,
+        limit: Duration,
+        mut step: impl FnMut(&Session) -> Result<T, ssh2::Error>,
+    ) -> Result<T, TransportError> {
+        let start = Instant::now();
+        loop {
+            match step(&self.session) {
+                Ok(done) => return Ok(done),
+                Err(error) if error.code() == AGAIN => {}
+                Err(error) => return Err(TransportError::failed(doing, error.message())),
+            }
+            self.wait(doing, start, limit)?;
+        }
+    }
+
+    /// Whether a step that began at `start` may go on.
+    pub fn check(
+        &self,
+        doing: &str,
+        start: Instant,
+        limit: Duration,
+    ) -> Result<(), TransportError> {
+        if self.interruptible.get() && interrupt::requested() {
+            return Err(TransportError::Interrupted);
+        }
+        if start.elapsed() > limit {
+            let (doing, seconds) = (doing.to_owned(), limit.as_secs());
+            return Err(TransportError::Late { doing, seconds });
+        }
+        Ok(())
+    }
+
+    /// Waits a moment for the socket, within a limit that began at `start`.
+    pub fn wait(&self, doing: &str, start: Instant, limit: Duration) -> Result<(), TransportError> {
+        self.check(doing, start, limit)?;
+        let mut socket = [PollFd::new(&*self.socket, self.interest())];
+        wait_for(&mut socket, TICK).map_err(|error| TransportError::failed(doing, error))
+    }
+
+    /// The events that the session waits for. Input is always one of them.
+    pub fn interest(&self) -> PollFlags {
+        if self.wants_to_send() { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN }
+    }
+
+    /// Whether part of a packet is still to be sent: no other packet may be begun until then.
+    pub fn wants_to_send(&self) -> bool {
+        matches!(self.session.block_directions(), BlockDirections::Outbound | BlockDirections::Both)
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        // If the other side is gone already, there is nothing to shut down.
+        let _ = self.socket.shutdown(Shutdown::Both);
+    }
+}
+
+pub(super) fn wait_for(fds: &mut [PollFd<'_>], limit: Duration) -> io::Result<()> {
+    let limit = Timespec {
+        tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: limit.subsec_nanos().into(),
+    };
+    match poll(fds, Some(&limit)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,305 @@
+//! The report of a run, filled from its store.
+//!
+//! **Invariant:** reads the store and writes the report's files, nothing else; needs no torch.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use pearl_agent::protocol::messages::{AgentHello, Engine};
+use pearl_models::shape::ImageShape;
+use pearl_models::space::Space;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::output::error_class::{Classified, Classify, ErrorClass};
+use crate::report::view::{
+    BestView, CandidateStatus, CandidateView, ChoiceView, DecisionView, LatencyView,
+    PolicyUpdateView, RunState, RunView, SettingsView, TeacherView, TrainedView, WallTime,
+};
+use crate::report::{render, scatter_svg};
+use crate::search::choice::choose;
+use crate::store::{Best, Candidate, RunLock, Status, Store};
+use crate::train::protocol::PolicyUpdate;
+use crate::train::weights::replace_file;
+
+/// Writes `report.html` into the run directory.
+pub fn write_report(run: &Path) -> anyhow::Result<PathBuf> {
+    let path = run.join("report.html");
+    let page = render(&view(run)?)?;
+    replace_file(&path, page.as_bytes()).or_class(ErrorClass::Usage)?;
+    Ok(path)
+}
+
+/// Writes the picture of accuracy against latency.
+pub fn write_picture(run: &Path, path: &Path) -> anyhow::Result<()> {
+    let picture = scatter_svg(&view(run)?)?;
+    replace_file(path, picture.as_bytes()).or_class(ErrorClass::Usage)
+}
+
+/// The settings of a run, in groups.
+const GROUPS: [(&str, &[&str]); 6] = [
+    ("Space and data", &["space", "data", "data sha256", "training images", "held-out images"]),
+    ("Teacher", &["teacher", "teacher sha256", "searching by"]),
+    (
+        "Device",
+        &[
+            "device",
+            "cpus",
+            "threads",
+            "precision",
+            "sustained",
+            "budget",
+            "window",
+            "latency",
+            "latency interval",
+        ],
+    ),
+    (
+        "Training",
+        &["epochs", "batch", "learning rate", "momentum", "weight decay", "flip", "torch device"],
+    ),
+    ("Objective and policy", &["objective", "controller"]),
+    ("Seeds", &["seed of weights", "seed of order", "seed of controller", "seed of measurement"]),
+];
+
+/// The parts of a teacher that a report shows.
+#[derive(Deserialize)]
+struct Teacher {
+    name: String,
+    holdout_accuracy: Option<f64>,
+    test_accuracy: Option<f64>,
+}
+
+/// The parts of the worker's handshake that a report shows.
+#[derive(Deserialize)]
+struct Worker {
+    torch: String,
+    torch_device: String,
+}
+
+fn view(run: &Path) -> anyhow::Result<RunView> {
+    let file = Store::path(run);
+    if !file.is_file() {
+        return Err(Classified::usage(format_args!(
+            "{}: there is no run; make one with `pearl search --out {}`",
+            file.display(),
+            run.display()
+        ))
+        .into());
+    }
+    let store = Store::open_read_only(&file).or_class(ErrorClass::Usage)?;
+    let facts = Facts { store: &store, file: &file };
+    let candidates = store.candidates().or_class(ErrorClass::Usage)?;
+    let budget_ns: u64 = facts.required("budget_ns")?;
+    let hello: AgentHello = facts.required("agent")?;
+    let settings = store.settings().or_class(ErrorClass::Usage)?;
+    let setting = |name: &str| {
+        let found = settings.iter().find(|(setting, _)| setting == name);
+        found.map(|(_, value)| value.clone()).unwrap_or_default()
+    };
+    let window_ns = setting("window").strip_suffix(" ns").and_then(|ns| ns.parse().ok());
+    let total: usize = facts.required("total")?;
+    let done = candidates.iter().filter(|candidate| candidate.status.is_final()).count();
+    let trained: Option<Best> = facts.optional("best")?;
+    let chosen = choose(&candidates, budget_ns, window_ns);
+    Ok(RunView {
+        title: format!("{} on {}, {}", setting("space"), setting("device"), setting("data")),
+        directory: run.display().to_string(),
+        state: if done >= total {
+            RunState::Finished
+        } else if RunLock::is_held(run) {
+            RunState::Running { done, total }
+        } else {
+            RunState::Interrupted { done, total }
+        },
+        command: facts.text("command")?.unwrap_or_default(),
+        settings: sections(&settings, &hello, facts.optional("worker")?, &facts)?,
+        remarks: facts.text("budget_remark")?.into_iter().collect(),
+        started: facts.text("started")?.unwrap_or_default(),
+        ended: facts.text("ended")?,
+        wall: wall_time(&candidates, facts.required("wall_ns")?),
+        device: setting("device"),
+        engine: hello.engine.clone(),
+        budget_ns,
+        window_ns,
+        teacher: facts.optional::<Teacher>("teacher")?.map(|teacher| TeacherView {
+            name: teacher.name,
+            holdout_accuracy: teacher.holdout_accuracy,
+            test_accuracy: teacher.test_accuracy,
+        }),
+        best: chosen.map(|index| BestView {
+            candidate: index as u64,
+            trained: trained
+                .filter(|best| best.index == index)
+                .map(|best| trained_view(run, &best)),
+        }),
+        decisions: decisions(&facts, &setting("space"), &candidates)?,
+        candidates: candidates.iter().map(candidate_view).collect(),
+        updates: store
+            .policy_updates()
+            .or_class(ErrorClass::Usage)?
+            .iter()
+            .map(update_view)
+            .collect(),
+    })
+}
+
+struct Facts<'a> {
+    store: &'a Store,
+    file: &'a Path,
+}
+
+impl Facts<'_> {
+    fn text(&self, key: &str) -> anyhow::Result<Option<String>> {
+        self.store.fact(key).or_class(ErrorClass::Usage)
+    }
+
+    fn optional<T: DeserializeOwned>(&self, key: &str) -> anyhow::Result<Option<T>> {
+        let Some(text) = self.text(key)? else { return Ok(None) };
+        let value = serde_json::from_str(&text)
+            .or_class(ErrorClass::Usage)
+            .with_context(|| format!("{}: '{key}' is damaged", self.file.display()))?;
+        Ok(Some(value))
+    }
+
+    fn required<T: DeserializeOwned>(&self, key: &str) -> anyhow::Result<T> {
+        self.optional(key)?.ok_or_else(|| {
+            Classified::usage(format_args!(
+                "{}: the run is not far enough for a report",
+                self.file.display()
+            ))
+            .into()
+        })
+    }
+}
+
+fn sections(
+    settings: &[(String, String)],
+    hello: &AgentHello,
+    worker: Option<Worker>,
+    facts: &Facts<'_>,
+) -> anyhow::Result<Vec<SettingsView>> {
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let mut sections: Vec<_> = GROUPS
+        .iter()
+        .map(|(title, names)| SettingsView {
+            title: (*title).to_owned(),
+            entries: settings
+                .iter()
+                .filter(|(name, _)| names.contains(&name.as_str()))
+                .cloned()
+                .collect(),
+        })
+        .collect();
+    let Engine { name, version } = &hello.engine;
+    let platform = &hello.platform;
+    let mut entries = vec![
+        pair("pearl", &facts.text("program")?.unwrap_or_default()),
+        pair("engine", &format!("{name} {version}")),
+        pair("agent", &hello.version),
+        pair("agent sha256", &hello.build),
+        pair("device", &format!("{} {}", platform.os, platform.arch)),
+    ];
+    entries.extend(platform.cpu_model.as_ref().map(|model| pair("processor", model)));
+    if let Some(worker) = worker {
+        entries.push(pair("torch", &format!("{} on {}", worker.torch, worker.torch_device)));
+    }
+    sections.push(SettingsView { title: "Versions".to_owned(), entries });
+    Ok(sections)
+}
+
+fn wall_time(candidates: &[Candidate], wall_ns: u64) -> WallTime {
+    let own = candidates.iter().filter(|candidate| candidate.repeats.is_none());
+    let mut wall = WallTime::default();
+    for time in own.map(|candidate| candidate.time) {
+        wall.training_ns += time.train_steps_ns;
+        wall.inference_ns += time.timed_inference_ns;
+        wall.launches_ns += time.measure_other_ns;
+    }
+    let known = wall.training_ns + wall.inference_ns + wall.launches_ns;
+    wall.other_ns = wall_ns.saturating_sub(known);
+    wall
+}
+
+fn trained_view(run: &Path, best: &Best) -> TrainedView {
+    TrainedView {
+        epochs: best.epochs as u64,
+        test_accuracy: best.test_accuracy,
+        holdout_accuracy: Some(best.holdout_accuracy),
+        latency: Some(LatencyView {
+            point_ns: best.latency_ns,
+            lo_ns: best.lo_ns,
+            hi_ns: best.hi_ns,
+        }),
+        verdict: best.verdict.clone(),
+        onnx: run.join("best.onnx").display().to_string(),
+    }
+}
+
+fn candidate_view(candidate: &Candidate) -> CandidateView {
+    let status = match candidate.status {
+        Status::Done if candidate.repeats.is_some() => CandidateStatus::Repeated,
+        Status::Done => CandidateStatus::Done,
+        Status::Unmeasured => CandidateStatus::Unmeasured,
+        Status::Failed => CandidateStatus::Failed,
+        Status::Sampled | Status::Trained => CandidateStatus::InFlight,
+    };
+    CandidateView {
+        index: candidate.index as u64,
+        arch_id: candidate.arch_id.clone(),
+        status,
+        reason: candidate.reason.clone(),
+        accuracy: candidate.accuracy,
+        latency: candidate.latency.map(|latency| LatencyView {
+            point_ns: latency.median_ns,
+            lo_ns: latency.lo_ns,
+            hi_ns: latency.hi_ns,
+        }),
+        reward: candidate.reward,
+        params: Some(candidate.params),
+        macs: Some(candidate.macs),
+    }
+}
+
+fn update_view((candidate, update): &(usize, PolicyUpdate)) -> PolicyUpdateView {
+    let PolicyUpdate { loss, entropy, baseline, grad_norm } = *update;
+    PolicyUpdateView { candidate: *candidate as u64, loss, entropy, baseline, grad_norm }
+}
+
+/// Decisions are named `group.name`, such as `b3.kernel`.
+fn decisions(
+    facts: &Facts<'_>,
+    space: &str,
+    candidates: &[Candidate],
+) -> anyhow::Result<Vec<DecisionView>> {
+    let Some(marginals) = facts.optional::<Vec<Vec<f64>>>("marginals")? else {
+        return Ok(Vec::new());
+    };
+    let input: ImageShape = facts.required("input")?;
+    let space = Space::new(space, input, facts.required("classes")?).or_class(ErrorClass::Usage)?;
+    let quarter = candidates.len().div_ceil(4);
+    let first = &candidates[..quarter];
+    let last = &candidates[candidates.len() - quarter..];
+    let count = |of: &[Candidate], decision: usize, choice: usize| {
+        of.iter().filter(|candidate| candidate.choices.get(decision) == Some(&choice)).count()
+            as u64
+    };
+    let view = |at: usize, probabilities: &Vec<f64>| {
+        let decision = space.decisions().get(at)?;
+        let (group, name) = decision.name.split_once('.').unwrap_or(("", &decision.name));
+        let choices = decision.choices.iter().zip(probabilities).enumerate();
+        Some(DecisionView {
+            group: group.to_owned(),
+            name: name.to_owned(),
+            choices: choices
+                .map(|(choice, (label, &probability))| ChoiceView {
+                    label: label.clone(),
+                    first_quarter: count(first, at, choice),
+                    last_quarter: count(last, at, choice),
+                    probability,
+                })
+                .collect(),
+        })
+    };
+    Ok(marginals.iter().enumerate().filter_map(|(at, row)| view(at, row)).collect())
+}

@@ -1,0 +1,247 @@
+//! A search from its first check to its winner.
+//!
+//! **Invariant:** the results of a phase are in the store before the next phase begins.
+
+use std::time::Instant;
+
+use anyhow::Context;
+use fs_err as fs;
+use pearl_agent::protocol::messages::Engine;
+use pearl_models::space::Space;
+
+use super::event::Observer;
+use super::facts::{self, now};
+use super::policy::Policy;
+use super::run::{Run, RunState};
+use super::{Event, SearchConfig, winner};
+use crate::device::client::Agent;
+use crate::measure::Fingerprint;
+use crate::output::error_class::{Classified, Classify, ErrorClass};
+use crate::process::interrupt;
+use crate::search::choice::choose;
+use crate::store::{Best, Candidate, CandidateTime, Status, Store};
+use crate::train::client::Worker;
+use crate::train::protocol::{DataReport, Loss, TeachRequest};
+
+/// The result of a search.
+#[derive(Debug)]
+pub struct Outcome {
+    pub budget_ns: u64,
+    pub engine: Engine,
+    pub wall_ns: u64,
+    pub candidates: Vec<Candidate>,
+    /// The winner by the search's own numbers.
+    pub chosen: Option<usize>,
+    /// The winner trained at length.
+    pub best: Option<Best>,
+}
+
+/// What is known before a run directory is touched.
+pub struct Prepared {
+    space: Space,
+    data: DataReport,
+    fingerprint: Fingerprint,
+    since: Instant,
+}
+
+/// Reports which other processes use the device, and checks the data and the teacher. A search that could
+/// not start leaves nothing behind that would stop its corrected command.
+///
+/// # Errors
+/// What is wrong with the data, the teacher or the device.
+pub fn prepare(
+    config: &SearchConfig,
+    agent: &mut Agent,
+    start_worker: impl FnOnce() -> anyhow::Result<Worker>,
+    since: Instant,
+    observer: &mut Observer<'_>,
+) -> anyhow::Result<(Prepared, Worker)> {
+    let fingerprint = facts::watch(config, agent, observer)?;
+    let mut worker = start_worker()?;
+    let (space, data) = check(config, &mut worker)?;
+    Ok((Prepared { space, data, fingerprint, since }, worker))
+}
+
+/// Starts a search in `store`, or resumes the one that `store` holds. The caller holds the lock of the run
+/// directory.
+///
+/// # Errors
+/// A run of other settings; an interrupt or a failure, after all finished work was stored.
+pub fn search(
+    config: &SearchConfig,
+    prepared: Prepared,
+    store: &mut Store,
+    worker: &mut Worker,
+    agent: &mut Agent,
+    observer: &mut Observer<'_>,
+) -> anyhow::Result<Outcome> {
+    let Prepared { space, data, fingerprint, since } = prepared;
+    let mut settings = config.settings();
+    settings.push(("data sha256".to_owned(), data.sha256));
+    store.settle(&settings).or_class(ErrorClass::Usage)?;
+    fs::create_dir_all(config.out.join("models")).or_class(ErrorClass::Usage)?;
+    let policy = Policy::restore(config, &space, store, worker)?;
+    let candidates = store.candidates().or_class(ErrorClass::Usage)?;
+    let state = RunState { budget_ns: 0, policy, candidates };
+    let measuring = config.measuring.clone();
+    let mut run = Run { config, store, worker, agent, space, measuring, state, since };
+    run.note_versions()?;
+    run.find_usual_speed(&fingerprint, observer)?;
+    run.state.budget_ns = run.find_budget(observer)?;
+    if run.store.fact("marginals").or_class(ErrorClass::Usage)?.is_none() {
+        run.keep_marginals()?;
+    }
+    observer(Event::Budget { budget_ns: run.state.budget_ns });
+    observer(Event::Started { total: config.candidates, known: &run.state.candidates });
+
+    let result = run.all(observer);
+    run.keep_wall_time()?;
+    result.with_context(|| {
+        let candidates = &run.state.candidates;
+        let finished = candidates.iter().filter(|candidate| candidate.status.is_final());
+        format!(
+            "{}: {} of {} candidates are done; the same command resumes",
+            config.out.display(),
+            finished.count(),
+            config.candidates
+        )
+    })?;
+    let best = winner::make(&mut run, observer);
+    run.keep_wall_time()?;
+    run.store.set_fact("ended", &now()).or_class(ErrorClass::Usage)?;
+    let best = best.with_context(|| format!("{}: the winner", config.out.display()))?;
+    let (engine, wall_ns) = (run.agent.hello().engine.clone(), run.wall_time()?);
+    let RunState { budget_ns, candidates, .. } = run.state;
+    Ok(Outcome {
+        budget_ns,
+        engine,
+        wall_ns,
+        chosen: choose(&candidates, budget_ns, config.window_ns),
+        candidates,
+        best,
+    })
+}
+
+/// Checks the data and the teacher, and prepares the teacher's logits before anything trains.
+fn check(config: &SearchConfig, worker: &mut Worker) -> anyhow::Result<(Space, DataReport)> {
+    let data = worker.data(config.data.clone())?;
+    let space = Space::new(&config.space, data.input, data.classes).or_class(ErrorClass::Usage)?;
+    let (images, holdout) = (config.split.images, config.split.holdout);
+    let of_the_winner = config.final_training.map(|training| ("--final-images", training.images));
+    for (option, images) in std::iter::once(("--images", images)).chain(of_the_winner) {
+        if images.saturating_add(holdout) > data.train_images {
+            let (name, all) = (&config.data.name, data.train_images);
+            let most = all.saturating_sub(holdout);
+            let or = if option == "--images" { "" } else { ", or --final-epochs 0" };
+            return Err(Classified::input(format_args!(
+                "{option} {images}: with {holdout} held out, more than the {all} training images of \
+                 data set {name}; take at most {most}{or}"
+            ))
+            .into());
+        }
+    }
+    if let Loss::Distillation { teacher, cache, .. } = &config.loss {
+        worker.teach(TeachRequest {
+            teacher: teacher.clone(),
+            data: config.data.clone(),
+            split: config.split,
+            cache: cache.clone(),
+        })?;
+    }
+    Ok((space, data))
+}
+
+impl Run<'_> {
+    fn all(&mut self, observer: &mut Observer<'_>) -> anyhow::Result<()> {
+        loop {
+            let index = match self.state.open() {
+                Some(index) => index,
+                None if self.state.candidates.len() >= self.config.candidates => return Ok(()),
+                None => {
+                    interrupt::check()?;
+                    self.begin()?
+                }
+            };
+            self.pursue(index, observer)?;
+        }
+    }
+
+    /// Samples a candidate.
+    fn begin(&mut self) -> anyhow::Result<usize> {
+        let sample = self.state.policy.sample(self.worker)?;
+        // The canonical architecture may differ from the policy's choices, from which the policy learns.
+        let architecture = self.space.architecture(sample.choices.clone())?;
+        let costs = self.space.decode(&architecture)?.costs();
+        let index = self.state.candidates.len();
+        let candidate = Candidate {
+            index,
+            arch_id: architecture.id().to_string(),
+            choices: sample.choices,
+            repeats: None,
+            log_prob: sample.log_prob,
+            params: costs.params,
+            macs: costs.macs,
+            status: Status::Sampled,
+            reason: None,
+            accuracy: None,
+            latency: None,
+            reward: None,
+            time: CandidateTime::default(),
+        };
+        self.store.begin(&candidate, self.state.policy.bytes()).or_class(ErrorClass::Usage)?;
+        self.state.candidates.push(candidate);
+        Ok(index)
+    }
+
+    /// Brings an open candidate to its end.
+    fn pursue(&mut self, index: usize, observer: &mut Observer<'_>) -> anyhow::Result<()> {
+        let mut candidate = self.state.candidates[index].clone();
+        if let Some(duplicate) = self.duplicate_of(&candidate) {
+            candidate.repeats = Some(duplicate.repeats.unwrap_or(duplicate.index));
+            candidate.accuracy = duplicate.accuracy;
+            candidate.latency = duplicate.latency;
+        } else {
+            let diverged = candidate.reason.is_some();
+            let lost = !diverged && !self.weights_path(&candidate).is_file();
+            if candidate.status == Status::Sampled || lost {
+                self.train(&mut candidate, observer)?;
+            }
+            if candidate.status == Status::Trained && candidate.latency.is_none() {
+                self.measure(&mut candidate, observer)?;
+            }
+        }
+        self.reward(&mut candidate)?;
+        self.keep_wall_time()?;
+        observer(Event::Finished { candidate: &candidate });
+        if !candidate.status.is_final() {
+            let file = Store::path(&self.config.out);
+            let message =
+                format!("{}: candidate {index} is damaged; use another --out", file.display());
+            return Err(Classified::usage(message).into());
+        }
+        self.state.candidates[index] = candidate;
+        Ok(())
+    }
+
+    /// A candidate of the same architecture that is done.
+    fn duplicate_of(&self, candidate: &Candidate) -> Option<&Candidate> {
+        let same =
+            |other: &&Candidate| other.arch_id == candidate.arch_id && other.status == Status::Done;
+        self.state.candidates.iter().find(same)
+    }
+
+    fn reward(&mut self, candidate: &mut Candidate) -> anyhow::Result<()> {
+        let (Some(accuracy), Some(latency)) = (candidate.accuracy, candidate.latency) else {
+            return Ok(());
+        };
+        let Candidate { choices, log_prob, .. } = &*candidate;
+        let RunState { policy, budget_ns, .. } = &mut self.state;
+        let reward = self.config.objective.reward(accuracy, latency.median_ns, *budget_ns)?;
+        let update = policy.observe(self.worker, choices, *log_prob, reward)?;
+        candidate.reward = Some(reward);
+        candidate.status = Status::Done;
+        let stored = self.store.finish(candidate, policy.bytes(), update.as_ref());
+        stored.or_class(ErrorClass::Usage)?;
+        if update.is_some() { self.keep_marginals() } else { Ok(()) }
+    }
+}

@@ -1,0 +1,419 @@
+//! The history: every measurement that was taken outside of a search, whole.
+//!
+//! One SQLite file in the user's home. Several commands may write it at once.
+//!
+//! **Invariant:** a measurement is written once and never changed; a history of a newer format is not
+//! touched, one of an older format is brought up to date as a whole.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pearl_agent::protocol::messages::Engine;
+use pearl_calibration::{Nanos, Sentinel};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::is_full;
+use super::schema::{self, Schema, SchemaError};
+
+/// Version of the history.
+///
+/// Changelog: 1, the first. 2: compensated latencies, and the sentinel's speed of each session.
+pub const HISTORY_FORMAT: i64 = 2;
+
+/// The schema of the history, marked `PrlH` in ASCII.
+const SCHEMA: Schema = Schema {
+    application: 0x5072_6c48,
+    format: HISTORY_FORMAT,
+    tables: TABLES,
+    upgrades: &[TO_FORMAT_2],
+};
+
+const TO_FORMAT_2: &str = "
+ALTER TABLE measurement ADD COLUMN compensated_ns INTEGER;
+CREATE INDEX measurement_session ON measurement (fingerprint, verdict, sha256, compensated_ns);
+CREATE TABLE speed (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    core_ns INTEGER NOT NULL,
+    network_ns INTEGER NOT NULL,
+    memory_ns INTEGER NOT NULL
+) STRICT;
+CREATE INDEX speed_fingerprint ON speed (fingerprint);
+";
+
+/// Number of recent sessions of a fingerprint that its usual speed is taken from: devices age, and so do
+/// systems.
+const RECENT: usize = 200;
+
+const TABLES: &str = "
+CREATE TABLE measurement (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    model TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    device TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    verdict TEXT NOT NULL,
+    median_ns INTEGER NOT NULL,
+    lo_ns INTEGER NOT NULL,
+    hi_ns INTEGER NOT NULL,
+    document TEXT NOT NULL,
+    compensated_ns INTEGER
+) STRICT;
+CREATE INDEX measurement_model ON measurement (sha256, fingerprint);
+CREATE INDEX measurement_session ON measurement (fingerprint, verdict, sha256, compensated_ns);
+CREATE TABLE speed (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    core_ns INTEGER NOT NULL,
+    network_ns INTEGER NOT NULL,
+    memory_ns INTEGER NOT NULL
+) STRICT;
+CREATE INDEX speed_fingerprint ON speed (fingerprint);
+";
+
+/// How long to wait while another command writes.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    #[error(
+        "{file}: history format {found} is newer than this program's {HISTORY_FORMAT}; use the \
+         pearl that wrote it, or another PEARL_HOME"
+    )]
+    Newer { file: String, found: i64 },
+    #[error("{file}: not a history of measurements; move it away, or use another PEARL_HOME")]
+    Foreign { file: String },
+    #[error("{file}: the disk is full; free some space, or measure with --no-history")]
+    Full { file: String },
+    #[error("{file}: there is no measurement #{id}; see `pearl history list`")]
+    Absent { file: String, id: i64 },
+    #[error("{file}: {source}")]
+    Sql { file: String, source: rusqlite::Error },
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// A measurement on its way into the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When the measurement was taken, as text.
+    pub at: String,
+    pub model: String,
+    pub sha256: String,
+    pub device: String,
+    pub fingerprint: String,
+    pub verdict: String,
+    pub median_ns: u64,
+    pub lo_ns: u64,
+    pub hi_ns: u64,
+    pub compensated_ns: Option<u64>,
+}
+
+/// What the history knows of a measurement without its samples.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    pub id: i64,
+    pub entry: Entry,
+    /// The engine that ran the model, if the document names it.
+    pub engine: Option<Engine>,
+    pub threads: Option<u32>,
+    pub precision: Option<String>,
+    pub sustained: bool,
+}
+
+pub struct History {
+    db: Connection,
+    file: String,
+}
+
+impl History {
+    pub fn path(home: &Path) -> PathBuf {
+        home.join("history.db")
+    }
+
+    /// Opens or creates the history in the user's home.
+    pub fn open(home: &Path) -> Result<Self, HistoryError> {
+        fs_err::create_dir_all(home)?;
+        let path = Self::path(home);
+        let file = path.display().to_string();
+        let mut db = Connection::open(&path).map_err(|error| classify(&file, error))?;
+        db.busy_timeout(LONGEST_WAIT).map_err(|error| classify(&file, error))?;
+        schema::prepare(&mut db, &SCHEMA).map_err(|error| match error {
+            SchemaError::Newer(found) => HistoryError::Newer { file: file.clone(), found },
+            SchemaError::Foreign => HistoryError::Foreign { file: file.clone() },
+            SchemaError::Sql(error) => classify(&file, error),
+        })?;
+        Ok(Self { db, file })
+    }
+
+    /// Keeps a measurement with its whole document, and returns its number.
+    pub fn keep(&mut self, entry: &Entry, document: &str) -> Result<i64, HistoryError> {
+        let sql = "INSERT INTO measurement
+            (at, model, sha256, device, fingerprint, verdict, median_ns, lo_ns, hi_ns, document,
+             compensated_ns)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+        self.db
+            .execute(
+                sql,
+                params![
+                    entry.at,
+                    entry.model,
+                    entry.sha256,
+                    entry.device,
+                    entry.fingerprint,
+                    entry.verdict,
+                    entry.median_ns.cast_signed(),
+                    entry.lo_ns.cast_signed(),
+                    entry.hi_ns.cast_signed(),
+                    document,
+                    entry.compensated_ns.map(u64::cast_signed),
+                ],
+            )
+            .map_err(|error| classify(&self.file, error))?;
+        Ok(self.db.last_insert_rowid())
+    }
+
+    /// The latest measurements, newest last, at most `most`; of one model if its hash is given.
+    pub fn latest(&self, most: usize, sha256: Option<&str>) -> Result<Vec<Kept>, HistoryError> {
+        let sql = format!(
+            "SELECT * FROM (SELECT {COLUMNS} FROM measurement
+             WHERE ?2 IS NULL OR sha256 = ?2 ORDER BY id DESC LIMIT ?1) ORDER BY id"
+        );
+        let rows = || {
+            let mut statement = self.db.prepare(&sql)?;
+            let most = i64::try_from(most).unwrap_or(i64::MAX);
+            statement.query_map(params![most, sha256], read)?.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        rows().map_err(|error| classify(&self.file, error))
+    }
+
+    /// Keeps the sentinel's times in the fastest blocks of a session.
+    pub fn keep_speed(
+        &mut self,
+        at: &str,
+        fingerprint: &str,
+        speed: Sentinel,
+    ) -> Result<(), HistoryError> {
+        let sql = "INSERT INTO speed (at, fingerprint, core_ns, network_ns, memory_ns)
+            VALUES (?1, ?2, ?3, ?4, ?5)";
+        let [core, network, memory] =
+            [speed.core, speed.network, speed.memory].map(|part| part.0.cast_signed());
+        let kept = self.db.execute(sql, params![at, fingerprint, core, network, memory]);
+        kept.map(|_| ()).map_err(|error| classify(&self.file, error))
+    }
+
+    /// The sentinel's times in the recent sessions of each fingerprint.
+    pub fn speeds(&self) -> Result<BTreeMap<String, Vec<Sentinel>>, HistoryError> {
+        let sql = "SELECT fingerprint, core_ns, network_ns, memory_ns FROM speed ORDER BY id DESC";
+        let rows = || {
+            let mut statement = self.db.prepare(sql)?;
+            let row = |row: &Row<'_>| {
+                let part = |at| row.get::<_, i64>(at).map(|ns| Nanos(ns.cast_unsigned()));
+                Ok((row.get(0)?, Sentinel { core: part(1)?, network: part(2)?, memory: part(3)? }))
+            };
+            let mut all = BTreeMap::<String, Vec<Sentinel>>::new();
+            for found in statement.query_map([], row)? {
+                let (fingerprint, speed) = found?;
+                let sessions = all.entry(fingerprint).or_default();
+                if sessions.len() < RECENT {
+                    sessions.push(speed);
+                }
+            }
+            Ok(all)
+        };
+        rows().map_err(|error| classify(&self.file, error))
+    }
+
+    /// The compensated latencies of a fingerprint's believed sessions, by the model's hash.
+    pub fn sessions(
+        &self,
+        fingerprint: &str,
+    ) -> Result<BTreeMap<String, Vec<Nanos>>, HistoryError> {
+        let sql = "SELECT sha256, compensated_ns FROM measurement
+            WHERE fingerprint = ?1 AND compensated_ns IS NOT NULL AND verdict = 'stable'";
+        let rows = || {
+            let mut statement = self.db.prepare(sql)?;
+            let row =
+                |row: &Row<'_>| Ok((row.get(0)?, Nanos(row.get::<_, i64>(1)?.cast_unsigned())));
+            let mut all = BTreeMap::<String, Vec<Nanos>>::new();
+            for found in statement.query_map([fingerprint], row)? {
+                let (model, latency) = found?;
+                all.entry(model).or_default().push(latency);
+            }
+            Ok(all)
+        };
+        rows().map_err(|error| classify(&self.file, error))
+    }
+
+    /// A measurement by its number, with its document.
+    pub fn get(&self, id: i64) -> Result<(Kept, String), HistoryError> {
+        let sql = format!("SELECT {COLUMNS}, document FROM measurement WHERE id = ?1");
+        self.db
+            .query_row(&sql, [id], |row| Ok((read(row)?, row.get("document")?)))
+            .optional()
+            .map_err(|error| classify(&self.file, error))?
+            .ok_or_else(|| HistoryError::Absent { file: self.file.clone(), id })
+    }
+}
+
+/// A document that is not JSON does not hide the other columns.
+const COLUMNS: &str =
+    "id, at, model, sha256, device, fingerprint, verdict, median_ns, lo_ns, hi_ns, compensated_ns,
+     CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.engine.name' END AS engine,
+     CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.engine.version' END AS version,
+     CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.threads' END AS threads,
+     CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.precision' END AS precision,
+     CASE WHEN json_valid(document) THEN document ->> '$.sustained' IS NOT NULL END AS sustained";
+
+fn read(row: &Row<'_>) -> rusqlite::Result<Kept> {
+    let ns = |column: &str| row.get::<_, i64>(column).map(i64::cast_unsigned);
+    let (name, version): (Option<String>, Option<String>) =
+        (row.get("engine")?, row.get("version")?);
+    Ok(Kept {
+        id: row.get("id")?,
+        threads: row.get("threads")?,
+        precision: row.get("precision")?,
+        sustained: row.get::<_, Option<bool>>("sustained")?.unwrap_or(false),
+        engine: name.zip(version).map(|(name, version)| Engine { name, version }),
+        entry: Entry {
+            at: row.get("at")?,
+            model: row.get("model")?,
+            sha256: row.get("sha256")?,
+            device: row.get("device")?,
+            fingerprint: row.get("fingerprint")?,
+            verdict: row.get("verdict")?,
+            median_ns: ns("median_ns")?,
+            lo_ns: ns("lo_ns")?,
+            hi_ns: ns("hi_ns")?,
+            compensated_ns: row.get::<_, Option<i64>>("compensated_ns")?.map(i64::cast_unsigned),
+        },
+    })
+}
+
+fn classify(file: &str, error: rusqlite::Error) -> HistoryError {
+    use rusqlite::ErrorCode;
+    let file = file.to_owned();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => HistoryError::Full { file },
+        Some(ErrorCode::SystemIoFailure) if is_full(&file) => HistoryError::Full { file },
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            HistoryError::Foreign { file }
+        }
+        _ => HistoryError::Sql { file, source: error },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(model: &str, median_ns: u64) -> Entry {
+        Entry {
+            at: "2026-01-01 00:00:00 UTC".into(),
+            model: model.into(),
+            sha256: format!("hash of {model}"),
+            device: "local".into(),
+            fingerprint: "0123456789abcdef".into(),
+            verdict: "stable".into(),
+            median_ns,
+            lo_ns: median_ns - 1,
+            hi_ns: median_ns + 1,
+            compensated_ns: Some(median_ns - 2),
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_found_by_its_number_and_by_its_model() {
+        let home = tempfile::tempdir().unwrap();
+        let mut history = History::open(home.path()).unwrap();
+        for (at, name) in ["a", "b", "a"].into_iter().enumerate() {
+            let id = history.keep(&entry(name, 100 + at as u64), &format!("whole {at}")).unwrap();
+            assert_eq!(id, at as i64 + 1);
+        }
+        drop(history);
+        let history = History::open(home.path()).unwrap();
+        let ids = |kept: Vec<Kept>| kept.iter().map(|kept| kept.id).collect::<Vec<_>>();
+        assert_eq!(ids(history.latest(2, None).unwrap()), [2, 3]);
+        assert_eq!(ids(history.latest(9, Some("hash of a")).unwrap()), [1, 3]);
+        let (kept, document) = history.get(2).unwrap();
+        assert_eq!((kept.entry, document.as_str()), (entry("b", 101), "whole 1"));
+        assert_eq!(kept.engine, None);
+        let error = history.get(7).unwrap_err().to_string();
+        assert!(error.contains("#7"), "{error}");
+    }
+
+    #[test]
+    fn a_measurement_is_listed_with_its_engine() {
+        let home = tempfile::tempdir().unwrap();
+        let mut history = History::open(home.path()).unwrap();
+        let document =
+            r#"{"fingerprint":{"engine":{"name":"tract","version":"0.23.9"}},"launches":[]}"#;
+        history.keep(&entry("a", 100), document).unwrap();
+        let expected = Engine { name: "tract".into(), version: "0.23.9".into() };
+        assert_eq!(history.latest(1, None).unwrap()[0].engine, Some(expected));
+    }
+
+    #[test]
+    fn sessions_and_speeds_are_found_by_their_fingerprint() {
+        let home = tempfile::tempdir().unwrap();
+        let mut history = History::open(home.path()).unwrap();
+        for (model, median) in [("a", 100), ("b", 200), ("a", 102)] {
+            history.keep(&entry(model, median), "{}").unwrap();
+        }
+        let doubted = Entry { verdict: "drifting".into(), ..entry("a", 500) };
+        history.keep(&doubted, "{}").unwrap();
+        let sessions = history.sessions("0123456789abcdef").unwrap();
+        assert_eq!(sessions["hash of a"], [Nanos(98), Nanos(100)]);
+        assert_eq!((sessions.len(), history.sessions("other").unwrap().len()), (2, 0));
+        let speed =
+            |ns| Sentinel { core: Nanos(ns), network: Nanos(2 * ns), memory: Nanos(3 * ns) };
+        for ns in 0..210 {
+            history.keep_speed("now", "one", speed(ns)).unwrap();
+        }
+        let speeds = history.speeds().unwrap();
+        assert_eq!((speeds["one"].len(), speeds["one"][0]), (RECENT, speed(209)));
+    }
+
+    #[test]
+    fn a_history_of_the_first_format_is_brought_up_to_date() {
+        let home = tempfile::tempdir().unwrap();
+        let first = TABLES.replace(",\n    compensated_ns INTEGER", "");
+        let first = first.split("CREATE INDEX measurement_session").next().unwrap();
+        let db = Connection::open(History::path(home.path())).unwrap();
+        db.pragma_update(None, "application_id", SCHEMA.application).unwrap();
+        db.pragma_update(None, "user_version", 1).unwrap();
+        db.execute_batch(first).unwrap();
+        db.execute_batch(
+            "INSERT INTO measurement (at, model, sha256, device, fingerprint, verdict, median_ns,
+             lo_ns, hi_ns, document) VALUES ('then', 'm', 'h', 'd', 'f', 'stable', 5, 4, 6, '{}')",
+        )
+        .unwrap();
+        drop(db);
+        let mut history = History::open(home.path()).unwrap();
+        history.keep(&entry("a", 100), "{}").unwrap();
+        let kept = history.latest(9, None).unwrap();
+        let compensated: Vec<_> = kept.iter().map(|kept| kept.entry.compensated_ns).collect();
+        assert_eq!(compensated, [None, Some(98)]);
+        assert!(history.speeds().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_newer_history_and_a_foreign_file_are_refused_by_name() {
+        let home = tempfile::tempdir().unwrap();
+        drop(History::open(home.path()).unwrap());
+        let path = History::path(home.path());
+        let db = Connection::open(&path).unwrap();
+        db.pragma_update(None, "user_version", HISTORY_FORMAT + 1).unwrap();
+        drop(db);
+        let error = History::open(home.path()).err().unwrap().to_string();
+        assert!(error.contains("history format 3") && error.contains("history.db"), "{error}");
+        let other = tempfile::tempdir().unwrap();
+        fs_err::write(History::path(other.path()), [b'x'; 5000]).unwrap();
+        let error = History::open(other.path()).err().unwrap().to_string();
+        assert!(error.contains("not a history"), "{error}");
+    }
+}

@@ -1,0 +1,10 @@
+//! What the host asks of the worker, the child process that trains.
+//!
+//! **Invariant:** nothing here knows torch.
+
+pub mod client;
+pub mod environment;
+mod policy_config;
+pub mod protocol;
+mod state_bytes;
+pub mod weights;
