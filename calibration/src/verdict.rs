@@ -4,12 +4,12 @@
 //! compensated one. `judge` gives the verdict. `stopping_rule` says when there are enough launches.
 //! `sustained` is about one long run, `reproducibility` about other sessions.
 
-mod clean;
 mod compensation;
+mod contention;
 mod judge;
 mod judgement;
-mod launch;
-mod measurement;
+mod launch_view;
+mod pooled_latency;
 mod reproducibility;
 #[cfg(test)]
 pub(crate) mod simulation;
@@ -17,14 +17,14 @@ mod stopping_rule;
 mod sustained;
 mod thresholds;
 
-pub use clean::{clean, contended, counted};
 pub use compensation::{
     Compensated, compensated, launch_level, speed_of, undisturbed_speed, usual_speed,
 };
+pub use contention::{clean, contended, counted};
 pub use judge::judge;
 pub use judgement::{Judgement, Verdict};
-pub use launch::{Block, LaunchView, Sentinel};
-pub use measurement::{LEAST_LAUNCHES, converged, latency, measurement};
+pub use launch_view::{Block, LaunchView, Sentinel};
+pub use pooled_latency::{LEAST_LAUNCHES, converged, latency, measurement};
 pub use reproducibility::{Reproducibility, reproducibility};
 pub use stopping_rule::{Next, StoppingRule};
 pub use sustained::{CurvePoint, Sustained, Window, sustained};

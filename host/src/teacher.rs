@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::output::error_class::{Classified, Classify, ErrorClass};
 use crate::store::home;
 use crate::train::protocol::TeacherSource;
-use crate::train::weights::replace_file;
+use crate::train::weights_file::replace_file;
 
 /// Changelog: 1, the first.
 const FORMAT: &str = "pearl.teacher/1";

@@ -2,9 +2,9 @@
 //!
 //! **Invariant:** nothing here knows torch.
 
-pub mod client;
 pub mod environment;
 mod policy_config;
 pub mod protocol;
 mod state_bytes;
-pub mod weights;
+pub mod weights_file;
+pub mod worker_client;

@@ -9,14 +9,14 @@
 //! **Invariant:** for canonical architectures `encode(decode(a)) == a`. Different canonical architectures
 //! are different networks, so one [`ArchId`](crate::architecture::ArchId) stands for one network.
 
+mod architecture_document;
 mod conv20;
-mod document;
 mod error;
 mod mnas;
 
 use rand::{Rng, RngExt};
 
-pub use document::ArchitectureError;
+pub use architecture_document::ArchitectureError;
 pub use error::SpaceError;
 
 use crate::architecture::Architecture;

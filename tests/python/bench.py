@@ -1,14 +1,20 @@
 """Measures what the README claims of speed, as ratios of alternating runs on this machine.
 
-    bench.py [--rounds N] [--images N]
+    bench.py [PART…] [--rounds N] [--images N]
+
+`training` is the worker against Python, `busy` training beside other programs, `search` where the time
+of a search goes.
 
 Needs a built checkout and the teacher `resnet` (`make teacher`).
 """
 
 import argparse
+import contextlib
 import json
+import os
 import pathlib
 import statistics
+import subprocess
 import sys
 import tempfile
 
@@ -42,8 +48,46 @@ def training(folder, rounds, images):
     print(f"training images/s, worker over Python PyTorch: {spread(ratios)}; medians {ours:.0f} and {theirs:.0f}", flush=True)
 
 
-def search(folder):
+@contextlib.contextmanager
+def busy_cores():
+    """A process that computes without end on each processor."""
+    loop = "import os, sys; os.sched_setaffinity(0, [int(sys.argv[1])])\nwhile True: pass"
+    children = [subprocess.Popen([PYTHON, "-c", loop, str(cpu)]) for cpu in os.sched_getaffinity(0)]
+    try:
+        yield
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
+
+
+def busy(folder, rounds, images):
+    """Time of training steps with one busy process on each processor, over the quiet time before and after.
+
+    Two programs that share a processor fairly take twice their time each."""
+    (student,) = students(1, 11, folder)
+    networks = {"a student": student, "resnet-8": "resnet-8"}
+
+    def steps_ns(network):
+        shape = ["--input", "1x28x28", "--classes", 10] if network == "resnet-8" else []
+        return pearl("train", network, *shape, "--data", "fashion-mnist", "--training-by", "hard", "--epochs", 1,
+                     "--images", images, "--batch", BATCH, "--no-flip", "--out", folder / "busy")["time"]["steps_ns"]
+
+    for name, network in networks.items():
+        ratios = []
+        quiet = steps_ns(network)
+        for _ in range(rounds):
+            with busy_cores():
+                beside = steps_ns(network)
+            before, quiet = quiet, steps_ns(network)
+            ratios.append(beside / statistics.mean([before, quiet]))
+        print(f"training of {name} beside a busy process on each processor, over quiet: {spread(ratios)}; "
+              f"quiet {quiet / 1e9:.1f} s", flush=True)
+
+
+def search(folder, rounds, images):
     """Where the wall time of a search goes, at its default training length."""
+    del rounds, images
     done = pearl("search", "--space", "mnas", "--data", "fashion-mnist", "--teacher", "resnet", "--budget", "5ms",
                  "--candidates", 6, "--final-epochs", 0, "--seed", 3, "--out", folder / "search")
     times = [candidate["time"] for candidate in done["candidates"]]
@@ -57,13 +101,15 @@ def search(folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parts = {"training": training, "busy": busy, "search": search}
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(parts))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--images", type=int, default=4000, help="of an epoch; many on a CUDA device, where ours pays for the first use of its libraries")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        training(folder, args.rounds, args.images)
-        search(folder)
+        for part in args.parts or parts:
+            parts[part](folder, args.rounds, args.images)
 
 
 main()

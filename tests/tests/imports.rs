@@ -28,6 +28,23 @@ fn no_module_imports_itself_through_others() {
     }
 }
 
+/// One word, one meaning. A file of the command line is named by its command, an `error` by its room.
+#[test]
+fn no_module_has_the_name_of_another() {
+    let mut homes: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for folder in ["models", "calibration", "device-agent", "host", "host/worker"] {
+        for (module, file) in modules(&checkout().join(folder).join("src")) {
+            let verb = module.len() == 2 && module[0] == "cli";
+            if let Some(name) = module.last().filter(|name| *name != "error" && !verb) {
+                homes.entry(name.clone()).or_default().push(file);
+            }
+        }
+    }
+    assert!(homes.len() > 100, "the modules are not found: {homes:?}");
+    let namesakes: Vec<_> = homes.values().filter(|files| files.len() > 1).collect();
+    assert!(namesakes.is_empty(), "{namesakes:#?}");
+}
+
 #[test]
 fn paths_are_found_in_nested_imports() {
     let code = "use crate::{a::{B, c::D}, e};\nuse super::f::G;\nlet x = crate::h::i();";

@@ -9,6 +9,7 @@ use pearl_tests::pearl::Pearl;
 use pearl_tests::python;
 use pearl_tests::small_search::SmallSearch;
 
+const SHORT: &str = "--images 200 --holdout 100 --epochs 1 --batch 32";
 const SEARCH: &str = "search --budget 15ms --candidates 1 --images 200 --holdout 100 --out run";
 
 /// Runs each command and gathers what is wrong with how it was refused.
@@ -352,4 +353,40 @@ fn an_agent_that_is_absent_or_no_agent_is_a_fault_of_the_device() {
         .finish(pearl_tests::pearl::DEADLINE)
         .faults_of_refusal(4, &["/nowhere/agent", "PEARL_AGENT"]);
     assert_eq!(refused, [""; 0]);
+}
+
+#[test]
+fn a_worker_that_is_absent_or_no_worker_is_answered_with_what_to_build() {
+    let pearl = Pearl::new();
+    let data = DataSet::default().write(&pearl.path("data"));
+    let alone = pearl.path("pearl");
+    fs::copy(pearl_tests::programs::pearl(), &alone).unwrap();
+    let train = |words: &str| format!("--quiet {words} --data {} {SHORT}", data.display());
+    let commands = [
+        train("teacher train --network resnet-8 --name one"),
+        train("train resnet-8 --classes 10 --training-by hard --out trained"),
+        SmallSearch::new(&pearl).args(&pearl.path("run")).join(" "),
+    ];
+    for line in commands {
+        let words: Vec<_> = line.split_whitespace().collect();
+        for (program, named, expected) in [
+            (alone.clone(), "", ["pearl-worker", "make build"]),
+            (
+                pearl_tests::programs::pearl(),
+                "/nowhere/worker",
+                ["/nowhere/worker", "PEARL_WORKER"],
+            ),
+            (pearl_tests::programs::pearl(), "/bin/false", ["worker", "pearl-worker --version"]),
+        ] {
+            let mut command = std::process::Command::new(program);
+            pearl.prepare(&mut command).args(&words).env("PEARL_WORKER", named);
+            let refused = pearl_tests::running::Running::start(&mut command)
+                .finish(pearl_tests::pearl::DEADLINE)
+                .faults_of_refusal(2, &expected);
+            assert_eq!(refused, [""; 0], "{line} with '{named}'");
+        }
+    }
+    let mut bare = std::process::Command::new(&alone);
+    pearl.prepare(&mut bare).args(["arch", "show", "resnet-8"]);
+    pearl_tests::running::Running::start(&mut bare).finish(pearl_tests::pearl::DEADLINE).ok();
 }

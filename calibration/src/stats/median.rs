@@ -5,7 +5,7 @@
 //! that is a sum of binomial terms (David and Nagaraja, *Order Statistics*, 3rd ed., section 7.1).
 //!
 //! **Invariant:** the samples are assumed to be independent; nothing else is assumed of them. Samples of
-//! one launch are not independent: [`crate::verdict::measurement`] deals with that.
+//! one launch are not independent: [`crate::verdict::pooled_latency`] deals with that.
 
 use statrs::function::factorial::ln_binomial;
 

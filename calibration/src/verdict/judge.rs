@@ -10,10 +10,10 @@
 //!
 //! **Invariant:** a verdict depends on the launches, the usual speed and the thresholds alone.
 
-use crate::verdict::clean::{clean, contended, counted};
 use crate::verdict::compensation::UNDISTURBED;
+use crate::verdict::contention::{clean, contended, counted};
 use crate::verdict::measurement;
-use crate::verdict::measurement::{LEAST_LAUNCHES, medians, pooled};
+use crate::verdict::pooled_latency::{LEAST_LAUNCHES, medians, pooled};
 use crate::{
     Compensated, Estimate, Judgement, LaunchView, Nanos, Samples, Sentinel, StatisticError,
     Thresholds, Verdict, compensated,

@@ -3,8 +3,8 @@
 //! **Invariant:** every measurement ends, whatever its launches show. It takes at most `max_launches`
 //! clean launches and, beyond the first few, at most as many contended launches as clean ones.
 
-use crate::verdict::clean::{clean, last_is_lost};
-use crate::verdict::measurement::{LEAST_LAUNCHES, half_width};
+use crate::verdict::contention::{clean, last_is_lost};
+use crate::verdict::pooled_latency::{LEAST_LAUNCHES, half_width};
 use crate::{LaunchView, Sentinel, Thresholds, converged};
 
 /// How narrow the interval has to be, and how many launches that may take.

@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::stats::signed_rank::signed_rank;
-use crate::verdict::clean::counted;
+use crate::verdict::contention::counted;
 use crate::{Estimate, LaunchView, Nanos, Samples, StatisticError, Thresholds};
 
 /// A window that is slower than the start by more than this factor is throttled.

@@ -12,7 +12,7 @@ pub(crate) mod model_file;
 mod onnx;
 mod onnx_graph;
 pub(crate) mod reference_network;
-pub(crate) mod run;
+pub(crate) mod single_run;
 pub mod tract;
 
 pub use error::EngineError;

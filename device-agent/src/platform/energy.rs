@@ -88,7 +88,7 @@ fn package(tree: &Tree, number: usize) -> Option<Package> {
 
 /// The charge of a battery that is discharging.
 fn charge(tree: &Tree) -> Option<Charge> {
-    let name = super::state::battery_name(tree)?;
+    let name = super::device_state::battery_name(tree)?;
     let folder = format!("{SUPPLIES}/{name}");
     if tree.text(format!("{folder}/status"))? != "Discharging" {
         return None;

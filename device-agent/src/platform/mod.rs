@@ -6,6 +6,7 @@
 mod android;
 pub(crate) mod boot;
 mod cgroup;
+pub(crate) mod device_state;
 pub(crate) mod energy;
 pub(crate) mod facts;
 pub(crate) mod frequency;
@@ -13,7 +14,6 @@ pub mod memory;
 pub(crate) mod others;
 pub(crate) mod pinning;
 pub(crate) mod procfs;
-pub(crate) mod state;
 pub(crate) mod threads;
 mod topology;
 pub(crate) mod usage;

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 /// Lower-case hexadecimal digits, two for each byte.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    base16ct::lower::encode_string(bytes)
 }
 
 /// SHA-256 of `bytes` in hexadecimal digits.

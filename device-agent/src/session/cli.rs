@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use super::{child, service};
+use super::{engine_child, service};
 use crate::engine::tract;
 use pearl_agent::protocol::wire::PROTOCOL;
 
@@ -25,7 +25,7 @@ pub fn main() -> ExitCode {
     let first = arguments.first().map(|argument| argument.to_string_lossy());
     match (first.as_deref(), arguments.len()) {
         (None, _) => serve(),
-        (Some("launch"), 1) => child::main(),
+        (Some("launch"), 1) => engine_child::main(),
         (Some("--version" | "-V"), 1) => {
             let version = env!("CARGO_PKG_VERSION");
             println!("pearl-agent {version} (tract {}, protocol {PROTOCOL})", tract::VERSION);

@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::child::{Answer, Job, Work};
+use super::engine_child::{Answer, Job, Work};
 use super::pipes::Pipes;
 use super::post_mortem::post_mortem;
 use pearl_agent::protocol::line::LineError;

@@ -7,8 +7,8 @@
 //!
 //! **Invariant:** the service stores model files and never parses or runs one.
 
-pub(crate) mod child;
 pub mod cli;
+pub(crate) mod engine_child;
 pub(crate) mod folder;
 pub(crate) mod isolation;
 mod lease;

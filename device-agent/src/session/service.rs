@@ -13,7 +13,7 @@ use std::time::Duration;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::child::Work;
+use super::engine_child::Work;
 use super::isolation::OWN_EXECUTABLE;
 use crate::engine::Engine;
 use crate::engine::tract::Tract;

@@ -12,7 +12,7 @@ use crate::engine::{Engine, EngineError, Runnable, input, model_file};
 use crate::platform::energy::Meter;
 use crate::platform::procfs::Tree;
 use crate::platform::threads::Times;
-use crate::platform::{pinning, state, usage};
+use crate::platform::{device_state, pinning, usage};
 use crate::timing::warm_up;
 use pearl_agent::protocol::messages::{LaunchReport, LaunchRequest, Precision};
 
@@ -65,13 +65,13 @@ fn measure(engine: &impl Engine, request: &LaunchRequest) -> Result<LaunchReport
     let peak_memory_bytes = usage::peak_memory_bytes();
     let mut sentinel = Sentinel::new(engine)?;
     let typical_ns = median(&warmed_up.samples_ns);
-    let state_before = state::state(&tree, &request.cpus);
+    let state_before = device_state::state(&tree, &request.cpus);
     let (energy_before, begun) = (Meter::read(&tree), Instant::now());
     let sampled = sampler::sample(&mut *model, request.sampling, typical_ns, &mut sentinel)?;
     // The readings' share of the energy is taken out by their share of the time.
     let share = sampled.wall_ns as f64 / nanos(begun.elapsed()).max(1) as f64;
     let energy_uj = energy_before.used_uj(&Meter::read(&tree)).map(|uj| (uj as f64 * share) as u64);
-    let state_after = state::state(&tree, &request.cpus);
+    let state_after = device_state::state(&tree, &request.cpus);
 
     Ok(LaunchReport {
         load_ns,

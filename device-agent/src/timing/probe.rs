@@ -10,7 +10,7 @@ use super::sentinel::Sentinel;
 use crate::engine::{Engine, EngineError};
 use crate::platform::others::Counted;
 use crate::platform::procfs::Tree;
-use crate::platform::{pinning, state};
+use crate::platform::{device_state, pinning};
 use crate::timing::launch;
 use pearl_agent::protocol::messages::{LONGEST_PROBE_NS, ProbeReport, ProbeRequest};
 
@@ -46,6 +46,6 @@ fn probe_here(engine: &impl Engine, request: &ProbeRequest) -> Result<ProbeRepor
         readings.push(sentinel.read()?);
     }
     let others = before.until(&Counted::now(&tree), nanos(begun.elapsed()));
-    let state = state::state(&tree, &request.cpus);
+    let state = device_state::state(&tree, &request.cpus);
     Ok(ProbeReport { state, clock, readings, others })
 }

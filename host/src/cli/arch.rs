@@ -15,11 +15,11 @@ use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use serde_json::{Value, json};
 
-use super::network::{Named, NetworkArgs, parse_input};
+use super::network_args::{Named, NetworkArgs, parse_input};
 use crate::output::error_class::{Classify, ErrorClass};
 use crate::output::graph_json::nodes;
 use crate::output::terminal::{print_json, print_line};
-use crate::train::weights::replace_file;
+use crate::train::weights_file::replace_file;
 
 /// List spaces and reference networks, sample architectures, or show a network
 #[derive(Subcommand)]

@@ -1,8 +1,8 @@
 //! `pearl bench`: the latency of models on devices.
 
-mod progress;
+mod bench_progress;
+mod rendering;
 mod results;
-mod text;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::measuring::{MeasuringArgs, percent, sustained};
-use crate::device::devices::Devices;
-use crate::measure::history;
+use crate::device::registry::Devices;
+use crate::measure::past_sessions;
 use crate::measure::{Ops, Order, Settings, Sharing, Step, What, measure_fleet, model_file};
 use crate::output::error_class::Classified;
 use crate::output::terminal::Terminal;
 use crate::output::terminal::{print_document, print_json, print_line};
 
-use progress::Progress;
+use bench_progress::Progress;
 use results::Results;
 
 /// Measure the latency of ONNX models on devices
@@ -73,9 +73,9 @@ enum Format {
 
 pub fn run(args: BenchArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let mut order = order(&args)?;
-    let mut history = if args.measuring.no_history { None } else { Some(history::open()?) };
+    let mut history = if args.measuring.no_history { None } else { Some(past_sessions::open()?) };
     if let Some(history) = &history {
-        order.settings.usual = history::usual_speeds(history)?;
+        order.settings.usual = past_sessions::usual_speeds(history)?;
     }
     let mut results = Results::new(&order);
     let mut progress = Progress::new(terminal, &order);
@@ -85,11 +85,11 @@ pub fn run(args: BenchArgs, terminal: &Terminal) -> anyhow::Result<()> {
         if let What::Step(Step::Finished { result, .. }) = &event.what
             && let (Ok(measurement), Some(history)) = (result.as_ref(), &mut history)
         {
-            match history::keep(history, measurement) {
+            match past_sessions::keep(history, measurement) {
                 Ok(id) => results.number(measurement, id),
                 Err(error) => unkept = Some(error),
             }
-            match history::reproducibility_of(history, measurement) {
+            match past_sessions::reproducibility_of(history, measurement) {
                 Ok(found) => {
                     found.into_iter().for_each(|found| results.expect(measurement, found));
                 }
@@ -105,12 +105,12 @@ pub fn run(args: BenchArgs, terminal: &Terminal) -> anyhow::Result<()> {
     match if args.json { Format::Json } else { args.format } {
         Format::Json => print_json(&results.json())?,
         Format::Csv => {
-            print_document(text::csv(&results).trim_end())?;
+            print_document(rendering::csv(&results)?.trim_end())?;
             notes(&results);
         }
-        Format::Markdown => print_line(text::markdown(&results).trim_end())?,
+        Format::Markdown => print_line(rendering::markdown(&results).trim_end())?,
         Format::Table => {
-            if let Some(table) = text::table(&results) {
+            if let Some(table) = rendering::table(&results) {
                 print_line(&table)?;
             }
             notes(&results);

@@ -7,9 +7,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::measuring::{PrecisionName, wait};
-use crate::device::client::Agent;
-use crate::device::devices::Devices;
-use crate::measure::history;
+use crate::device::agent_client::Agent;
+use crate::device::registry::Devices;
+use crate::measure::past_sessions;
 use crate::measure::{Session, Settings, Step};
 use crate::output::duration::{self, ms};
 use crate::output::terminal::Terminal;
@@ -55,7 +55,7 @@ const TEMPLATE: &str = "{bar:24} {percent:>3} %, {elapsed} so far, {eta} left  {
 pub fn run(args: &CharacteriseArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let devices = Devices::find(args.devices.as_deref())?;
     let device = devices.get(&args.device)?;
-    let mut history = history::open()?;
+    let mut history = past_sessions::open()?;
     let settings = Settings {
         threads: args.threads.map(usize::from),
         precision: args.precision.into(),
@@ -80,7 +80,7 @@ pub fn run(args: &CharacteriseArgs, terminal: &Terminal) -> anyhow::Result<()> {
         });
     bar.finish_and_clear();
     let found = found?;
-    history::keep_characterised(&mut history, &found)?;
+    past_sessions::keep_characterised(&mut history, &found)?;
     let fingerprint = found.fingerprint.id();
     if args.json {
         return print_json(&json!({

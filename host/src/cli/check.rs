@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::device::devices::Devices;
 use crate::device::doctor::{Finding, Level, examine};
+use crate::device::registry::Devices;
 use crate::output::error_class::{Classified, ErrorClass};
 use crate::output::terminal::Terminal;
 use crate::output::terminal::{print_json, print_line};

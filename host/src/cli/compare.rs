@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::measuring::{MeasuringArgs, percent};
-use crate::device::client::Agent;
-use crate::device::devices::Devices;
-use crate::measure::history;
+use crate::device::agent_client::Agent;
+use crate::device::registry::Devices;
+use crate::measure::past_sessions;
 use crate::measure::{
     Measurement, Session, Settings, Step, UsualSpeeds, changes, comparison_json, model_file,
     result_json,
@@ -90,7 +90,7 @@ enum How {
 }
 
 pub fn run(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<()> {
-    let compared = match [&args.first, &args.second].map(|side| history::number(side)) {
+    let compared = match [&args.first, &args.second].map(|side| past_sessions::number(side)) {
         [None, None] => by_turns(&args, terminal)?,
         [Some(first), Some(second)] if first == second => {
             return Err(Classified::usage(format_args!(
@@ -142,7 +142,7 @@ fn by_turns(args: &CompareArgs, terminal: &Terminal) -> anyhow::Result<Compared>
     let [first, second] = files;
     let files = [first?, second?];
     let devices = Devices::find(args.measuring.devices.as_deref())?;
-    let mut history = if args.measuring.no_history { None } else { Some(history::open()?) };
+    let mut history = if args.measuring.no_history { None } else { Some(past_sessions::open()?) };
     let mut agent = Agent::connect(devices.get(args.device())?)?;
     let bar = terminal.bar(1, "{bar:24} {pos}/{len} pairs, {elapsed} so far, {eta} left  {msg}");
     let mut session = Session::new(&mut agent, &settings, args.measuring.seed);
@@ -168,7 +168,7 @@ fn by_turns(args: &CompareArgs, terminal: &Terminal) -> anyhow::Result<Compared>
     let (mut numbers, mut unkept) = ([None; 2], None);
     if let Some(history) = &mut history {
         for (number, side) in numbers.iter_mut().zip(&sides) {
-            match history::keep(history, side) {
+            match past_sessions::keep(history, side) {
                 Ok(kept) => *number = Some(kept),
                 Err(error) => unkept = Some(error),
             }
@@ -197,7 +197,7 @@ fn apart(
     let (mut kept, mut unkept) = (numbers, None);
     for ((number, kept), path) in numbers.iter().zip(&mut kept).zip([&args.first, &args.second]) {
         match number {
-            Some(number) => all.push(history::load(&history::open()?, *number)?.1),
+            Some(number) => all.push(past_sessions::load(&past_sessions::open()?, *number)?.1),
             None => {
                 let measurement = measure(args, path, terminal)?;
                 match keep(args, &measurement) {
@@ -276,7 +276,7 @@ fn keep(args: &CompareArgs, measurement: &Measurement) -> anyhow::Result<Option<
     if args.measuring.no_history {
         return Ok(None);
     }
-    history::keep(&mut history::open()?, measurement).map(Some)
+    past_sessions::keep(&mut past_sessions::open()?, measurement).map(Some)
 }
 
 fn measure(args: &CompareArgs, path: &str, terminal: &Terminal) -> anyhow::Result<Measurement> {
@@ -303,7 +303,7 @@ fn settings(args: &CompareArgs) -> anyhow::Result<Settings> {
     let usual = if args.measuring.no_history {
         UsualSpeeds::new()
     } else {
-        history::usual_speeds(&history::open()?)?
+        past_sessions::usual_speeds(&past_sessions::open()?)?
     };
     Ok(Settings { usual, ..args.measuring.settings(Settings::bench()) })
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::characterise::{self, CharacteriseArgs};
 use super::check::{self, CheckArgs};
-use crate::device::devices::Devices;
+use crate::device::registry::Devices;
 use crate::output::terminal::Terminal;
 use crate::output::terminal::{print_json, print_line};
 

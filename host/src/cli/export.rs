@@ -7,10 +7,10 @@ use clap::Args;
 use pearl_models::onnx;
 use pearl_models::weights::RandomWeights;
 
-use super::network::NetworkArgs;
+use super::network_args::NetworkArgs;
 use crate::output::error_class::{Classify, ErrorClass};
 use crate::output::terminal::Terminal;
-use crate::train::weights::{WeightsFile, replace_file};
+use crate::train::weights_file::{WeightsFile, replace_file};
 
 /// Write a network as an ONNX file (opset 17, fixed shapes, batch norm folded)
 #[derive(Args)]

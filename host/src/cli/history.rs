@@ -6,7 +6,7 @@ use pearl_agent::protocol::messages::{LaunchReport, Reading};
 use pearl_calibration::{Nanos, Samples, Summary};
 use serde_json::{Value, json};
 
-use crate::measure::history;
+use crate::measure::past_sessions;
 use crate::measure::{Fingerprint, Measurement, UsualFrom, model_file, result_json};
 use crate::output::duration::{ms, ms_with_interval};
 use crate::output::error_class::{Classified, Classify, ErrorClass};
@@ -60,7 +60,7 @@ pub fn run(verb: HistoryVerb) -> anyhow::Result<()> {
 fn list(args: &ListArgs) -> anyhow::Result<()> {
     let model = args.model.as_deref().map(|path| model_file(path, u64::MAX)).transpose()?;
     let sha256 = model.as_ref().map(|model| model.sha256.as_str());
-    let history = history::open()?;
+    let history = past_sessions::open()?;
     let kept = history.latest(args.n as usize, sha256).map_err(Classified::usage)?;
     if args.json {
         let all: Vec<_> = kept.iter().map(kept_json).collect();
@@ -117,13 +117,13 @@ fn print_aligned(mut table: Table, right: &[usize]) -> anyhow::Result<()> {
 }
 
 fn show(args: &ShowArgs) -> anyhow::Result<()> {
-    let id = history::number(&args.number).ok_or_else(|| {
+    let id = past_sessions::number(&args.number).ok_or_else(|| {
         Classified::usage(format_args!(
             "'{}' is not the number of a measurement, such as 12",
             args.number
         ))
     })?;
-    let (kept, measurement) = history::load(&history::open()?, id)?;
+    let (kept, measurement) = past_sessions::load(&past_sessions::open()?, id)?;
     if !args.json {
         return show_launches(&kept, &measurement);
     }

@@ -13,7 +13,7 @@ mod devices;
 mod export;
 mod history;
 mod measuring;
-mod network;
+mod network_args;
 mod report;
 mod talk;
 

@@ -10,9 +10,9 @@ use super::measuring::{PrecisionName, sustained, wait};
 use super::recipe::{DistillationArgs, Learning, MOST_EPOCHS, MOST_IMAGES, RecipeArgs, count};
 use super::search_progress::SearchProgress;
 use crate::data;
-use crate::device::client::Agent;
-use crate::device::devices::Devices;
-use crate::measure::history;
+use crate::device::agent_client::Agent;
+use crate::device::registry::Devices;
+use crate::measure::past_sessions;
 use crate::measure::{Settings, UsualSpeeds};
 use crate::output::duration::{self, ms};
 use crate::output::error_class::{Classified, Classify, ErrorClass};
@@ -26,8 +26,8 @@ use crate::search::{self, Budget, FinalTraining, Observer, Outcome, SearchConfig
 use crate::store::home;
 use crate::store::{Candidate, RunLock, Status, Store};
 use crate::teacher::Teachers;
-use crate::train::client::Worker;
 use crate::train::protocol::{Loss, PolicyConfig, Update};
+use crate::train::worker_client::Worker;
 
 /// Search for the student that a teacher teaches best within a latency budget
 ///
@@ -166,7 +166,7 @@ fn has_rewards(outcome: &Outcome, report: &Path) -> anyhow::Result<()> {
 
 /// The usual speeds from the history. Without them, the search finds the usual speed by itself.
 fn known_speeds(terminal: &Terminal) -> UsualSpeeds {
-    let known = history::open().and_then(|history| history::usual_speeds(&history));
+    let known = past_sessions::open().and_then(|history| past_sessions::usual_speeds(&history));
     known.unwrap_or_else(|error| {
         terminal.note(format!("nothing is known of the device's usual speed: {error:#}"));
         UsualSpeeds::new()

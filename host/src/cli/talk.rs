@@ -12,8 +12,8 @@ use pearl_agent::protocol::messages::{AgentDone, AgentRequest, NoProgress};
 use pearl_agent::protocol::serve::{Progress, serve};
 use pearl_agent::protocol::wire::{Failure, FailureKind, PROTOCOL};
 
-use crate::device::client::{Agent, Replaced, classified};
-use crate::device::devices::Devices;
+use crate::device::agent_client::{Agent, Replaced, classified};
+use crate::device::registry::Devices;
 use crate::output::error_class::{Classify, ErrorClass};
 use crate::output::terminal::Terminal;
 use crate::process::child::ChildError;

@@ -9,7 +9,7 @@ use pearl_models::network::Network;
 use pearl_models::onnx;
 use serde_json::json;
 
-use super::network::{Named, NetworkArgs};
+use super::network_args::{Named, NetworkArgs};
 use super::recipe::{DistillationArgs, Learning, RecipeArgs};
 use crate::data;
 use crate::output::error_class::{Classified, Classify, ErrorClass};
@@ -18,11 +18,11 @@ use crate::output::terminal::{print_json, print_line};
 use crate::search::seeds::Seeds;
 use crate::store::home;
 use crate::teacher::Teachers;
-use crate::train::client::{self, Worker};
 use crate::train::protocol::{
     DataReport, Loss, NetworkSource, TeachRequest, TrainReport, TrainRequest,
 };
-use crate::train::weights::{WeightsFile, replace_file};
+use crate::train::weights_file::{WeightsFile, replace_file};
+use crate::train::worker_client::{self, Worker};
 
 /// Train one student and export it
 #[derive(Args)]
@@ -148,7 +148,7 @@ pub fn trained(
         bar.set_message(progress.loss.map(|loss| format!("loss {loss:.3}")).unwrap_or_default());
     });
     bar.finish_and_clear();
-    let report = report.map_err(|error| client::classified(&error))?;
+    let report = report.map_err(|error| worker_client::classified(&error))?;
     match &report.diverged {
         Some(reason) => Err(Classified::input(format_args!(
             "{name}: training diverged: {reason}; try a lower --learning-rate"

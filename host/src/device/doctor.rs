@@ -11,7 +11,7 @@ use pearl_agent::protocol::messages::{AgentHello, ProbeReport, ProbeRequest};
 use pearl_agent::protocol::wire::FailureKind;
 use serde::Serialize;
 
-use crate::device::client::Agent;
+use crate::device::agent_client::Agent;
 use crate::device::entry::{Device, Transport};
 use crate::output::error_class::{ErrorClass, class_of};
 use crate::process::child::ChildError;

@@ -187,7 +187,7 @@ fn one_line(error: &toml::de::Error, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::devices::Devices;
+    use crate::device::registry::Devices;
 
     fn load(text: &str) -> Result<Devices, String> {
         let folder = tempfile::tempdir().unwrap();

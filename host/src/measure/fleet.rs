@@ -14,7 +14,7 @@ use pearl_agent::protocol::messages::{ModelFile, ProfileReport};
 use super::queue::Queue;
 use super::step::Step;
 use super::{Fingerprint, Ledger, Measurement, Session, Settings};
-use crate::device::client::Agent;
+use crate::device::agent_client::Agent;
 use crate::device::entry::Device;
 use crate::output::error_class::{Classified, ErrorClass, class_of};
 use crate::process::child::Traffic;

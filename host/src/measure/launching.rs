@@ -8,7 +8,7 @@ use pearl_agent::protocol::wire::FailureKind;
 use super::Session;
 use super::settings::nanos;
 use super::step::{Observer, Step};
-use crate::device::client::{Agent, Replaced};
+use crate::device::agent_client::{Agent, Replaced};
 use crate::process::child::ChildError;
 
 /// A model on the device.

@@ -8,10 +8,8 @@
 //! its fingerprint and its verdict; nothing is measured on a device that is not leased.
 
 mod cooldown;
-mod document;
 mod fingerprint;
 mod fleet;
-pub mod history;
 mod launching;
 mod ledger;
 mod measurement;
@@ -19,14 +17,15 @@ mod model;
 mod neighbours;
 mod ops;
 mod pairing;
+pub mod past_sessions;
 mod queue;
 mod remarks;
+mod result_document;
 mod session;
 mod settings;
 mod step;
-mod sustained;
+mod sustained_run;
 
-pub use document::{OPS_CAVEAT, comparison_json, ops_json, result_json};
 pub use fingerprint::{Fingerprint, name as precision_name};
 pub use fleet::{FleetEvent, Ops, Order, Sharing, What, measure_fleet};
 pub use ledger::Ledger;
@@ -35,6 +34,7 @@ pub use model::model_file;
 pub use neighbours::{Characterised, PROBE, disturbance};
 pub use pairing::Paired;
 pub use remarks::{FULL_RATE, changes, highest_khz};
+pub use result_document::{OPS_CAVEAT, comparison_json, ops_json, result_json};
 pub use session::Session;
 pub use settings::{Settings, UsualSpeeds};
 pub use step::{Observer, Step};

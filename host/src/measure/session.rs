@@ -17,7 +17,7 @@ use super::measurement::{known_or_own, views};
 use super::remarks::{Asked, remarks};
 use super::step::{Observer, Step};
 use super::{Fingerprint, Ledger, Measurement, Settings};
-use crate::device::client::{Agent, classified};
+use crate::device::agent_client::{Agent, classified};
 use crate::measure::cooldown::Cooldown;
 use crate::output::error_class::{Classify, ErrorClass};
 use crate::process::child::ChildError;

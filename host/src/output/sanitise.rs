@@ -4,14 +4,14 @@
 //! around it.
 
 /// Control characters and those that steer bidirectional text become U+FFFD.
-pub fn harmless(character: char) -> char {
+pub fn sanitised_char(character: char) -> char {
     let steers = matches!(character, '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if character.is_control() || steers { '\u{fffd}' } else { character }
 }
 
 /// The sanitised text for a terminal; its line breaks and tabs stay.
 pub fn for_terminal(text: &str) -> String {
-    let of_one = |c| if matches!(c, '\n' | '\t') { c } else { harmless(c) };
+    let of_one = |c| if matches!(c, '\n' | '\t') { c } else { sanitised_char(c) };
     text.chars().map(of_one).collect()
 }
 

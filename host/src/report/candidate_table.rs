@@ -4,8 +4,10 @@
 
 use std::cmp::Ordering;
 
+use maud::{Markup, html};
+
 use super::numbers::{NONE, count, ms, percent};
-use super::text::{Escaped, one_line};
+use super::sanitised_text::one_line;
 use super::view::{CandidateView, LatencyView, RunView};
 
 /// Most rows that are shown.
@@ -13,44 +15,66 @@ pub(super) const MOST: usize = 500;
 /// Longest reason that is shown, in characters.
 const LONGEST_REASON: usize = 300;
 
-pub(super) fn table(view: &RunView) -> String {
-    if view.candidates.is_empty() {
-        return "<section>\n<h2>Candidates</h2>\n\
-                <p class=\"muted\">No candidate has been sampled yet.</p>\n</section>\n"
-            .to_owned();
+pub(super) fn table(view: &RunView) -> Markup {
+    html! {
+        section {
+            h2 { "Candidates" }
+            @if view.candidates.is_empty() {
+                p.muted { "No candidate has been sampled yet." }
+            } @else {
+                (filled(view))
+            }
+        }
     }
+}
+
+fn filled(view: &RunView) -> Markup {
     let chosen = view.best.as_ref().map(|best| best.candidate);
     let sorted = sorted(&view.candidates);
     let is_chosen = |candidate: &CandidateView| Some(candidate.index) == chosen;
     let (shown, left_out) = sorted.split_at(sorted.len().min(MOST));
     let straggler = left_out.iter().find(|candidate| is_chosen(candidate));
-    let rows: String = shown
-        .iter()
-        .chain(straggler)
-        .map(|candidate| row(candidate, view.budget_ns, is_chosen(candidate)))
-        .collect();
-    let note = if left_out.is_empty() {
-        String::new()
-    } else {
-        format!(
-            "<p class=\"muted\">The {MOST} of {} candidates with the highest reward, and the chosen one; the \
-             run's database holds all.</p>\n",
-            sorted.len()
-        )
-    };
-    format!(
-        "<section>\n<h2>Candidates</h2>\n{note}<div class=\"scroll\" role=\"region\" tabindex=\"0\" \
-         aria-label=\"Candidates by reward\">\n<table class=\"candidates\">\n<thead><tr>\
-         <th scope=\"col\" class=\"n\">#</th><th scope=\"col\">architecture</th><th scope=\"col\">status</th>\
-         <th scope=\"col\" class=\"n\">reward</th><th scope=\"col\" class=\"n\">accuracy</th>\
-         <th scope=\"col\" class=\"n\">latency, ms</th><th scope=\"col\" class=\"n\">interval, ms</th>\
-         <th scope=\"col\" class=\"n\">of budget</th><th scope=\"col\" class=\"n\">parameters</th>\
-         <th scope=\"col\" class=\"n\">MACs</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</div>\n\
-         <p class=\"muted\">Latency as measured by <bdi>{} {}</bdi> on <bdi>{}</bdi>.</p>\n</section>\n",
-        Escaped(&view.engine.name),
-        Escaped(&view.engine.version),
-        Escaped(&view.device),
-    )
+    html! {
+        @if !left_out.is_empty() {
+            p.muted {
+                "The " (MOST) " of " (sorted.len()) " candidates with the highest reward, and the chosen \
+                 one; the run's database holds all."
+            }
+        }
+        div.scroll role="region" tabindex="0" aria-label="Candidates by reward" {
+            table.candidates {
+                (heads())
+                tbody {
+                    @for candidate in shown.iter().chain(straggler) {
+                        (row(candidate, view.budget_ns, is_chosen(candidate)))
+                    }
+                }
+            }
+        }
+        p.muted {
+            "Latency as measured by " bdi { (view.engine.name) " " (view.engine.version) } " on "
+            bdi { (view.device) } "."
+        }
+    }
+}
+
+fn heads() -> Markup {
+    html! {
+        thead {
+            tr {
+                th.n scope="col" { "#" }
+                th scope="col" { "architecture" }
+                th scope="col" { "status" }
+                th.n scope="col" { "reward" }
+                th.n scope="col" { "accuracy" }
+                th.n scope="col" { "latency, ms" }
+                th.n scope="col" { "interval, ms" }
+                th.n scope="col" { "of budget" }
+                th.n scope="col" { "parameters" }
+                th.n scope="col" { "MACs" }
+            }
+        }
+    }
 }
 
 /// Sorted by reward; candidates without a reward follow in the order sampled.
@@ -65,30 +89,31 @@ fn sorted(candidates: &[CandidateView]) -> Vec<&CandidateView> {
     sorted
 }
 
-fn row(candidate: &CandidateView, budget_ns: u64, is_chosen: bool) -> String {
-    let (class, tag) =
-        if is_chosen { (" class=\"best\"", " <strong>chosen</strong>") } else { ("", "") };
-    let reason = candidate.reason.as_ref().map_or_else(String::new, |reason| {
-        format!(": <bdi>{}</bdi>", Escaped(&one_line(reason, LONGEST_REASON)))
-    });
+fn row(candidate: &CandidateView, budget_ns: u64, is_chosen: bool) -> Markup {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| NONE.to_owned());
     let of_latency = |text: fn(LatencyView) -> String| or_none(candidate.latency.map(text));
     let of_budget =
         candidate.latency.map(|latency| percent(latency.point_ns as f64 / budget_ns as f64));
-    format!(
-        "<tr{class}><td class=\"n\">{}</td><td><code title=\"{}\">{}</code>{tag}</td><td>{}{reason}</td>\
-         <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
-         <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td></tr>\n",
-        candidate.index,
-        Escaped(&one_line(&candidate.arch_id, 80)),
-        Escaped(&one_line(&candidate.arch_id, 13)),
-        candidate.status.words(),
-        or_none(candidate.rewarded().map(|reward| format!("{reward:.4}"))),
-        or_none(candidate.accuracy.map(percent)),
-        of_latency(|latency| ms(latency.point_ns)),
-        of_latency(|latency| format!("{}–{}", ms(latency.lo_ns), ms(latency.hi_ns))),
-        or_none(of_budget),
-        or_none(candidate.params.map(count)),
-        or_none(candidate.macs.map(count)),
-    )
+    html! {
+        tr class=[is_chosen.then_some("best")] {
+            td.n { (candidate.index) }
+            td {
+                code title=(one_line(&candidate.arch_id, 80)) { (one_line(&candidate.arch_id, 13)) }
+                @if is_chosen { " " strong { "chosen" } }
+            }
+            td {
+                (candidate.status.words())
+                @if let Some(reason) = &candidate.reason {
+                    ": " bdi { (one_line(reason, LONGEST_REASON)) }
+                }
+            }
+            td.n { (or_none(candidate.rewarded().map(|reward| format!("{reward:.4}")))) }
+            td.n { (or_none(candidate.accuracy.map(percent))) }
+            td.n { (of_latency(|latency| ms(latency.point_ns))) }
+            td.n { (of_latency(|latency| format!("{}–{}", ms(latency.lo_ns), ms(latency.hi_ns)))) }
+            td.n { (or_none(of_budget)) }
+            td.n { (or_none(candidate.params.map(count))) }
+            td.n { (or_none(candidate.macs.map(count))) }
+        }
+    }
 }

@@ -2,92 +2,110 @@
 //!
 //! **Invariant:** every latency names its engine and its device; words say what is not known yet.
 
+use maud::{Markup, html};
+
 use super::numbers::{NONE, duration, fine_percent, ms, percent, short_ms};
-use super::text::Escaped;
-use super::view::{CandidateStatus, LatencyView, RunView, WallTime};
+use super::view::{CandidateStatus, CandidateView, LatencyView, RunView, TrainedView, WallTime};
 
-pub(super) fn cards(view: &RunView) -> String {
-    let cards = [accuracy(view), latency(view), teacher(view), candidates(view), wall(view)];
-    format!("<section class=\"cards\" aria-label=\"Summary\">\n{}</section>\n", cards.concat())
+pub(super) fn cards(view: &RunView) -> Markup {
+    html! {
+        section.cards aria-label="Summary" {
+            (accuracy(view))
+            (latency(view))
+            (teacher(view))
+            (candidates(view))
+            (wall(view))
+        }
+    }
 }
 
-/// `value` and `notes` are already escaped.
-fn card(title: &str, value: &str, notes: &[String]) -> String {
-    let notes: String = notes.iter().map(|note| format!("<p>{note}</p>")).collect();
-    format!("<div class=\"card\"><h3>{title}</h3><p class=\"value\">{value}</p>{notes}</div>\n")
+fn card(title: &str, value: &str, notes: &[Markup]) -> Markup {
+    html! {
+        div.card {
+            h3 { (title) }
+            p.value { (value) }
+            @for note in notes {
+                p { (note) }
+            }
+        }
+    }
 }
 
-fn accuracy(view: &RunView) -> String {
+fn accuracy(view: &RunView) -> Markup {
     let title = "Best student";
     let Some(chosen) = view.chosen() else {
-        return card(title, NONE, &["no candidate is chosen yet".to_owned()]);
+        return card(title, NONE, &[html! { "no candidate is chosen yet" }]);
     };
     let held_out = chosen.accuracy.map_or_else(|| NONE.to_owned(), percent);
     match view.trained() {
         Some(trained) => card(
             title,
             &fine_percent(trained.test_accuracy),
-            &[
-                format!("test accuracy after {} epochs", trained.epochs),
-                match trained.holdout_accuracy {
-                    Some(accuracy) => {
-                        format!("held-out: {held_out} in the search, then {}", percent(accuracy))
-                    }
-                    None => format!("held-out: {held_out} in the search"),
-                },
-                format!(
-                    "candidate #{} · <bdi class=\"path\">{}</bdi>",
-                    chosen.index,
-                    Escaped(&trained.onnx)
-                ),
-            ],
+            &notes_on_trained(chosen, trained, &held_out),
         ),
         None => card(
             title,
             &held_out,
             &[
-                "held-out accuracy after the search's short training".to_owned(),
-                format!("candidate #{}, not yet trained in full", chosen.index),
+                html! { "held-out accuracy after the search's short training" },
+                html! { "candidate #" (chosen.index) ", not yet trained in full" },
             ],
         ),
     }
 }
 
-fn latency(view: &RunView) -> String {
+fn notes_on_trained(chosen: &CandidateView, trained: &TrainedView, held_out: &str) -> [Markup; 3] {
+    [
+        html! { "test accuracy after " (trained.epochs) " epochs" },
+        html! {
+            "held-out: " (held_out) " in the search"
+            @if let Some(accuracy) = trained.holdout_accuracy {
+                ", then " (percent(accuracy))
+            }
+        },
+        html! { "candidate #" (chosen.index) " · " bdi.path { (trained.onnx) } },
+    ]
+}
+
+fn latency(view: &RunView) -> Markup {
     let budget = match view.window_ns {
         Some(window) => format!("{} ± {} ms", short_ms(view.budget_ns), short_ms(window)),
         None => format!("{} ms", short_ms(view.budget_ns)),
     };
-    let engine = format!(
-        "<bdi>{} {}</bdi> on <bdi>{}</bdi>",
-        Escaped(&view.engine.name),
-        Escaped(&view.engine.version),
-        Escaped(&view.device)
-    );
-    let trained = view.trained();
-    let of_trained = trained.and_then(|trained| trained.latency);
+    let of_trained = view.trained().and_then(|trained| Some((trained, trained.latency?)));
     let of_chosen = view.chosen().and_then(|chosen| chosen.latency);
-    let verdict = trained.filter(|_| of_trained.is_some()).map(|trained| trained.verdict.as_str());
-    let (value, first) = match of_trained.or(of_chosen) {
-        Some(latency) => (
-            format!("{}\u{202f}ms", ms(latency.point_ns)),
-            format!(
-                "{} to {} ms; {}",
-                ms(latency.lo_ns),
-                ms(latency.hi_ns),
-                verdict.map_or_else(
-                    || "as measured in the search".to_owned(),
-                    |verdict| format!("verdict <bdi>{}</bdi>", Escaped(verdict))
-                )
-            ),
+    let verdict = of_trained.map(|(trained, _)| trained.verdict.as_str());
+    let engine = html! {
+        bdi { (view.engine.name) " " (view.engine.version) } " on " bdi { (view.device) }
+    };
+    let title = "Latency of the student";
+    match of_trained.map(|(_, latency)| latency).or(of_chosen) {
+        Some(latency) => card(
+            title,
+            &format!("{}\u{202f}ms", ms(latency.point_ns)),
+            &[
+                interval(latency, verdict),
+                html! { (standing(view, latency)) " the budget of " (budget) },
+                engine,
+            ],
         ),
-        None => (NONE.to_owned(), "not measured".to_owned()),
-    };
-    let against = match of_trained.or(of_chosen) {
-        Some(latency) => format!("{} the budget of {budget}", standing(view, latency)),
-        None => format!("the budget is {budget}"),
-    };
-    card("Latency of the student", &value, &[first, against, engine])
+        None => card(
+            title,
+            NONE,
+            &[html! { "not measured" }, html! { "the budget is " (budget) }, engine],
+        ),
+    }
+}
+
+/// A verdict is passed only on the final measurement, after the full training.
+fn interval(latency: LatencyView, verdict: Option<&str>) -> Markup {
+    html! {
+        (ms(latency.lo_ns)) " to " (ms(latency.hi_ns)) " ms; "
+        @match verdict {
+            Some(verdict) => { "verdict " bdi { (verdict) } }
+            None => "as measured in the search",
+        }
+    }
 }
 
 /// Where the whole latency interval lies, relative to the budget.
@@ -106,9 +124,9 @@ fn standing(view: &RunView, latency: LatencyView) -> &'static str {
     }
 }
 
-fn teacher(view: &RunView) -> String {
+fn teacher(view: &RunView) -> Markup {
     let Some(teacher) = &view.teacher else {
-        return card("Teacher", NONE, &["none: trained by hard labels".to_owned()]);
+        return card("Teacher", NONE, &[html! { "none: trained by hard labels" }]);
     };
     let student = view.trained().map(|trained| trained.test_accuracy);
     let (value, kind) = match (teacher.test_accuracy, teacher.holdout_accuracy) {
@@ -116,18 +134,18 @@ fn teacher(view: &RunView) -> String {
         (None, Some(accuracy)) => (percent(accuracy), "held-out accuracy"),
         (None, None) => (NONE.to_owned(), "accuracy not known"),
     };
-    let mut notes = vec![format!("{kind} of <bdi>{}</bdi>", Escaped(&teacher.name))];
+    let mut notes = vec![html! { (kind) " of " bdi { (teacher.name) } }];
     if let (Some(teacher), Some(student)) = (teacher.test_accuracy, student) {
         let gap = 100.0 * (student - teacher);
         if gap.is_finite() {
             let side = if gap < 0.0 { "below" } else { "above" };
-            notes.push(format!("the student is {:.2} points {side}", gap.abs()));
+            notes.push(html! { "the student is " (format!("{:.2}", gap.abs())) " points " (side) });
         }
     }
     card("Teacher", &value, &notes)
 }
 
-fn candidates(view: &RunView) -> String {
+fn candidates(view: &RunView) -> Markup {
     let count =
         |status| view.candidates.iter().filter(|candidate| candidate.status == status).count();
     let others = [
@@ -142,14 +160,14 @@ fn candidates(view: &RunView) -> String {
         .filter(|(count, _)| *count > 0)
         .map(|(count, words)| format!("{count} {words}"))
         .collect();
-    let mut notes = vec![format!("of {} sampled", view.candidates.len())];
+    let mut notes = vec![html! { "of " (view.candidates.len()) " sampled" }];
     if !others.is_empty() {
-        notes.push(others.join(", "));
+        notes.push(html! { (others.join(", ")) });
     }
     card("Candidates done", &count(CandidateStatus::Done).to_string(), &notes)
 }
 
-fn wall(view: &RunView) -> String {
+fn wall(view: &RunView) -> Markup {
     let total = view.wall.total_ns();
     let share = |part: u64| {
         if total == 0 { 0.0 } else { 100.0 * part as f64 / total as f64 }
@@ -161,24 +179,23 @@ fn wall(view: &RunView) -> String {
         ("launches", "warm-up and launches", launches_ns),
         ("other", "budget, winner and the rest", other_ns),
     ];
-    let bars: String = parts
-        .iter()
-        .map(|(class, _, part)| {
-            format!("<span class=\"{class}\" style=\"width:{:.2}%\"></span>", share(*part))
-        })
-        .collect();
-    let rows: String = parts
-        .iter()
-        .map(|(class, name, part)| {
-            format!(
-                "<li><span class=\"key {class}\"></span>{name} <strong>{:.1}\u{202f}%</strong></li>",
-                share(*part)
-            )
-        })
-        .collect();
-    format!(
-        "<div class=\"card wide\"><h3>Wall time</h3><p class=\"value\">{}</p>\
-         <div class=\"bar\" aria-hidden=\"true\">{bars}</div><ul class=\"keys\">{rows}</ul></div>\n",
-        duration(total)
-    )
+    html! {
+        div.card.wide {
+            h3 { "Wall time" }
+            p.value { (duration(total)) }
+            div.bar aria-hidden="true" {
+                @for (class, _, part) in parts {
+                    span.(class) style={ "width:" (format!("{:.2}", share(part))) "%" } {}
+                }
+            }
+            ul.keys {
+                @for (class, name, part) in parts {
+                    li {
+                        span.key.(class) {} (name) " "
+                        strong { (format!("{:.1}\u{202f}%", share(part))) }
+                    }
+                }
+            }
+        }
+    }
 }

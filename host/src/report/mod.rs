@@ -4,8 +4,8 @@
 //! own. Both are pure functions of the view.
 //!
 //! **Invariant:** `stored_run` alone reads and writes files; what renders knows no clock, no files, no
-//! database and no network. The page holds no script and refers to
-//! nothing outside itself; every text from outside is escaped where it is written, not before.
+//! database and no network. The page holds no script and refers to nothing outside itself; every text
+//! from outside is escaped where it is written, by the template, not before.
 
 mod candidate_table;
 mod cards;
@@ -13,9 +13,9 @@ mod chart;
 mod front;
 mod numbers;
 mod page;
+mod sanitised_text;
 mod settings_table;
 pub mod stored_run;
-mod text;
 pub mod view;
 
 #[cfg(test)]

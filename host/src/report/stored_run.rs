@@ -20,7 +20,7 @@ use crate::report::{render, scatter_svg};
 use crate::search::choice::choose;
 use crate::store::{Best, Candidate, RunLock, Status, Store};
 use crate::train::protocol::PolicyUpdate;
-use crate::train::weights::replace_file;
+use crate::train::weights_file::replace_file;
 
 /// Writes `report.html` into the run directory.
 pub fn write_report(run: &Path) -> anyhow::Result<PathBuf> {
@@ -61,6 +61,15 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Objective and policy", &["objective", "controller"]),
     ("Seeds", &["seed of weights", "seed of order", "seed of controller", "seed of measurement"]),
 ];
+
+/// A setting's name for a reader. The policy is stored under an older word, which stored runs keep.
+fn shown(name: &str) -> &str {
+    match name {
+        "controller" => "policy",
+        "seed of controller" => "seed of policy",
+        name => name,
+    }
+}
 
 /// The parts of a teacher that a report shows.
 #[derive(Deserialize)]
@@ -187,7 +196,7 @@ fn sections(
             entries: settings
                 .iter()
                 .filter(|(name, _)| names.contains(&name.as_str()))
-                .cloned()
+                .map(|(name, value)| pair(shown(name), value))
                 .collect(),
         })
         .collect();

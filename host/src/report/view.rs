@@ -187,7 +187,7 @@ impl CandidateView {
         self.latency.filter(|_| counts).zip(accuracy)
     }
 
-    /// The reward that the controller learnt from.
+    /// The reward that the policy learnt from.
     pub(super) fn rewarded(&self) -> Option<f64> {
         let counts = matches!(self.status, CandidateStatus::Done | CandidateStatus::Repeated);
         self.reward.filter(|reward| counts && reward.abs() <= LARGEST_REWARD)

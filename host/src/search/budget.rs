@@ -14,7 +14,7 @@ use pearl_models::weights::RandomWeights;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 
-use crate::device::client::Agent;
+use crate::device::agent_client::Agent;
 use crate::measure::{Measurement, Session, Settings, Step, model_file};
 use crate::output::duration;
 use crate::search::seeds::Seeds;

@@ -10,18 +10,18 @@ use pearl_agent::protocol::messages::Engine;
 use pearl_models::space::Space;
 
 use super::event::Observer;
-use super::facts::{self, now};
 use super::policy::Policy;
 use super::run::{Run, RunState};
+use super::run_facts::{self, now};
 use super::{Event, SearchConfig, winner};
-use crate::device::client::Agent;
+use crate::device::agent_client::Agent;
 use crate::measure::Fingerprint;
 use crate::output::error_class::{Classified, Classify, ErrorClass};
 use crate::process::interrupt;
 use crate::search::choice::choose;
 use crate::store::{Best, Candidate, CandidateTime, Status, Store};
-use crate::train::client::Worker;
 use crate::train::protocol::{DataReport, Loss, TeachRequest};
+use crate::train::worker_client::Worker;
 
 /// The result of a search.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub fn prepare(
     since: Instant,
     observer: &mut Observer<'_>,
 ) -> anyhow::Result<(Prepared, Worker)> {
-    let fingerprint = facts::watch(config, agent, observer)?;
+    let fingerprint = run_facts::watch(config, agent, observer)?;
     let mut worker = start_worker()?;
     let (space, data) = check(config, &mut worker)?;
     Ok((Prepared { space, data, fingerprint, since }, worker))

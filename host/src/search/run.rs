@@ -10,11 +10,11 @@ use pearl_models::space::Space;
 
 use super::SearchConfig;
 use super::policy::Policy;
-use crate::device::client::Agent;
+use crate::device::agent_client::Agent;
 use crate::measure::Settings;
 use crate::output::error_class::{Classify, ErrorClass};
 use crate::store::{Candidate, Store};
-use crate::train::client::Worker;
+use crate::train::worker_client::Worker;
 
 pub(super) struct Run<'a> {
     pub config: &'a SearchConfig,

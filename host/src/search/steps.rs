@@ -18,9 +18,9 @@ use crate::output::error_class::{Classified, Classify, ErrorClass};
 use crate::process::child::ChildError;
 use crate::process::interrupt;
 use crate::store::{Candidate, CandidateTime, Latency, Status};
-use crate::train::client;
 use crate::train::protocol::{NetworkSource, TrainReport, TrainRequest};
-use crate::train::weights::{WeightsFile, replace_file};
+use crate::train::weights_file::{WeightsFile, replace_file};
+use crate::train::worker_client;
 
 /// How often a candidate is measured at most, until a measurement can be used.
 const MEASUREMENTS: usize = 3;
@@ -60,7 +60,9 @@ impl Run<'_> {
             Err(ChildError::Failed(failure)) if failure.kind == FailureKind::BadInput => {
                 return Err(Classified::input(failure).into());
             }
-            Err(error @ ChildError::Start { .. }) => return Err(client::classified(&error).into()),
+            Err(error @ ChildError::Start { .. }) => {
+                return Err(worker_client::classified(&error).into());
+            }
             Err(error) => {
                 candidate.status = Status::Failed;
                 candidate.reason = Some(error.to_string());

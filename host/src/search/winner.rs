@@ -12,9 +12,9 @@ use crate::output::error_class::{Classified, Classify, ErrorClass};
 use crate::search::choice::choose;
 use crate::search::steps::latency;
 use crate::store::Best;
-use crate::train::client;
 use crate::train::protocol::{NetworkSource, Recipe, Split, TrainRequest};
-use crate::train::weights::{WeightsFile, replace_file};
+use crate::train::weights_file::{WeightsFile, replace_file};
+use crate::train::worker_client;
 
 /// Trains, exports and measures the winner, unless that has been done.
 pub(super) fn make(run: &mut Run<'_>, observer: &mut Observer<'_>) -> anyhow::Result<Option<Best>> {
@@ -50,7 +50,7 @@ pub(super) fn make(run: &mut Run<'_>, observer: &mut Observer<'_>) -> anyhow::Re
         .train(&request, |progress| {
             observer(Event::Winner { index, step: progress.step, steps: progress.steps });
         })
-        .map_err(|error| client::classified(&error))?;
+        .map_err(|error| worker_client::classified(&error))?;
 
     if let Some(reason) = report.diverged {
         return Err(Classified::input(format_args!(

@@ -10,15 +10,15 @@
 mod best;
 mod candidate;
 pub mod home;
-mod lock;
 mod measurements;
 mod policy_update;
+mod run_lock;
 mod schema;
 
 pub use best::Best;
 pub use candidate::{Candidate, CandidateTime, Latency, Status};
-pub use lock::RunLock;
 pub use measurements::{Entry, HISTORY_FORMAT, History, HistoryError, Kept};
+pub use run_lock::RunLock;
 
 use std::path::{Path, PathBuf};
 

@@ -12,8 +12,8 @@ use pearl_models::shape::ImageShape;
 use sha2::{Digest, Sha256};
 use tch::{Kind, TchError, Tensor};
 
-use crate::network::parameters::signed;
 use crate::torch_device::TorchDevice;
+use crate::torch_network::parameters::signed;
 use pearl::data::idx::{IdxError, Images, read_images, read_labels};
 use pearl::data::{DataError, DataFile};
 use pearl::train::protocol::{Accuracy, DataReport, DataSource, Split};

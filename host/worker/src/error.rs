@@ -15,10 +15,10 @@ use tch::TchError;
 
 use crate::dataset::DatasetError;
 use crate::policy::PolicyError;
-use crate::teachers::teacher::TeacherError;
+use crate::teachers::teacher_module::TeacherError;
 use crate::torch_device::TorchDeviceError;
 use crate::torch_error::first_line;
-use pearl::train::weights::WeightsError;
+use pearl::train::weights_file::WeightsError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {

@@ -11,18 +11,18 @@
 mod checks;
 mod dataset;
 mod error;
-mod network;
 #[cfg(test)]
 mod on_cuda;
 mod policy;
-mod process;
 mod progress;
 mod requests;
 mod teachers;
 mod torch_device;
 mod torch_error;
+mod torch_network;
 #[cfg(test)]
 mod toy;
 mod training;
+mod worker_process;
 
-pub use process::main;
+pub use worker_process::main;

@@ -12,13 +12,13 @@ use pearl_models::space::Space;
 use tch::{Device, Kind, Tensor};
 
 use crate::dataset::Dataset;
-use crate::network::init::stream;
-use crate::network::module::{Module, Phase};
-use crate::network::parameters::numbers;
 use crate::torch_device::TorchDevice;
+use crate::torch_network::init::stream;
+use crate::torch_network::module::{Module, Phase};
+use crate::torch_network::parameters::numbers;
 use crate::toy::{self, Toy};
 use crate::training::loss::{SoftTargets, loss};
-use crate::training::train::{Trained, gradient, judge};
+use crate::training::training_loop::{Trained, gradient, judge};
 use pearl::train::protocol::{Accuracy, Recipe, TrainSeeds};
 
 const IMAGE: ImageShape = ImageShape { channels: 1, height: 28, width: 28 };

@@ -12,20 +12,20 @@ use pearl_agent::protocol::wire::{Failure, PROTOCOL};
 use crate::checks::{check, fits, network};
 use crate::dataset::{Dataset, Part, Stamp};
 use crate::error::{WorkerError, without_panics};
-use crate::network::forward::forward;
-use crate::network::module::Module;
 use crate::policy;
 use crate::progress::Report;
 use crate::teachers::logits::{self, TeacherLogits};
-use crate::teachers::teacher;
+use crate::teachers::teacher_module;
 use crate::torch_device::TorchDevice;
+use crate::torch_network::forward::forward;
+use crate::torch_network::module::Module;
 use crate::training::loss::SoftTargets;
-use crate::training::train::{Job, Trained, judge, train};
+use crate::training::training_loop::{Job, Trained, judge, train};
 use pearl::train::protocol::{
     Accuracy, DataSource, Loss, Split, TeachReport, TeachRequest, TeacherSource, TrainReport,
     TrainRequest, TrainTime, WorkerDone, WorkerHello, WorkerRequest,
 };
-use pearl::train::weights;
+use pearl::train::weights_file;
 
 /// Number of teachers whose logits are kept in memory: steps of a route, or a few to compare.
 const TEACHERS_KEPT: usize = 4;
@@ -167,7 +167,7 @@ impl Worker {
         if let Some((_, _, hash)) = known {
             return Ok(hash.clone());
         }
-        let hash = teacher::hash(teacher)?;
+        let hash = teacher_module::hash(teacher)?;
         self.hashes.retain(|(source, _, _)| source != teacher);
         self.hashes.push((teacher.clone(), stamp, hash.clone()));
         Ok(hash)
@@ -248,7 +248,7 @@ fn save(module: &Module, data: &Dataset, path: &std::path::Path) -> Result<(), W
     });
     let tensors =
         tensors.iter().map(|(spec, values)| (&spec.name[..], &spec.dims[..], &values[..]));
-    Ok(weights::write(path, tensors, note.to_string())?)
+    Ok(weights_file::write(path, tensors, note.to_string())?)
 }
 
 fn nanoseconds(since: Instant) -> u64 {

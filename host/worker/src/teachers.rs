@@ -1,4 +1,4 @@
 //! Teachers, and their logits, which are computed once.
 
 pub mod logits;
-pub mod teacher;
+pub mod teacher_module;

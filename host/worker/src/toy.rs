@@ -13,9 +13,9 @@ use pearl_models::shape::ImageShape;
 use rand::{Rng, RngExt};
 
 use crate::dataset::Dataset;
-use crate::network::init::stream;
 use crate::torch_device::TorchDevice;
-use crate::training::train::{Job, Trained, train};
+use crate::torch_network::init::stream;
+use crate::training::training_loop::{Job, Trained, train};
 use pearl::data::DataFile;
 use pearl::train::protocol::{DataSource, Recipe, Split, TrainSeeds};
 

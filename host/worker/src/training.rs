@@ -5,4 +5,4 @@ pub mod loss;
 pub mod optimizer;
 pub mod order;
 pub mod schedule;
-pub mod train;
+pub mod training_loop;

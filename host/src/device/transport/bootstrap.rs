@@ -13,7 +13,6 @@
 //! **Invariant:** an agent gets its final name only after its length was checked, and its hash if the
 //! device can compute it; its folder belongs to the user and is closed to other users.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 use super::Opened;
@@ -21,6 +20,7 @@ use super::agents::{AgentFile, agent_for};
 use super::error::TransportError;
 use super::shell::{Said, Shell};
 use crate::device::entry::Device;
+use crate::device::random_name::random_name;
 
 const LOOK: &str = include_str!("bootstrap/look.sh");
 const SETTLE: &str = include_str!("bootstrap/settle.sh");
@@ -73,7 +73,7 @@ fn look(device: &Device, shell: &mut impl Shell) -> Result<Site, TransportError>
 }
 
 fn upload(shell: &mut impl Shell, site: &Site, agent: &AgentFile) -> Result<(), TransportError> {
-    let part = format!("part-{:016x}", RandomState::new().build_hasher().finish());
+    let part = format!("part-{}", random_name::<8>());
     let bytes = agent.bytes.to_string();
     let sent = shell.upload(&agent.path, &format!("{}/{part}", site.folder));
     // Also run after a failed upload: the partial file has to be removed.

@@ -16,6 +16,7 @@ mod plot;
 pub(super) mod rewards;
 pub(super) mod scatter;
 
+use maud::Render;
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
 use plotters::element::{Rectangle, Text};
@@ -25,7 +26,7 @@ use plotters::style::{Color, FontDesc, FontFamily, FontStyle, TextStyle};
 
 use self::palette::{SURFACE, Tone};
 use super::ReportError;
-use super::text::{Escaped, one_line};
+use super::sanitised_text::one_line;
 
 const FONT: &str = "system-ui, -apple-system, 'Segoe UI', 'Noto Sans', 'DejaVu Sans', sans-serif";
 /// The backend divides the size that it is given by this.
@@ -45,7 +46,8 @@ pub(super) enum Frame {
     Standalone,
 }
 
-/// A picture's title, its description for screen readers, and its size.
+/// A picture's title, its description for screen readers, and its size. The texts are our own words and
+/// numbers; what is from outside is drawn by [`write()`].
 struct Picture<'a> {
     id: &'a str,
     title: &'a str,
@@ -70,7 +72,8 @@ impl Picture<'_> {
         // The backend's own first line lacks what a screen reader needs.
         let body = svg.split_once('\n').map_or("", |(_, body)| body);
         let (width, height) = self.size;
-        let (id, title, description) = (self.id, Escaped(self.title), Escaped(&self.description));
+        let escaped = |text: &str| text.render().into_string();
+        let (id, title, description) = (self.id, escaped(self.title), escaped(&self.description));
         let place = match frame {
             Frame::Inline => "class=\"chart\"".to_owned(),
             Frame::Standalone => format!(

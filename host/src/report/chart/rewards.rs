@@ -1,7 +1,7 @@
 //! Reward over the search: the rewards of the candidates, their moving average and the means of the
 //! quarters.
 //!
-//! **Invariant:** only rewards that the controller learnt from enter a mean; a candidate without a
+//! **Invariant:** only rewards that the policy learnt from enter a mean; a candidate without a
 //! reward is marked at the foot, never drawn as a number.
 
 use std::collections::{HashSet, VecDeque};

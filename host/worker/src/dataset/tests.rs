@@ -5,7 +5,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 use super::*;
-use crate::network::parameters::numbers;
+use crate::torch_network::parameters::numbers;
 use crate::toy::{CLASSES, INPUT, Toy, write_idx};
 
 #[test]

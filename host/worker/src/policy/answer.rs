@@ -6,7 +6,7 @@ use pearl::train::protocol::{
 
 use super::Policy;
 use super::error::PolicyError;
-use super::state::PolicyState;
+use super::policy_state::PolicyState;
 
 /// # Errors
 /// A configuration, a state or choices that do not fit; a policy whose numbers overflowed.

@@ -20,9 +20,9 @@ mod answer;
 mod baseline;
 mod error;
 mod lstm;
+mod policy_state;
 #[cfg(test)]
 mod simulated;
-mod state;
 mod update;
 
 use rand::{RngExt, SeedableRng};
@@ -39,7 +39,7 @@ use baseline::Baseline;
 #[cfg(test)]
 use lstm::pick_likeliest;
 use lstm::{Draw, Lstm, PolicyShape, pick_at};
-use state::PolicyState;
+use policy_state::PolicyState;
 use update::Observation;
 
 /// Sequences drawn for an estimate, and the seed of their stream.

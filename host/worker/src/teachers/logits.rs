@@ -12,14 +12,14 @@ use tch::{Kind, TchError, Tensor};
 
 use crate::dataset::Dataset;
 use crate::error::WorkerError;
-use crate::network::parameters::{numbers, signed};
 use crate::progress::Report;
-use crate::teachers::teacher::{Teacher, TeacherError};
+use crate::teachers::teacher_module::{Teacher, TeacherError};
 use crate::torch_device::TorchDevice;
+use crate::torch_network::parameters::{numbers, signed};
 use crate::training::evaluate::{BATCH, accuracy};
-use crate::training::train::PROGRESS;
+use crate::training::training_loop::PROGRESS;
 use pearl::train::protocol::{Accuracy, Split, TeacherSource, TrainProgress};
-use pearl::train::weights::{self, WeightsFile};
+use pearl::train::weights_file::{self, WeightsFile};
 use pearl_agent::protocol::content_hash::{self, hex};
 
 /// Changes whenever the same key would mean other numbers. Changelog: 1, the first.
@@ -107,7 +107,7 @@ pub fn ensure(
     let note = Note { format: FORMAT.into(), key: key.clone(), sha256: sha256(&values), accuracy };
     let note = serde_json::to_string(&note)
         .map_err(|error| WorkerError::Write { path: path.clone(), source: error.into() })?;
-    weights::write(&path, [(TENSOR, &dims[..], &values[..])], note)?;
+    weights_file::write(&path, [(TENSOR, &dims[..], &values[..])], note)?;
     let logits = tensor(&values, &dims, device)?;
     Ok((TeacherLogits { key, logits, accuracy }, Origin::Computed))
 }

@@ -6,7 +6,7 @@
 
 use tch::{Kind, TchError, Tensor};
 
-use crate::network::parameters::Parameters;
+use crate::torch_network::parameters::Parameters;
 use pearl::train::protocol::Recipe;
 
 pub struct Sgd {

@@ -5,7 +5,7 @@
 
 use rand::RngExt;
 
-use crate::network::init::stream;
+use crate::torch_network::init::stream;
 use pearl::train::protocol::Recipe;
 
 /// One epoch: image numbers in order, and for each its view.

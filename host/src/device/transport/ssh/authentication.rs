@@ -10,7 +10,7 @@ use ssh2::{KeyboardInteractivePrompt, Prompt};
 
 use super::connection::within;
 use super::secret;
-use super::wire::{AGAIN, TICK, Wire, wait_for};
+use super::timed_session::{AGAIN, TICK, Wire, wait_for};
 use crate::device::entry::Ssh;
 use crate::device::transport::error::TransportError;
 
@@ -80,7 +80,7 @@ impl Attempts<'_> {
     fn key(&mut self, path: &Path) -> Result<bool, TransportError> {
         let question = format!("passphrase of {}", path.display());
         let passphrase = if secret::is_encrypted(path) { secret::ask(&question)? } else { None };
-        let passphrase = passphrase.as_deref();
+        let passphrase = passphrase.as_ref().map(|secret| secret.as_str());
         let done = self
             .attempt(|session, user| session.userauth_pubkey_file(user, None, path, passphrase));
         self.answered(&question, format!("key {}", path.display()), done)

@@ -11,7 +11,7 @@ use ssh2::{MethodType, Session};
 
 use super::DEAD_AFTER;
 use super::host_key;
-use super::wire::Wire;
+use super::timed_session::Wire;
 use crate::device::entry::{Ssh, Transport};
 use crate::device::transport::error::TransportError;
 use crate::process::interrupt;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ssh2::Channel;
 
-use super::wire::Wire;
+use super::timed_session::Wire;
 use crate::device::transport::error::TransportError;
 use crate::device::transport::shell::Said;
 

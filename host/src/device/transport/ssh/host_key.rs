@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use ssh2::{CheckResult, HashType, KnownHostFileKind, KnownHosts, Session};
 
-use super::wire::Wire;
+use super::timed_session::Wire;
 use crate::device::entry::Ssh;
 use crate::device::transport::error::TransportError;
 

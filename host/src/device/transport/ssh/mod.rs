@@ -17,7 +17,7 @@ mod exchange;
 mod host_key;
 mod pump;
 mod secret;
-mod wire;
+mod timed_session;
 
 use std::path::Path;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use super::error::TransportError;
 use super::shell::{Said, Shell};
 use crate::device::entry::Ssh;
 use crate::process::streams::Streams;
-use wire::Wire;
+use timed_session::Wire;
 
 /// How long the other side may leave what was sent unacknowledged before the link counts as dead.
 const DEAD_AFTER: Duration = Duration::from_secs(60);

@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::io::ioctl_fionbio;
 use ssh2::Channel;
 
-use super::wire::{Wire, wait_for};
+use super::timed_session::{Wire, wait_for};
 use crate::process::streams::{Handle, Streams};
 
 const CHUNK: usize = 32 << 10;

@@ -13,12 +13,16 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use zeroize::Zeroizing;
 
 use crate::device::transport::error::TransportError;
 use crate::process::interrupt;
 
 /// Variable that holds the password, or the passphrase of the identity.
 pub(super) const VARIABLE: &str = "PEARL_SSH_PASSWORD";
+
+/// Overwritten in memory when it is dropped.
+type Secret = Zeroizing<String>;
 
 /// How long a question waits for its answer; sshd waits 120 s for a login.
 const LONGEST_WAIT: Duration = Duration::from_secs(100);
@@ -29,7 +33,7 @@ const PROBE: Duration = Duration::from_millis(100);
 static LEFT: AtomicBool = AtomicBool::new(false);
 
 /// The answers. Keys: the questions.
-static TOLD: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+static TOLD: Mutex<BTreeMap<String, Secret>> = Mutex::new(BTreeMap::new());
 
 /// The secret in the environment, or the one that the user types; `None` if there is neither.
 ///
@@ -38,9 +42,9 @@ static TOLD: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 ///
 /// # Errors
 /// An interrupt.
-pub(super) fn ask(what: &str) -> Result<Option<String>, TransportError> {
+pub(super) fn ask(what: &str) -> Result<Option<Secret>, TransportError> {
     if let Ok(secret) = std::env::var(VARIABLE) {
-        return Ok(Some(secret));
+        return Ok(Some(secret.into()));
     }
     let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(secret) = told.get(what) {
@@ -60,12 +64,12 @@ pub(super) fn ask(what: &str) -> Result<Option<String>, TransportError> {
 }
 
 /// What the user types, within [`LONGEST_WAIT`] and without an interrupt.
-fn typed(question: String) -> Option<String> {
+fn typed(question: String) -> Option<Secret> {
     let terminal = File::open("/dev/tty").ok()?;
     let before = tcgetattr(&terminal).ok()?;
     let (sender, typed) = channel();
     // The thread reads until the line ends or the program ends.
-    thread::spawn(move || sender.send(rpassword::prompt_password(question).ok()));
+    thread::spawn(move || sender.send(rpassword::prompt_password(question).ok().map(Secret::new)));
     let until = Instant::now() + LONGEST_WAIT;
     loop {
         match typed.recv_timeout(PROBE) {

@@ -3,8 +3,8 @@ use std::fs;
 use pearl_models::reference;
 
 use super::*;
-use crate::network::module::Module;
-use crate::teachers::teacher::hash;
+use crate::teachers::teacher_module::hash;
+use crate::torch_network::module::Module;
 use crate::toy::{CLASSES, INPUT, Toy};
 
 const SPLIT: Split = Split { images: 20, holdout: 6 };
@@ -24,7 +24,7 @@ impl Case {
         let values = module.parameters().values().unwrap();
         let weights = toy.folder.path().join("teacher.safetensors");
         let tensors = values.iter().map(|(spec, v)| (&spec.name[..], &spec.dims[..], &v[..]));
-        weights::write(&weights, tensors, String::new()).unwrap();
+        weights_file::write(&weights, tensors, String::new()).unwrap();
         let source = TeacherSource::Native { network: "resnet-8:0.25".into(), weights };
         let cache = toy.folder.path().join("cache");
         Case { data: toy.read(), toy, source, cache }

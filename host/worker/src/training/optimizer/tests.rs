@@ -1,6 +1,6 @@
 use super::*;
-use crate::network::module::Module;
 use crate::torch_device::TorchDevice;
+use crate::torch_network::module::Module;
 use crate::toy;
 
 #[test]
@@ -18,7 +18,8 @@ fn steps_equal_the_formula_and_only_weights_decay() {
         .sum();
     assert_eq!(decaying, weights);
 
-    let read = |module: &Module| crate::network::parameters::numbers(module.parameters().flat());
+    let read =
+        |module: &Module| crate::torch_network::parameters::numbers(module.parameters().flat());
     let mut expected: Vec<f64> = read(&module).unwrap().into_iter().map(f64::from).collect();
     let mut velocity = vec![0.0; n];
     for (step, rate) in [0.1, 0.05, 0.2].into_iter().enumerate() {

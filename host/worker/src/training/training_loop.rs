@@ -10,8 +10,8 @@ use tch::{Kind, TchError, Tensor};
 
 use crate::dataset::{Dataset, Part};
 use crate::error::WorkerError;
-use crate::network::module::{Module, Phase};
 use crate::torch_device::TorchDevice;
+use crate::torch_network::module::{Module, Phase};
 use crate::training::evaluate::accuracy;
 use crate::training::loss::{SoftTargets, loss};
 use crate::training::optimizer::Sgd;

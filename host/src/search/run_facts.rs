@@ -9,7 +9,7 @@ use anyhow::Context;
 use super::event::Observer;
 use super::run::Run;
 use super::{Budget, Event, SearchConfig, budget};
-use crate::device::client::Agent;
+use crate::device::agent_client::Agent;
 use crate::measure::{Fingerprint, Measurement, PROBE, Session, Step};
 use crate::output::error_class::{Classify, ErrorClass};
 

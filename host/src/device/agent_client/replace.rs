@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Agent, classified, lease, start};
+use super::{Agent, classified, lease_wait, start};
 use crate::device::entry::Transport;
 use crate::output::error_class::{Classified, ErrorClass, may_pass};
 
@@ -39,7 +39,7 @@ impl Agent {
             if !again || start_of_it.elapsed() + pause > LONGEST_WAIT {
                 return Err(error);
             }
-            lease::pause(pause).map_err(|error| classified(&error))?;
+            lease_wait::pause(pause).map_err(|error| classified(&error))?;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }

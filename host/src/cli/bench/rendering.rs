@@ -1,7 +1,5 @@
 //! The output of `pearl bench` as a table, as CSV and as Markdown.
 
-use std::fmt::Write;
-
 use comfy_table::{CellAlignment, Table, presets};
 use pearl_agent::protocol::messages::ProfileReport;
 use pearl_calibration::{Estimate, Percentile, Summary, Sustained, percentile};
@@ -63,70 +61,97 @@ pub fn markdown(results: &Results<'_>) -> String {
     text
 }
 
-pub fn csv(results: &Results<'_>) -> String {
-    let mut text =
-        "model,sha256,device,fingerprint,engine,threads,precision,median_ns,lo_ns,hi_ns,\
-                    p90_ns,p99_ns,min_ns,max_ns,mean_ns,stddev_ns,samples,launches,\
-                    contended_launches,stability_score,compensated_ns,compensated_lo_ns,\
-                    compensated_hi_ns,slowdown,\
-                    load_ns,optimise_ns,peak_memory_bytes,\
-                    verdict,history\n"
-            .to_owned();
+/// The columns of the CSV format. Scripts rely on them: new ones go before the last two.
+const CSV_COLUMNS: [&str; 29] = [
+    "model",
+    "sha256",
+    "device",
+    "fingerprint",
+    "engine",
+    "threads",
+    "precision",
+    "median_ns",
+    "lo_ns",
+    "hi_ns",
+    "p90_ns",
+    "p99_ns",
+    "min_ns",
+    "max_ns",
+    "mean_ns",
+    "stddev_ns",
+    "samples",
+    "launches",
+    "contended_launches",
+    "stability_score",
+    "compensated_ns",
+    "compensated_lo_ns",
+    "compensated_hi_ns",
+    "slowdown",
+    "load_ns",
+    "optimise_ns",
+    "peak_memory_bytes",
+    "verdict",
+    "history",
+];
+
+/// # Errors
+/// None in practice: the text is written to memory, and all rows have the same columns.
+pub fn csv(results: &Results<'_>) -> anyhow::Result<String> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(CSV_COLUMNS)?;
     for (measurement, _) in results.measured() {
-        let samples = measurement.samples();
-        let summary = Summary::of(&samples);
-        let fingerprint = &measurement.fingerprint;
-        let latency = measurement.latency;
-        let at = |of| percentile(&samples, of).map(|value| value.0.to_string()).unwrap_or_default();
-        let (p90, p99) = (at(Percentile::P90), at(Percentile::P99));
-        let names = [
-            &measurement.model.path,
-            &measurement.model.sha256,
-            &measurement.device,
-            &fingerprint.id(),
-            &format!("{} {}", fingerprint.engine.name, fingerprint.engine.version),
-            &fingerprint.threads.to_string(),
-            &fingerprint.precision,
-        ];
-        let names: Vec<_> = names.into_iter().map(|name| quoted(name)).collect();
-        let [median, lo, hi] = [latency.point.0, latency.lo.0, latency.hi.0];
-        let Summary { min, max, mean, stddev, n } = summary;
-        let (launches, contended) = (measurement.launches.len(), measurement.contended_count());
-        let score = measurement.stability_score();
-        let document = result_json(measurement);
-        let [load, optimise, memory] =
-            ["load_ns", "optimise_ns", "peak_memory_bytes"].map(|field| {
-                document[field].as_u64().map(|value| value.to_string()).unwrap_or_default()
-            });
-        let compensated = measurement.compensated.as_ref().map(|found| {
-            let Estimate { point, lo, hi, .. } = found.latency;
-            format!("{},{},{},{:.4}", point.0, lo.0, hi.0, found.slowdown)
-        });
-        let compensated = compensated.unwrap_or_else(|| ",,,".into());
-        let verdict = measurement.judgement.verdict;
-        let history = results.number_of(measurement).map(|id| id.to_string()).unwrap_or_default();
-        // Writing to a string does not fail.
-        let _ = writeln!(
-            text,
-            "{},{median},{lo},{hi},{p90},{p99},{},{},{},{},{n},{launches},{contended},{score:.1},\
-             {compensated},{load},{optimise},{memory},{verdict},{history}",
-            names.join(","),
-            min.0,
-            max.0,
-            mean.0,
-            stddev.0
-        );
+        writer.write_record(csv_row(results, measurement))?;
     }
-    text
+    Ok(String::from_utf8(writer.into_inner().map_err(|error| error.into_error())?)?)
 }
 
-/// Quotes a field as RFC 4180 prescribes.
-fn quoted(field: &str) -> String {
-    if field.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", field.replace('"', "\"\""))
-    } else {
-        field.to_owned()
-    }
+/// An unknown number is an empty field.
+fn csv_row(results: &Results<'_>, measurement: &Measurement) -> [String; 29] {
+    let samples = measurement.samples();
+    let Summary { min, max, mean, stddev, n } = Summary::of(&samples);
+    let fingerprint = &measurement.fingerprint;
+    let latency = measurement.latency;
+    let at = |of| percentile(&samples, of).map(|value| value.0.to_string()).unwrap_or_default();
+    let document = result_json(measurement);
+    let of_document =
+        |field: &str| document[field].as_u64().map(|value| value.to_string()).unwrap_or_default();
+    let compensated = measurement.compensated.as_ref().map(|found| {
+        let Estimate { point, lo, hi, .. } = found.latency;
+        let [point, lo, hi] = [point, lo, hi].map(|value| value.0.to_string());
+        [point, lo, hi, format!("{:.4}", found.slowdown)]
+    });
+    let [compensated, compensated_lo, compensated_hi, slowdown] = compensated.unwrap_or_default();
+    [
+        measurement.model.path.clone(),
+        measurement.model.sha256.clone(),
+        measurement.device.clone(),
+        fingerprint.id(),
+        format!("{} {}", fingerprint.engine.name, fingerprint.engine.version),
+        fingerprint.threads.to_string(),
+        fingerprint.precision.clone(),
+        latency.point.0.to_string(),
+        latency.lo.0.to_string(),
+        latency.hi.0.to_string(),
+        at(Percentile::P90),
+        at(Percentile::P99),
+        min.0.to_string(),
+        max.0.to_string(),
+        mean.0.to_string(),
+        stddev.0.to_string(),
+        n.to_string(),
+        measurement.launches.len().to_string(),
+        measurement.contended_count().to_string(),
+        format!("{:.1}", measurement.stability_score()),
+        compensated,
+        compensated_lo,
+        compensated_hi,
+        slowdown,
+        of_document("load_ns"),
+        of_document("optimise_ns"),
+        of_document("peak_memory_bytes"),
+        measurement.judgement.verdict.to_string(),
+        results.number_of(measurement).map(|id| id.to_string()).unwrap_or_default(),
+    ]
 }
 
 fn row(results: &Results<'_>, measurement: &Measurement) -> [String; 10] {
@@ -230,18 +255,4 @@ fn operators(measurement: &Measurement, profile: &ProfileReport) -> String {
         ms(profile.profiled_ns),
         ms(profile.plain_ns)
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_that_would_break_a_line_are_quoted() {
-        for (field, expected) in
-            [("a.onnx", "a.onnx"), ("a,b", "\"a,b\""), ("say \"a\"", "\"say \"\"a\"\"\"")]
-        {
-            assert_eq!(quoted(field), expected);
-        }
-    }
 }

@@ -8,11 +8,11 @@ use tch::Tensor;
 
 use crate::checks::network;
 use crate::error::WorkerError;
-use crate::network::module::{Module, Phase};
-use crate::network::parameters::{numbers, signed};
 use crate::torch_device::TorchDevice;
+use crate::torch_network::module::{Module, Phase};
+use crate::torch_network::parameters::{numbers, signed};
 use pearl::train::protocol::{ForwardReport, ForwardRequest};
-use pearl::train::weights::WeightsFile;
+use pearl::train::weights_file::WeightsFile;
 
 /// Logits of given inputs, by a network with the weights of a file.
 pub fn forward(

@@ -13,7 +13,7 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::tract::Tract;
-use crate::engine::{EngineError, run};
+use crate::engine::{EngineError, single_run};
 use crate::platform::memory;
 use crate::session::panic_guard;
 use crate::timing::{launch, probe, profile};
@@ -101,6 +101,6 @@ fn answer() -> Answer {
         Work::Probe(request) => AgentDone::Probe(probe::probe(&Tract, request)?),
         Work::Launch(request) => AgentDone::Launch(launch::launch(&Tract, request)?),
         Work::Profile(request) => AgentDone::Profile(profile::profile(&Tract, request)?),
-        Work::Run(request) => AgentDone::Run(run::run(&Tract, request)?),
+        Work::Run(request) => AgentDone::Run(single_run::run(&Tract, request)?),
     })
 }

@@ -13,8 +13,8 @@ use pearl_models::op::Op;
 use pearl_models::tensors::{Role, TensorSpec};
 use tch::{Kind, TchError, Tensor};
 
-use crate::network::init::initial;
 use crate::torch_device::TorchDevice;
+use crate::torch_network::init::initial;
 
 /// In elements (64 bytes). Tensors start at multiples of it, as those that torch allocates do. If one
 /// does not, CUDA's vectorised kernels end the process's context (`misaligned address`).

@@ -3,7 +3,7 @@ use pearl_models::shape::ImageShape;
 use tch::{Kind, Tensor};
 
 use super::*;
-use crate::network::parameters::numbers;
+use crate::torch_network::parameters::numbers;
 use crate::toy;
 
 /// A network in which every operator occurs.

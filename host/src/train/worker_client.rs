@@ -223,7 +223,11 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The worker that `$PEARL_WORKER` names, else the one that lies beside this program.
 fn program() -> anyhow::Result<PathBuf> {
     if let Some(named) = env::var_os(VARIABLE).filter(|named| !named.is_empty()) {
-        return Ok(PathBuf::from(named));
+        let named = PathBuf::from(named);
+        if !named.is_file() {
+            bail!("{VARIABLE} names {}: no such file", named.display());
+        }
+        return Ok(named);
     }
     let own = env::current_exe().context("own executable")?;
     let beside = own.with_file_name(NAME);

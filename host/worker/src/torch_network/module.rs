@@ -7,8 +7,8 @@ use pearl_models::network::{Network, Node, NodeId};
 use pearl_models::op::{Activation, Op};
 use tch::{TchError, Tensor};
 
-use crate::network::parameters::Parameters;
 use crate::torch_device::TorchDevice;
+use crate::torch_network::parameters::Parameters;
 
 pub struct Module {
     network: Network,

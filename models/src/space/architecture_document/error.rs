@@ -5,7 +5,7 @@
 use thiserror::Error;
 
 use crate::space::SpaceError;
-use crate::space::document::{FORMAT, VERSION};
+use crate::space::architecture_document::{FORMAT, VERSION};
 
 /// Why a document is not an architecture.
 #[derive(Debug, Error)]

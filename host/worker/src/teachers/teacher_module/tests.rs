@@ -5,7 +5,7 @@ use tch::Device;
 
 use super::*;
 use crate::toy::{CLASSES, INPUT, Toy};
-use pearl::train::weights;
+use pearl::train::weights_file;
 
 const NATIVE: &str = "resnet-8:0.25";
 
@@ -16,7 +16,7 @@ fn native_file(folder: &Path, classes: usize) -> PathBuf {
     let values = module.parameters().values().unwrap();
     let path = folder.join("teacher.safetensors");
     let tensors = values.iter().map(|(spec, values)| (&spec.name[..], &spec.dims[..], &values[..]));
-    weights::write(&path, tensors, String::new()).unwrap();
+    weights_file::write(&path, tensors, String::new()).unwrap();
     path
 }
 

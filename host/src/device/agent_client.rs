@@ -4,7 +4,7 @@
 //! replacement the lease and the model files are restored, or the caller gets an error.
 
 mod identity;
-mod lease;
+mod lease_wait;
 mod place;
 mod replace;
 
@@ -37,7 +37,7 @@ pub struct Agent {
     device: Device,
     child: Link,
     hello: AgentHello,
-    lease: Option<lease::Held>,
+    lease: Option<lease_wait::Held>,
     /// Keys: the hashes of the files.
     placed: BTreeMap<String, place::Placed>,
     /// The traffic of the agents before this one.

@@ -6,7 +6,7 @@
 //! **Invariant:** a label depends on the share of processor time that a launch or a sample got, never on
 //! its latency: leaving out slow launches would make every estimate too low.
 
-use crate::verdict::measurement::LEAST_LAUNCHES;
+use crate::verdict::pooled_latency::LEAST_LAUNCHES;
 use crate::{Block, LaunchView, Nanos, Samples, Thresholds};
 
 /// Least number of undisturbed samples. With fewer, the median depends on where in the launch they lie.

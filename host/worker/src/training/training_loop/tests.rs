@@ -1,5 +1,5 @@
 use super::*;
-use crate::network::parameters::numbers;
+use crate::torch_network::parameters::numbers;
 use crate::toy::{self, Toy};
 
 fn trained(data: &Dataset, recipe: Recipe, seeds: TrainSeeds) -> Trained {

@@ -1,8 +1,9 @@
 //! How the host identifies itself to a device.
 
 use std::env;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::OnceLock;
+
+use crate::device::random_name::random_name;
 
 /// The lease owner: user and machine, such as `anna@desk`. Hosts that wait see it.
 pub(super) fn owner() -> String {
@@ -18,11 +19,7 @@ pub(super) fn owner() -> String {
 /// A random identifier of this process. A host that knows it may take over the lease.
 pub(super) fn session() -> &'static str {
     static SESSION: OnceLock<String> = OnceLock::new();
-    SESSION.get_or_init(|| {
-        // The standard library seeds its hashers from the system's randomness.
-        let draw = || RandomState::new().build_hasher().finish();
-        format!("{:016x}{:016x}", draw(), draw())
-    })
+    SESSION.get_or_init(random_name::<16>)
 }
 
 #[cfg(test)]

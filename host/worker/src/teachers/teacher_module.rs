@@ -13,12 +13,12 @@ use sha2::{Digest, Sha256};
 use tch::{CModule, Kind, TchError, Tensor};
 
 use crate::dataset::Dataset;
-use crate::network::module::{Module, Phase};
 use crate::torch_device::TorchDevice;
 use crate::torch_error::first_line;
+use crate::torch_network::module::{Module, Phase};
 use crate::training::evaluate::all_finite;
 use pearl::train::protocol::TeacherSource;
-use pearl::train::weights::{WeightsError, WeightsFile};
+use pearl::train::weights_file::{WeightsError, WeightsFile};
 use pearl_agent::protocol::content_hash::sha256_after;
 
 pub struct Teacher {
