@@ -16,11 +16,11 @@ mod timing;
 use std::process::ExitCode;
 
 use platform::memory::LimitedHeap;
-use session::cli;
+use session::command_line;
 
 #[global_allocator]
 static HEAP: LimitedHeap = LimitedHeap;
 
 fn main() -> ExitCode {
-    cli::main()
+    command_line::main()
 }

@@ -11,7 +11,7 @@ pub mod idx;
 use std::env;
 use std::path::{Path, PathBuf};
 
-use crate::train::protocol::DataSource;
+use crate::train::worker_protocol::DataSource;
 
 /// Variable that names the folder of data sets.
 pub const VARIABLE: &str = "PEARL_DATA";

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::output::error_class::{Classified, Classify, ErrorClass};
 use crate::store::home;
-use crate::train::protocol::TeacherSource;
 use crate::train::weights_file::replace_file;
+use crate::train::worker_protocol::TeacherSource;
 
 /// Changelog: 1, the first.
 const FORMAT: &str = "pearl.teacher/1";

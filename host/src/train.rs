@@ -4,7 +4,7 @@
 
 pub mod environment;
 mod policy_config;
-pub mod protocol;
 mod state_bytes;
 pub mod weights_file;
 pub mod worker_client;
+pub mod worker_protocol;

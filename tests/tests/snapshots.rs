@@ -18,8 +18,9 @@ fn transcript<'a>(commands: impl IntoIterator<Item = &'a str>) -> String {
         let status = if code == 0 { String::new() } else { format!("(exit {code})\n") };
         write!(text, "$ pearl {command}\n{status}{}{}\n", done.stdout, done.stderr).unwrap();
     }
-    // The folder of the test is another one each time.
-    text.replace(pearl.path("").to_str().unwrap(), "WORK/")
+    // The folders of the test are others each time.
+    let [work, home] = [pearl.path(""), pearl.home()];
+    text.replace(work.to_str().unwrap(), "WORK/").replace(home.to_str().unwrap(), "HOME")
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //!
 //! **Invariant:** the service stores model files and never parses or runs one.
 
-pub mod cli;
+pub mod command_line;
 pub(crate) mod engine_child;
 pub(crate) mod folder;
 pub(crate) mod isolation;

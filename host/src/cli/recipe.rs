@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::train::protocol::{Recipe, Split};
+use crate::train::worker_protocol::{Recipe, Split};
 
 /// How many images torch trains on, and on which device.
 #[derive(Args)]

@@ -26,8 +26,8 @@ use crate::search::{self, Budget, FinalTraining, Observer, Outcome, SearchConfig
 use crate::store::home;
 use crate::store::{Candidate, RunLock, Status, Store};
 use crate::teacher::Teachers;
-use crate::train::protocol::{Loss, PolicyConfig, Update};
 use crate::train::worker_client::Worker;
+use crate::train::worker_protocol::{Loss, PolicyConfig, Update};
 
 /// Search for the student that a teacher teaches best within a latency budget
 ///

@@ -18,10 +18,10 @@ use crate::output::terminal::{print_json, print_line};
 use crate::search::seeds::Seeds;
 use crate::store::home;
 use crate::teacher::{Teacher, Teachers};
-use crate::train::protocol::{
+use crate::train::worker_client::Worker;
+use crate::train::worker_protocol::{
     Loss, NetworkSource, Split, TeachRequest, TeacherSource, TrainRequest,
 };
-use crate::train::worker_client::Worker;
 
 /// The largest accepted file of a teacher, in bytes.
 const MOST_BYTES: u64 = 16 << 30;

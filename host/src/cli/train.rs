@@ -18,11 +18,11 @@ use crate::output::terminal::{print_json, print_line};
 use crate::search::seeds::Seeds;
 use crate::store::home;
 use crate::teacher::Teachers;
-use crate::train::protocol::{
-    DataReport, Loss, NetworkSource, TeachRequest, TrainReport, TrainRequest,
-};
 use crate::train::weights_file::{WeightsFile, replace_file};
 use crate::train::worker_client::{self, Worker};
+use crate::train::worker_protocol::{
+    DataReport, Loss, NetworkSource, TeachRequest, TrainReport, TrainRequest,
+};
 
 /// Train one student and export it
 #[derive(Args)]

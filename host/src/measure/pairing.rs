@@ -8,7 +8,7 @@ use pearl_calibration::{
 use rand::RngExt;
 
 use super::measurement::{known_or_own, views};
-use super::session::no_samples;
+use super::measuring_session::no_samples;
 use super::step::{Observer, Step};
 use super::{Measurement, Session};
 use crate::output::error_class::{Classify, ErrorClass};

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use pearl_agent::protocol::messages::ModelFile;
 
-use super::session::no_samples;
+use super::measuring_session::no_samples;
 use super::settings::nanos;
 use super::step::{Observer, Step};
 use super::{Measurement, Session};

@@ -19,8 +19,8 @@ use crate::report::view::{
 use crate::report::{render, scatter_svg};
 use crate::search::choice::choose;
 use crate::store::{Best, Candidate, RunLock, Status, Store};
-use crate::train::protocol::PolicyUpdate;
 use crate::train::weights_file::replace_file;
+use crate::train::worker_protocol::PolicyUpdate;
 
 /// Writes `report.html` into the run directory.
 pub fn write_report(run: &Path) -> anyhow::Result<PathBuf> {

@@ -10,7 +10,7 @@ use crate::measure::{Settings, precision_name};
 use crate::search::objective::Objective;
 use crate::search::seeds::Seeds;
 use crate::teacher::Teacher;
-use crate::train::protocol::{DataSource, Loss, PolicyConfig, Recipe, Split};
+use crate::train::worker_protocol::{DataSource, Loss, PolicyConfig, Recipe, Split};
 
 #[derive(Clone, Debug)]
 pub struct SearchConfig {

@@ -11,7 +11,7 @@ pub mod choice;
 mod config;
 mod event;
 pub mod objective;
-mod policy;
+mod policy_client;
 mod procedure;
 mod run;
 mod run_facts;

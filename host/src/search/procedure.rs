@@ -10,7 +10,7 @@ use pearl_agent::protocol::messages::Engine;
 use pearl_models::space::Space;
 
 use super::event::Observer;
-use super::policy::Policy;
+use super::policy_client::Policy;
 use super::run::{Run, RunState};
 use super::run_facts::{self, now};
 use super::{Event, SearchConfig, winner};
@@ -20,8 +20,8 @@ use crate::output::error_class::{Classified, Classify, ErrorClass};
 use crate::process::interrupt;
 use crate::search::choice::choose;
 use crate::store::{Best, Candidate, CandidateTime, Status, Store};
-use crate::train::protocol::{DataReport, Loss, TeachRequest};
 use crate::train::worker_client::Worker;
+use crate::train::worker_protocol::{DataReport, Loss, TeachRequest};
 
 /// The result of a search.
 #[derive(Debug)]

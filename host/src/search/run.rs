@@ -9,7 +9,7 @@ use pearl_models::architecture::Architecture;
 use pearl_models::space::Space;
 
 use super::SearchConfig;
-use super::policy::Policy;
+use super::policy_client::Policy;
 use crate::device::agent_client::Agent;
 use crate::measure::Settings;
 use crate::output::error_class::{Classify, ErrorClass};

@@ -18,9 +18,9 @@ use crate::output::error_class::{Classified, Classify, ErrorClass};
 use crate::process::child::ChildError;
 use crate::process::interrupt;
 use crate::store::{Candidate, CandidateTime, Latency, Status};
-use crate::train::protocol::{NetworkSource, TrainReport, TrainRequest};
 use crate::train::weights_file::{WeightsFile, replace_file};
 use crate::train::worker_client;
+use crate::train::worker_protocol::{NetworkSource, TrainReport, TrainRequest};
 
 /// How often a candidate is measured at most, until a measurement can be used.
 const MEASUREMENTS: usize = 3;

@@ -12,9 +12,9 @@ use crate::output::error_class::{Classified, Classify, ErrorClass};
 use crate::search::choice::choose;
 use crate::search::steps::latency;
 use crate::store::Best;
-use crate::train::protocol::{NetworkSource, Recipe, Split, TrainRequest};
 use crate::train::weights_file::{WeightsFile, replace_file};
 use crate::train::worker_client;
+use crate::train::worker_protocol::{NetworkSource, Recipe, Split, TrainRequest};
 
 /// Trains, exports and measures the winner, unless that has been done.
 pub(super) fn make(run: &mut Run<'_>, observer: &mut Observer<'_>) -> anyhow::Result<Option<Best>> {

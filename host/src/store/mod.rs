@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 
 use schema::SchemaError;
 
-use crate::train::protocol::PolicyUpdate;
+use crate::train::worker_protocol::PolicyUpdate;
 
 use rusqlite::{Connection, OptionalExtension, params};
 

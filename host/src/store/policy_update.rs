@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row, params};
 
-use crate::train::protocol::PolicyUpdate;
+use crate::train::worker_protocol::PolicyUpdate;
 
 pub(super) fn insert(
     db: &Connection,

@@ -14,7 +14,7 @@ use anyhow::{Context, bail};
 use pearl_agent::protocol::wire::{FailureKind, PROTOCOL};
 
 use super::environment::prepare;
-use super::protocol::{
+use super::worker_protocol::{
     DataReport, DataSource, PolicyReport, PolicyRequest, TeachReport, TeachRequest, TrainProgress,
     TrainReport, TrainRequest, WorkerDone, WorkerHello, WorkerRequest,
 };

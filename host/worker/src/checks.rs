@@ -7,7 +7,7 @@ use pearl_models::reference;
 
 use crate::dataset::Dataset;
 use crate::error::WorkerError;
-use pearl::train::protocol::{Loss, NetworkSource, Recipe};
+use pearl::train::worker_protocol::{Loss, NetworkSource, Recipe};
 
 pub fn network(source: &NetworkSource) -> Result<Network, WorkerError> {
     Ok(match source {

@@ -16,7 +16,7 @@ use crate::torch_device::TorchDevice;
 use crate::torch_network::parameters::signed;
 use pearl::data::idx::{IdxError, Images, read_images, read_labels};
 use pearl::data::{DataError, DataFile};
-use pearl::train::protocol::{Accuracy, DataReport, DataSource, Split};
+use pearl::train::worker_protocol::{Accuracy, DataReport, DataSource, Split};
 use pearl_agent::protocol::content_hash::hex;
 
 pub struct Dataset {

@@ -19,7 +19,7 @@ use crate::torch_network::parameters::numbers;
 use crate::toy::{self, Toy};
 use crate::training::loss::{SoftTargets, loss};
 use crate::training::training_loop::{Trained, gradient, judge};
-use pearl::train::protocol::{Accuracy, Recipe, TrainSeeds};
+use pearl::train::worker_protocol::{Accuracy, Recipe, TrainSeeds};
 
 const IMAGE: ImageShape = ImageShape { channels: 1, height: 28, width: 28 };
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use pearl::train::protocol::TrainProgress;
+use pearl::train::worker_protocol::TrainProgress;
 
 /// Hands progress to the host.
 pub type Report<'a> = &'a mut dyn FnMut(TrainProgress) -> io::Result<()>;

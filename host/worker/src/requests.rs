@@ -21,11 +21,11 @@ use crate::torch_network::forward::forward;
 use crate::torch_network::module::Module;
 use crate::training::loss::SoftTargets;
 use crate::training::training_loop::{Job, Trained, judge, train};
-use pearl::train::protocol::{
+use pearl::train::weights_file;
+use pearl::train::worker_protocol::{
     Accuracy, DataSource, Loss, Split, TeachReport, TeachRequest, TeacherSource, TrainReport,
     TrainRequest, TrainTime, WorkerDone, WorkerHello, WorkerRequest,
 };
-use pearl::train::weights_file;
 
 /// Number of teachers whose logits are kept in memory: steps of a route, or a few to compare.
 const TEACHERS_KEPT: usize = 4;

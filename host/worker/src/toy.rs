@@ -17,7 +17,7 @@ use crate::torch_device::TorchDevice;
 use crate::torch_network::init::stream;
 use crate::training::training_loop::{Job, Trained, train};
 use pearl::data::DataFile;
-use pearl::train::protocol::{DataSource, Recipe, Split, TrainSeeds};
+use pearl::train::worker_protocol::{DataSource, Recipe, Split, TrainSeeds};
 
 pub const INPUT: ImageShape = ImageShape { channels: 1, height: 8, width: 8 };
 pub const CLASSES: usize = 3;

@@ -17,7 +17,7 @@ use rustix::process::{Signal, getpid, kill_process};
 use crate::requests::Worker;
 use pearl::output::error_class;
 use pearl::train::environment;
-use pearl::train::protocol::{TrainProgress, WorkerDone, WorkerRequest};
+use pearl::train::worker_protocol::{TrainProgress, WorkerDone, WorkerRequest};
 
 /// The whole program.
 pub fn main() -> ExitCode {

@@ -1,6 +1,6 @@
 //! Answering a request to the policy.
 
-use pearl::train::protocol::{
+use pearl::train::worker_protocol::{
     PolicyAnswer, PolicyAsk, PolicyReport, PolicyRequest, PolicyStart, StateBytes,
 };
 

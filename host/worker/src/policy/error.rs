@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a call that returned an error has changed nothing.
 
-use pearl::train::protocol::PolicyConfigError;
+use pearl::train::worker_protocol::PolicyConfigError;
 use thiserror::Error;
 
 #[derive(Debug, Error)]

@@ -15,7 +15,7 @@ use rand_pcg::Pcg64;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, TchError, Tensor};
 
-use pearl::train::protocol::PolicyConfig;
+use pearl::train::worker_protocol::PolicyConfig;
 
 use super::error::PolicyError;
 

@@ -32,7 +32,7 @@ use tch::Tensor;
 pub use answer::answer;
 pub use error::PolicyError;
 
-use pearl::train::protocol::{PolicyConfig, PolicySample, PolicyUpdate, Update};
+use pearl::train::worker_protocol::{PolicyConfig, PolicySample, PolicyUpdate, Update};
 
 use adam::Adam;
 use baseline::Baseline;

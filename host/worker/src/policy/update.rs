@@ -4,7 +4,7 @@
 
 use tch::{Kind, TchError, Tensor};
 
-use pearl::train::protocol::{PolicyConfig, Update};
+use pearl::train::worker_protocol::{PolicyConfig, Update};
 
 use super::error::PolicyError;
 use super::lstm::{Lstm, PolicyShape};

@@ -9,7 +9,9 @@ use pearl_models::reference;
 
 use super::*;
 use crate::toy::{self, CLASSES, INPUT, Toy};
-use pearl::train::protocol::{ForwardRequest, NetworkSource, Recipe, TrainProgress, TrainSeeds};
+use pearl::train::worker_protocol::{
+    ForwardRequest, NetworkSource, Recipe, TrainProgress, TrainSeeds,
+};
 
 const SPLIT: Split = Split { images: 48, holdout: 12 };
 

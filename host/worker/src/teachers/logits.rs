@@ -18,8 +18,8 @@ use crate::torch_device::TorchDevice;
 use crate::torch_network::parameters::{numbers, signed};
 use crate::training::evaluate::{BATCH, accuracy};
 use crate::training::training_loop::PROGRESS;
-use pearl::train::protocol::{Accuracy, Split, TeacherSource, TrainProgress};
 use pearl::train::weights_file::{self, WeightsFile};
+use pearl::train::worker_protocol::{Accuracy, Split, TeacherSource, TrainProgress};
 use pearl_agent::protocol::content_hash::{self, hex};
 
 /// Changes whenever the same key would mean other numbers. Changelog: 1, the first.

@@ -17,8 +17,8 @@ use crate::torch_device::TorchDevice;
 use crate::torch_error::first_line;
 use crate::torch_network::module::{Module, Phase};
 use crate::training::evaluate::all_finite;
-use pearl::train::protocol::TeacherSource;
 use pearl::train::weights_file::{WeightsError, WeightsFile};
+use pearl::train::worker_protocol::TeacherSource;
 use pearl_agent::protocol::content_hash::sha256_after;
 
 pub struct Teacher {

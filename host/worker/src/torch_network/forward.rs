@@ -11,8 +11,8 @@ use crate::error::WorkerError;
 use crate::torch_device::TorchDevice;
 use crate::torch_network::module::{Module, Phase};
 use crate::torch_network::parameters::{numbers, signed};
-use pearl::train::protocol::{ForwardReport, ForwardRequest};
 use pearl::train::weights_file::WeightsFile;
+use pearl::train::worker_protocol::{ForwardReport, ForwardRequest};
 
 /// Logits of given inputs, by a network with the weights of a file.
 pub fn forward(

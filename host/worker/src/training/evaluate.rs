@@ -5,7 +5,7 @@
 use tch::{Kind, TchError, Tensor};
 
 use crate::dataset::Part;
-use pearl::train::protocol::Accuracy;
+use pearl::train::worker_protocol::Accuracy;
 
 /// Images per batch: few enough that a layer's values stay in the processor's caches.
 pub const BATCH: usize = 250;

@@ -7,7 +7,7 @@
 use tch::{Kind, TchError, Tensor};
 
 use crate::torch_network::parameters::Parameters;
-use pearl::train::protocol::Recipe;
+use pearl::train::worker_protocol::Recipe;
 
 pub struct Sgd {
     momentum: f64,

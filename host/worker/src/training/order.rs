@@ -6,7 +6,7 @@
 use rand::RngExt;
 
 use crate::torch_network::init::stream;
-use pearl::train::protocol::Recipe;
+use pearl::train::worker_protocol::Recipe;
 
 /// One epoch: image numbers in order, and for each its view.
 #[derive(Clone, Debug, PartialEq, Eq)]

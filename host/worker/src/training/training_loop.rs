@@ -17,7 +17,7 @@ use crate::training::loss::{SoftTargets, loss};
 use crate::training::optimizer::Sgd;
 use crate::training::order::{Batches, Epoch};
 use crate::training::schedule::OneCycle;
-use pearl::train::protocol::{Accuracy, Recipe, Split, TrainProgress, TrainSeeds};
+use pearl::train::worker_protocol::{Accuracy, Recipe, Split, TrainProgress, TrainSeeds};
 
 /// Least time between two lines of progress.
 pub const PROGRESS: Duration = Duration::from_millis(250);

@@ -9,11 +9,11 @@ use pearl_models::space::Space;
 use super::SearchConfig;
 use crate::output::error_class::{Classify, ErrorClass};
 use crate::store::Store;
-use crate::train::protocol::{
+use crate::train::worker_client::{Worker, unexpected};
+use crate::train::worker_protocol::{
     PolicyAnswer, PolicyAsk, PolicyConfig, PolicyRequest, PolicySample, PolicyStart, PolicyUpdate,
     StateBytes,
 };
-use crate::train::worker_client::{Worker, unexpected};
 
 pub(super) struct Policy {
     choices: Vec<usize>,
