@@ -74,7 +74,7 @@ impl Talk {
 
     pub fn look(&mut self) -> ProbeReport {
         let request =
-            ProbeRequest { cpus: Vec::new(), threads: 1, probe_ns: 0, time_ns: 30_000_000_000 };
+            ProbeRequest { cpus: Vec::new(), threads: 1, probe_ns: 0, time_ns: 120_000_000_000 };
         match self.ask(AgentRequest::Probe(request)) {
             Ok(AgentDone::Probe(report)) => report,
             other => panic!("{other:?}"),

@@ -12,9 +12,13 @@ use crate::platform::others::Counted;
 use crate::platform::procfs::Tree;
 use crate::platform::{device_state, pinning};
 use crate::timing::launch;
-use pearl_agent::protocol::messages::{LONGEST_PROBE_NS, ProbeReport, ProbeRequest};
+use pearl_agent::protocol::messages::{LONGEST_PROBE_NS, ProbeReport, ProbeRequest, Reading};
 
 const LEAST_READINGS: usize = 9;
+/// On a device where a reading takes long, as on an emulated one, a probe is not to take minutes.
+const LEAST_SLOW_READINGS: usize = 3;
+/// A reading that takes longer is a slow one.
+const SLOW: Duration = Duration::from_millis(250);
 /// Pause between readings: they are as far apart as in a launch, and the device stays cool.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -38,11 +42,18 @@ fn probe_here(engine: &impl Engine, request: &ProbeRequest) -> Result<ProbeRepor
     let (clock, tree) = (clock::measure(), Tree::of_the_device());
     let mut sentinel = Sentinel::new(engine)?;
     let (before, begun) = (Counted::now(&tree), Instant::now());
-    let mut readings = Vec::new();
-    while readings.len() < LEAST_READINGS || nanos(begun.elapsed()) < request.probe_ns {
+    let mut readings: Vec<Reading> = Vec::new();
+    let slow =
+        |readings: &[Reading]| readings.last().is_some_and(|reading| reading.wall_ns > nanos(SLOW));
+    while readings.len() < if slow(&readings) { LEAST_SLOW_READINGS } else { LEAST_READINGS }
+        || nanos(begun.elapsed()) < request.probe_ns
+    {
         thread::sleep(PAUSE);
-        // The first reading after a pause is dropped: an idle core runs slowly at first.
-        sentinel.read()?;
+        // The first reading after a pause is dropped: an idle core runs slowly at first. In a slow
+        // reading the core has time enough to wake up.
+        if !slow(&readings) {
+            sentinel.read()?;
+        }
         readings.push(sentinel.read()?);
     }
     let others = before.until(&Counted::now(&tree), nanos(begun.elapsed()));

@@ -18,7 +18,7 @@ use crate::process::child::ChildError;
 
 /// Length of the probe: long enough to see processes that run now and then.
 const LOOK: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(20);
+const LONGEST_WAIT: Duration = Duration::from_secs(80);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -20,7 +20,7 @@ pub const PROBE: Duration = Duration::from_millis(600);
 /// Length of one probe while a device is characterised: other processes come and go.
 const STRETCH: Duration = Duration::from_secs(2);
 /// How long a probe may take in addition to its length.
-const SLACK: Duration = Duration::from_secs(10);
+const SLACK: Duration = Duration::from_secs(60);
 /// Smallest share of one processor that is reported if other processes use it, and smallest share of
 /// the measured time that is reported if a hypervisor takes it.
 const BUSY: f64 = 0.10;
