@@ -15,6 +15,32 @@ use crate::running::Running;
 /// Many times what any of the commands takes on a quiet machine.
 pub const DEADLINE: Duration = Duration::from_secs(300);
 
+/// Every command that a person types.
+pub const COMMANDS: [&str; 22] = [
+    "search",
+    "train",
+    "teacher",
+    "teacher train",
+    "teacher import",
+    "teacher list",
+    "bench",
+    "compare",
+    "history",
+    "history list",
+    "history show",
+    "arch",
+    "arch list",
+    "arch sample",
+    "arch show",
+    "export",
+    "devices",
+    "devices list",
+    "devices check",
+    "devices characterise",
+    "report",
+    "completions",
+];
+
 pub struct Pearl {
     folder: TempDir,
 }

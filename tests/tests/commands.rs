@@ -5,37 +5,13 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use pearl_tests::data::DataSet;
-use pearl_tests::pearl::Pearl;
+use pearl_tests::pearl::{COMMANDS, Pearl};
 use pearl_tests::python;
 use pearl_tests::running::Running;
 use pearl_tests::small_search::SmallSearch;
 use serde_json::Value;
 
 const SHORT: &str = "--images 200 --holdout 100 --epochs 1 --batch 32";
-
-const COMMANDS: [&str; 21] = [
-    "search",
-    "train",
-    "teacher",
-    "teacher train",
-    "teacher import",
-    "teacher list",
-    "bench",
-    "compare",
-    "history",
-    "history list",
-    "history show",
-    "arch",
-    "arch list",
-    "arch sample",
-    "arch show",
-    "export",
-    "devices",
-    "devices list",
-    "devices check",
-    "report",
-    "completions",
-];
 
 #[test]
 fn every_command_has_help_with_an_example() {

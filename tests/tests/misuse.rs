@@ -3,14 +3,22 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 use std::fs;
+use std::process::Command;
 
 use pearl_tests::data::{DataSet, SIDE, TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LABELS, idx};
-use pearl_tests::pearl::Pearl;
+use pearl_tests::finished::Finished;
+use pearl_tests::pearl::{DEADLINE, Pearl};
+use pearl_tests::programs;
 use pearl_tests::python;
+use pearl_tests::running::Running;
 use pearl_tests::small_search::SmallSearch;
 
 const SHORT: &str = "--images 200 --holdout 100 --epochs 1 --batch 32";
 const SEARCH: &str = "search --budget 15ms --candidates 1 --images 200 --holdout 100 --out run";
+
+fn finished(command: &mut Command) -> Finished {
+    Running::start(command).finish(DEADLINE)
+}
 
 /// Runs each command and gathers what is wrong with how it was refused.
 fn check(pearl: &Pearl, cases: &[(&str, i32, &[&str])]) {
@@ -349,9 +357,7 @@ fn an_agent_that_is_absent_or_no_agent_is_a_fault_of_the_device() {
     );
     let mut command = pearl.command(["--quiet", "bench", "good.onnx"]);
     command.env("PEARL_AGENT", "/nowhere/agent");
-    let refused = pearl_tests::running::Running::start(&mut command)
-        .finish(pearl_tests::pearl::DEADLINE)
-        .faults_of_refusal(4, &["/nowhere/agent", "PEARL_AGENT"]);
+    let refused = finished(&mut command).faults_of_refusal(4, &["/nowhere/agent", "PEARL_AGENT"]);
     assert_eq!(refused, [""; 0]);
 }
 
@@ -360,7 +366,7 @@ fn a_worker_that_is_absent_or_no_worker_is_answered_with_what_to_build() {
     let pearl = Pearl::new();
     let data = DataSet::default().write(&pearl.path("data"));
     let alone = pearl.path("pearl");
-    fs::copy(pearl_tests::programs::pearl(), &alone).unwrap();
+    fs::copy(programs::pearl(), &alone).unwrap();
     let train = |words: &str| format!("--quiet {words} --data {} {SHORT}", data.display());
     let commands = [
         train("teacher train --network resnet-8 --name one"),
@@ -371,22 +377,16 @@ fn a_worker_that_is_absent_or_no_worker_is_answered_with_what_to_build() {
         let words: Vec<_> = line.split_whitespace().collect();
         for (program, named, expected) in [
             (alone.clone(), "", ["pearl-worker", "make build"]),
-            (
-                pearl_tests::programs::pearl(),
-                "/nowhere/worker",
-                ["/nowhere/worker", "PEARL_WORKER"],
-            ),
-            (pearl_tests::programs::pearl(), "/bin/false", ["worker", "pearl-worker --version"]),
+            (programs::pearl(), "/nowhere/worker", ["/nowhere/worker", "PEARL_WORKER"]),
+            (programs::pearl(), "/bin/false", ["worker", "pearl-worker --version"]),
         ] {
-            let mut command = std::process::Command::new(program);
+            let mut command = Command::new(program);
             pearl.prepare(&mut command).args(&words).env("PEARL_WORKER", named);
-            let refused = pearl_tests::running::Running::start(&mut command)
-                .finish(pearl_tests::pearl::DEADLINE)
-                .faults_of_refusal(2, &expected);
+            let refused = finished(&mut command).faults_of_refusal(2, &expected);
             assert_eq!(refused, [""; 0], "{line} with '{named}'");
         }
     }
-    let mut bare = std::process::Command::new(&alone);
+    let mut bare = Command::new(&alone);
     pearl.prepare(&mut bare).args(["arch", "show", "resnet-8"]);
-    pearl_tests::running::Running::start(&mut bare).finish(pearl_tests::pearl::DEADLINE).ok();
+    finished(&mut bare).ok();
 }
