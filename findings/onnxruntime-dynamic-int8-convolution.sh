@@ -16,33 +16,15 @@ trap 'rm -rf "$room"' EXIT
 python3 -m venv "$room/venv"
 "$room/venv/bin/pip" install --quiet --disable-pip-version-check \
     numpy==2.4.6 onnx==1.23.2 onnxruntime==1.32.0
-"$room/venv/bin/python" - "$room" <<'PY'
-import sys, timeit
+PYTHONPATH=$(dirname "$0") PYTHONDONTWRITEBYTECODE=1 "$room/venv/bin/python" - "$room" <<'PY'
+import sys
 import logging
 logging.disable(logging.WARNING)
 from onnxruntime.quantization import QuantType, quantize_dynamic
 import numpy as np, onnx, onnxruntime
-from onnx import helper, numpy_helper
+from onnx import helper
+from engines import build, best_us, onnxruntime_call
 print("numpy", np.__version__, "onnx", onnx.__version__, "onnxruntime", onnxruntime.__version__)
-
-def build(nodes, feeds, constants, opset=17):
-    kind = helper.np_dtype_to_tensor_dtype
-    inputs = [helper.make_tensor_value_info(n, kind(a.dtype), a.shape) for n, a in feeds.items()]
-    held = [numpy_helper.from_array(np.asarray(a), n) for n, a in constants.items()]
-    graph = helper.make_graph(nodes, "g", inputs, [helper.make_empty_tensor_value_info("y")], held)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
-    model = onnx.shape_inference.infer_shapes(model)
-    onnx.checker.check_model(model, full_check=True)
-    return model
-
-def best_us(call):
-    return min(timeit.repeat(call, number=1, repeat=100)) * 1e6
-
-def onnxruntime_call(model, feeds):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
-    return lambda: session.run(None, feeds)
 
 node, rng, room = helper.make_node, np.random.default_rng(0), sys.argv[1]
 feeds = {"x": rng.standard_normal((1, 64, 28, 28)).astype(np.float32)}

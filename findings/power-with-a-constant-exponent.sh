@@ -15,36 +15,11 @@ trap 'rm -rf "$room"' EXIT
 python3 -m venv "$room/venv"
 "$room/venv/bin/pip" install --quiet --disable-pip-version-check \
     numpy==2.4.6 onnx==1.23.2 onnxruntime==1.32.0 tract==0.23.9
-"$room/venv/bin/python" - "$room" <<'PY'
-import sys, timeit
+PYTHONPATH=$(dirname "$0") PYTHONDONTWRITEBYTECODE=1 "$room/venv/bin/python" - "$room" <<'PY'
 import numpy as np, onnx, onnxruntime, tract
-from onnx import helper, numpy_helper
+from onnx import helper
+from engines import build, best_us, tract_call, onnxruntime_call
 print("numpy", np.__version__, "onnx", onnx.__version__, "onnxruntime", onnxruntime.__version__, "tract", tract.version())
-
-def build(nodes, feeds, constants, opset=17):
-    kind = helper.np_dtype_to_tensor_dtype
-    inputs = [helper.make_tensor_value_info(n, kind(a.dtype), a.shape) for n, a in feeds.items()]
-    held = [numpy_helper.from_array(np.asarray(a), n) for n, a in constants.items()]
-    graph = helper.make_graph(nodes, "g", inputs, [helper.make_empty_tensor_value_info("y")], held)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
-    model = onnx.shape_inference.infer_shapes(model)
-    onnx.checker.check_model(model, full_check=True)
-    return model
-
-def best_us(call):
-    return min(timeit.repeat(call, number=1, repeat=100)) * 1e6
-
-def tract_call(model, feeds):
-    onnx.save(model, sys.argv[1] + "/m.onnx")
-    run = tract.onnx().load(sys.argv[1] + "/m.onnx").into_model().into_runnable()
-    given = [tract.Tensor.from_numpy(a) for a in feeds.values()]
-    return lambda: run.run(given)
-
-def onnxruntime_call(model, feeds):
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
-    return lambda: session.run(None, feeds)
 
 node = helper.make_node
 feeds = {"x": np.random.default_rng(0).uniform(0.5, 2, (1, 64, 28, 28)).astype(np.float32)}

@@ -14,29 +14,11 @@ trap 'rm -rf "$room"' EXIT
 python3 -m venv "$room/venv"
 "$room/venv/bin/pip" install --quiet --disable-pip-version-check \
     numpy==2.4.6 onnx==1.23.2 onnxruntime==1.32.0 tract==0.23.9
-"$room/venv/bin/python" - "$room" <<'PY'
-import sys
+PYTHONPATH=$(dirname "$0") PYTHONDONTWRITEBYTECODE=1 "$room/venv/bin/python" - "$room" <<'PY'
 import numpy as np, onnx, onnxruntime, tract
-from onnx import helper, numpy_helper
+from onnx import helper
+from engines import build, in_tract, in_onnxruntime
 print("numpy", np.__version__, "onnx", onnx.__version__, "onnxruntime", onnxruntime.__version__, "tract", tract.version())
-
-def build(nodes, feeds, constants, opset=17):
-    kind = helper.np_dtype_to_tensor_dtype
-    inputs = [helper.make_tensor_value_info(n, kind(a.dtype), a.shape) for n, a in feeds.items()]
-    held = [numpy_helper.from_array(np.asarray(a), n) for n, a in constants.items()]
-    graph = helper.make_graph(nodes, "g", inputs, [helper.make_empty_tensor_value_info("y")], held)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
-    model = onnx.shape_inference.infer_shapes(model)
-    onnx.checker.check_model(model, full_check=True)
-    return model
-
-def in_tract(model, feeds):
-    onnx.save(model, sys.argv[1] + "/m.onnx")
-    run = tract.onnx().load(sys.argv[1] + "/m.onnx").into_model().into_runnable()
-    return run.run(list(feeds.values()))[0].to_numpy()
-
-def in_onnxruntime(model, feeds):
-    return onnxruntime.InferenceSession(model.SerializeToString()).run(None, feeds)[0]
 
 node = helper.make_node
 x = np.log(np.arange(1, 9, dtype=np.float32)).reshape(1, 1, 1, 8)
