@@ -36,6 +36,8 @@ def board(*words):
         "-i",
         "PATH=/usr/bin:/bin",
         "TMPDIR=/data/local/tmp",
+        # As on the board's sshd, see board.sh.
+        "QEMU_CPU=max,sve=off",
         *words,
     ]
 

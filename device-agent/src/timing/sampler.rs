@@ -8,7 +8,7 @@
 //! **Invariant:** between the two readings of the clock that make a sample there is one inference and
 //! nothing else; the buffers are in memory before the first sample.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::clock::nanos;
 use super::sentinel::Sentinel;
@@ -21,6 +21,8 @@ pub(crate) const MOST_SAMPLES: usize = 1 << 20;
 /// A block lasts at least so many times as long as a reading, so that slow devices also spend their time
 /// on samples.
 const READINGS_IN_BLOCK: u64 = 10;
+/// What readings alone make of a block at most: on an emulated device a reading takes seconds.
+const LONGEST_BY_READINGS: Duration = Duration::from_secs(2);
 /// Least samples of a block: a single outlier moves the median of fewer.
 const LEAST_IN_BLOCK: usize = 3;
 
@@ -54,7 +56,8 @@ pub(crate) fn sample(
     let least_in_block = if settles { LEAST_IN_BLOCK } else { 1 };
     let (mut cpu_ns, mut wall_ns, mut taken) = (0, 0, 0);
     let (mut blocks, mut readings) = (Vec::new(), vec![sentinel.read()?]);
-    let block_ns = rule.block_ns.max(READINGS_IN_BLOCK * readings[0].wall_ns);
+    let by_readings = READINGS_IN_BLOCK.saturating_mul(readings[0].wall_ns);
+    let block_ns = rule.block_ns.max(by_readings.min(nanos(LONGEST_BY_READINGS)));
     let switches = usage::involuntary_switches();
     let started = Instant::now();
     while taken < rule.max_samples {

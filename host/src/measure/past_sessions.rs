@@ -31,7 +31,7 @@ pub fn keep_characterised(history: &mut History, found: &Characterised) -> anyho
     history.keep_speed(&now(), &fingerprint, found.usual).or_class(ErrorClass::Usage)
 }
 
-/// How far another session of the same model and fingerprint is expected to differ, by the believed
+/// How far another session of the same model and fingerprint is expected to differ, by the
 /// sessions in the history.
 pub fn reproducibility_of(
     history: &History,

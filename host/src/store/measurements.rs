@@ -228,13 +228,15 @@ impl History {
         rows().map_err(|error| classify(&self.file, error))
     }
 
-    /// The compensated latencies of a fingerprint's believed sessions, by the model's hash.
+    /// The compensated latencies of a fingerprint's sessions, by the model's hash. Disturbed sessions
+    /// count, for the next one may be disturbed as well; sessions of a hot or changing device do not.
     pub fn sessions(
         &self,
         fingerprint: &str,
     ) -> Result<BTreeMap<String, Vec<Nanos>>, HistoryError> {
         let sql = "SELECT sha256, compensated_ns FROM measurement
-            WHERE fingerprint = ?1 AND compensated_ns IS NOT NULL AND verdict = 'stable'";
+            WHERE fingerprint = ?1 AND compensated_ns IS NOT NULL
+            AND verdict IN ('stable', 'unconverged', 'contended')";
         let rows = || {
             let mut statement = self.db.prepare(sql)?;
             let row =
@@ -364,10 +366,12 @@ mod tests {
         for (model, median) in [("a", 100), ("b", 200), ("a", 102)] {
             history.keep(&entry(model, median), "{}").unwrap();
         }
-        let doubted = Entry { verdict: "drifting".into(), ..entry("a", 500) };
-        history.keep(&doubted, "{}").unwrap();
+        for (verdict, median) in [("drifting", 500), ("contended", 104)] {
+            let kept = Entry { verdict: verdict.into(), ..entry("a", median) };
+            history.keep(&kept, "{}").unwrap();
+        }
         let sessions = history.sessions("0123456789abcdef").unwrap();
-        assert_eq!(sessions["hash of a"], [Nanos(98), Nanos(100)]);
+        assert_eq!(sessions["hash of a"], [Nanos(98), Nanos(100), Nanos(102)]);
         assert_eq!((sessions.len(), history.sessions("other").unwrap().len()), (2, 0));
         let speed =
             |ns| Sentinel { core: Nanos(ns), network: Nanos(2 * ns), memory: Nanos(3 * ns) };
