@@ -1,11 +1,14 @@
 //! Every message survives the round trip through a line of JSON.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+use std::collections::BTreeMap;
+
 use pearl_agent::protocol::messages::{
     AgentDone, AgentHello, AgentRequest, Android, Battery, Cgroup, Clock, Cluster, Engine,
-    Frequency, LaunchReport, LaunchRequest, LeaseRequest, Limits, ModelFile, NoProgress, OpProfile,
-    Others, Platform, Precision, ProbeReport, ProbeRequest, Process, ProfileReport, ProfileRequest,
-    PutReport, PutRequest, Reading, RunReport, RunRequest, Sampling, State, TensorData, WarmUp,
+    Frequency, InputReport, LaunchReport, LaunchRequest, LeaseRequest, Limits, ModelFile,
+    NoProgress, OpProfile, Others, Platform, Precision, ProbeReport, ProbeRequest, Process,
+    ProfileReport, ProfileRequest, PutReport, PutRequest, Reading, RunReport, RunRequest, Sampling,
+    Sizes, State, TensorData, WarmUp, WeightsFile,
 };
 use pearl_agent::protocol::wire::{Failure, FailureKind, Outcome, Reply, Request};
 use proptest::collection::vec;
@@ -28,7 +31,13 @@ fn tensor() -> impl Strategy<Value = TensorData> {
 }
 
 fn model() -> impl Strategy<Value = ModelFile> {
-    (any::<String>(), any::<String>()).prop_map(|(path, sha256)| ModelFile { path, sha256 })
+    let weights = any::<[String; 3]>().prop_map(|[location, path, sha256]| WeightsFile {
+        location,
+        path,
+        sha256,
+    });
+    (any::<String>(), any::<String>(), vec(weights, 0..3))
+        .prop_map(|(path, sha256, weights)| ModelFile { path, sha256, weights })
 }
 
 prop_compose! {
@@ -42,14 +51,30 @@ fn precision() -> impl Strategy<Value = Precision> {
 }
 
 prop_compose! {
+    fn sizes()(
+        inputs: BTreeMap<String, Vec<u64>>, axes: BTreeMap<String, u64>,
+    ) -> Sizes {
+        Sizes { inputs, axes }
+    }
+}
+
+prop_compose! {
+    fn input_report()(
+        (name, dims) in any::<(String, Vec<usize>)>(), of_type: String, assumed_batch: bool,
+    ) -> InputReport {
+        InputReport { name, dims, of_type, assumed_batch }
+    }
+}
+
+prop_compose! {
     fn launch_request()(
-        model in model(), limits in limits(), input_seed: u64, cpus: Vec<usize>, threads: usize,
+        model in model(), sizes in sizes(), limits in limits(), input_seed: u64, cpus: Vec<usize>, threads: usize,
         precision in precision(),
         (min_ns, max_ns, tolerance_ppm) in any::<(u64, u64, u32)>(),
         (slice_ns, block_ns, min_samples, max_samples) in any::<(u64, u64, usize, usize)>(),
     ) -> LaunchRequest {
         LaunchRequest {
-            model, input_seed, cpus, threads, precision, limits,
+            model, sizes, input_seed, cpus, threads, precision, limits,
             warm_up: WarmUp { min_ns, max_ns, tolerance_ppm },
             sampling: Sampling { slice_ns, block_ns, min_samples, max_samples },
         }
@@ -82,9 +107,9 @@ fn request() -> impl Strategy<Value = AgentRequest> {
         }),
         launch_request().prop_map(AgentRequest::Launch),
         launch_request().prop_map(|launch| AgentRequest::Profile(ProfileRequest { launch })),
-        (model(), vec(tensor(), 0..3), precision(), limits()).prop_map(
-            |(model, inputs, precision, limits)| {
-                AgentRequest::Run(RunRequest { model, inputs, precision, limits })
+        (model(), sizes(), vec(tensor(), 0..3), precision(), limits()).prop_map(
+            |(model, sizes, inputs, precision, limits)| {
+                AgentRequest::Run(RunRequest { model, sizes, inputs, precision, limits })
             }
         ),
     ]
@@ -140,6 +165,7 @@ prop_compose! {
 
 prop_compose! {
     fn launch_report()(
+        inputs in vec(input_report(), 0..3),
         (load_ns, optimise_ns, cpu_ns, wall_ns) in any::<(u64, u64, u64, u64)>(),
         (warm_up_ns, samples_ns, samples_cpu_ns) in any::<(Vec<u64>, Vec<u64>, Vec<u64>)>(),
         steady: bool,
@@ -149,7 +175,7 @@ prop_compose! {
         state_before in state(), state_after in state(),
     ) -> LaunchReport {
         LaunchReport {
-            load_ns, optimise_ns, warm_up_ns, steady, samples_ns, cpu_ns, wall_ns, samples_cpu_ns,
+            inputs, load_ns, optimise_ns, warm_up_ns, steady, samples_ns, cpu_ns, wall_ns, samples_cpu_ns,
             involuntary_switches, clock, blocks, readings, threads,
             peak_memory_bytes, energy_uj, state_before, state_after,
         }

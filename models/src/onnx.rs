@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** equal networks, weights and metadata give equal bytes.
 
+mod beside;
 mod error;
 mod fold;
 mod graph;
@@ -13,6 +14,7 @@ mod proto;
 
 use onnx_protobuf::{Message, ModelProto, OperatorSetIdProto};
 
+pub use beside::weights_beside;
 pub use error::ExportError;
 
 use crate::network::Network;

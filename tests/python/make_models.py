@@ -1,13 +1,17 @@
-"""Writes ONNX files that are valid and cannot be measured.
+"""Writes ONNX files as people have them.
 
 Usage: make_models.py FOLDER. Writes operator.onnx (an operator of nobody's), batch.onnx (the batch is
-free) and sides.onnx (height and width are free).
+open), sides.onnx (height and width are open), function.onnx (a function of the file that is called as a
+standard operator is), beside.onnx (its weights lie in weights/all.data), lost.onnx (its weights lie in a
+file that is not there) and outside.onnx (its weights lie outside its folder).
 """
 
 import pathlib
 import sys
 
-from onnx import TensorProto, helper
+import numpy
+import onnx
+from onnx import TensorProto, helper, numpy_helper
 
 folder = pathlib.Path(sys.argv[1])
 
@@ -26,3 +30,23 @@ relu = helper.make_node("Relu", ["input"], ["logits"], name="relu")
 write("operator", twirl, [1, 3, 8, 8])
 write("batch", relu, ["n", 3, 8, 8])
 write("sides", relu, [1, 3, "height", "width"])
+
+ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 4]) for name in ("input", "logits")]
+imports = [helper.make_opsetid("", 17), helper.make_opsetid("own", 1)]
+body = [helper.make_node("Add", ["a", "a"], ["t"]), helper.make_node("Neg", ["t"], ["b"])]
+double = helper.make_function("own", "Identity", ["a"], ["b"], body, imports[:1])
+call = helper.make_node("Identity", ["input"], ["logits"], domain="own")
+graph = helper.make_graph([call], "function", ends[:1], ends[1:])
+model = helper.make_model(graph, functions=[double], opset_imports=imports, ir_version=8)
+(folder / "function.onnx").write_bytes(model.SerializeToString())
+
+weights = numpy.arange(16, dtype=numpy.float32).reshape(4, 4)
+product = helper.make_node("MatMul", ["input", "w"], ["logits"], name="product")
+graph = helper.make_graph([product], "beside", ends[:1], ends[1:], [numpy_helper.from_array(weights, "w")])
+model = helper.make_model(graph, opset_imports=imports[:1], ir_version=8)
+(folder / "weights").mkdir(exist_ok=True)
+onnx.save(model, folder / "beside.onnx", save_as_external_data=True, location="weights/all.data", size_threshold=0)
+for name, location in (("lost", "lost.data"), ("outside", "../outside.data")):
+    model = onnx.load(folder / "beside.onnx", load_external_data=False)
+    model.graph.initializer[0].external_data[0].value = location
+    (folder / f"{name}.onnx").write_bytes(model.SerializeToString())

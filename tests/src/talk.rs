@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use pearl_agent::protocol::messages::{
     AgentDone, AgentHello, AgentRequest, Frequency, LaunchReport, LaunchRequest, LeaseRequest,
     Limits, ModelFile, Precision, ProbeReport, ProbeRequest, ProfileReport, ProfileRequest,
-    RunRequest, Sampling, TensorData, WarmUp,
+    RunRequest, Sampling, Sizes, TensorData, WarmUp,
 };
 use pearl_agent::protocol::wire::PROTOCOL;
 use tempfile::TempDir;
@@ -108,7 +108,13 @@ impl Talk {
         input: &TensorData,
     ) -> Result<Vec<f32>, String> {
         let inputs = vec![input.clone()];
-        let request = RunRequest { model: model_file(model), inputs, precision, limits: LIMITS };
+        let request = RunRequest {
+            model: model_file(model),
+            sizes: Sizes::default(),
+            inputs,
+            precision,
+            limits: LIMITS,
+        };
         match self.ask(AgentRequest::Run(request))? {
             AgentDone::Run(mut report) => Ok(report.outputs.remove(0).values),
             other => panic!("{other:?}"),
@@ -133,6 +139,7 @@ impl Talk {
 fn launch(model: &Path, slice_ns: u64) -> LaunchRequest {
     LaunchRequest {
         model: model_file(model),
+        sizes: Sizes::default(),
         input_seed: 1,
         cpus: Vec::new(),
         threads: 1,
@@ -154,7 +161,7 @@ fn model_file(model: &Path) -> ModelFile {
     // A name with a backslash or a line feed in it is escaped, and that is told by a first letter.
     let sha256 = said.trim_start_matches('\\').split_whitespace().next();
     let sha256 = sha256.unwrap_or_else(|| panic!("{}: no such file", model.display())).to_owned();
-    ModelFile { path: model.to_str().expect("text").to_owned(), sha256 }
+    ModelFile { path: model.to_str().expect("text").to_owned(), sha256, weights: Vec::new() }
 }
 
 /// When a file was last written, in nanoseconds.

@@ -309,6 +309,10 @@ fn a_model_that_cannot_be_measured_is_refused_by_name() {
     pearl.write("empty.onnx", "");
     pearl.write("garbage.onnx", "\u{8}\u{7}no model at all, but text");
     pearl.write("truncated.onnx", &good[..good.len() * 2 / 3]);
+    pearl.write(
+        "pointer.onnx",
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+    );
     fs::create_dir(pearl.path("folder.onnx")).unwrap();
     fs::File::create(pearl.path("huge.onnx")).unwrap().set_len(3 << 30).unwrap();
     fs::File::create(pearl.path("zeros.onnx")).unwrap().set_len(1 << 20).unwrap();
@@ -320,8 +324,14 @@ fn a_model_that_cannot_be_measured_is_refused_by_name() {
             ("bench truncated.onnx", 3, &["truncated.onnx"]),
             ("bench zeros.onnx", 3, &["zeros.onnx"]),
             ("bench operator.onnx", 3, &["operator.onnx", "swirling", "Twirl"]),
-            ("bench batch.onnx", 3, &["batch.onnx", "input"]),
-            ("bench sides.onnx", 3, &["sides.onnx", "input"]),
+            ("bench sides.onnx", 3, &["sides.onnx", "'height'", "'width'", "--input input:1x3x"]),
+            ("bench sides.onnx --dim height=8", 3, &["sides.onnx", "'width'"]),
+            ("bench sides.onnx --dim depth=8", 2, &["sides.onnx", "'depth'", "'height', 'width'"]),
+            ("bench sides.onnx --input x:1x3x8x8", 2, &["sides.onnx", "'x'", "'input'"]),
+            ("bench sides.onnx --input input:3x8x8", 2, &["sides.onnx", "4 axes, not 3"]),
+            ("bench lost.onnx", 3, &["lost.onnx", "lost.data is not there"]),
+            ("bench outside.onnx", 3, &["outside.onnx", "outside the model's folder"]),
+            ("bench pointer.onnx", 3, &["pointer.onnx", "git lfs pull"]),
             ("bench folder.onnx", 3, &["folder.onnx", "not a file"]),
             ("bench huge.onnx", 3, &["huge.onnx", "3072 MiB"]),
             ("bench good.onnx absent.onnx --json", 3, &["absent.onnx: no such file"]),

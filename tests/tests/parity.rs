@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use pearl_agent::protocol::messages::{
-    AgentDone, AgentRequest, Limits, ModelFile, Precision, RunRequest, TensorData,
+    AgentDone, AgentRequest, Limits, ModelFile, Precision, RunRequest, Sizes, TensorData,
 };
 use pearl_agent::protocol::wire::PROTOCOL;
 use pearl_models::architecture::Architecture;
@@ -173,9 +173,13 @@ fn forward(worker: &mut Link, subject: &Subject, input: &TensorData) -> Result<V
 }
 
 fn run(agent: &mut Link, path: &Path, input: &TensorData) -> Result<Vec<f32>, String> {
-    let model = ModelFile { path: path.to_str().unwrap().to_owned(), sha256: sha256(path) };
+    let model = ModelFile {
+        path: path.to_str().unwrap().to_owned(),
+        sha256: sha256(path),
+        weights: Vec::new(),
+    };
     let (inputs, precision) = (vec![input.clone()], Precision::F32);
-    let request = RunRequest { model, inputs, precision, limits: LIMITS };
+    let request = RunRequest { model, sizes: Sizes::default(), inputs, precision, limits: LIMITS };
     match agent.ask(AgentRequest::Run(request))? {
         AgentDone::Run(mut report) if report.outputs.len() == 1 => {
             Ok(report.outputs.remove(0).values)

@@ -4,7 +4,7 @@
 //! processors handle many times slower.
 
 use super::{Input, InputKind};
-use pearl_agent::protocol::messages::TensorData;
+use pearl_agent::protocol::messages::{InputReport, TensorData};
 
 /// Uniform in [-1, 1) for floats; zero for whole numbers, which is valid as an index and as a mask.
 pub(crate) fn random(inputs: &[Input], seed: u64) -> Vec<TensorData> {
@@ -17,6 +17,17 @@ pub(crate) fn random(inputs: &[Input], seed: u64) -> Vec<TensorData> {
         TensorData { dims: input.dims.clone(), values }
     };
     inputs.iter().map(fill).collect()
+}
+
+impl From<&Input> for InputReport {
+    fn from(input: &Input) -> Self {
+        Self {
+            name: input.name.clone(),
+            dims: input.dims.clone(),
+            of_type: input.of_type.clone(),
+            assumed_batch: input.assumed_batch,
+        }
+    }
 }
 
 /// A multiple of 2⁻²³, from the upper bits of SplitMix64 (Steele, Lea and Flood 2014).
@@ -35,7 +46,13 @@ mod tests {
 
     #[test]
     fn random_input_is_uniform_repeatable_and_free_of_denormals() {
-        let inputs = [Input { name: "x".into(), dims: vec![100, 1000], kind: InputKind::Float }];
+        let inputs = [Input {
+            name: "x".into(),
+            dims: vec![100, 1000],
+            kind: InputKind::Float,
+            of_type: "f32".into(),
+            assumed_batch: false,
+        }];
         let [first] = &random(&inputs, 7)[..] else { panic!("one tensor for one input") };
         assert!(first.values.iter().all(|v| (-1.0..1.0).contains(v) && !v.is_subnormal()));
         let mean = first.values.iter().sum::<f32>() / first.values.len() as f32;
@@ -46,7 +63,13 @@ mod tests {
 
     #[test]
     fn whole_numbers_are_zero() {
-        let inputs = [Input { name: "ids".into(), dims: vec![3], kind: InputKind::Whole }];
+        let inputs = [Input {
+            name: "ids".into(),
+            dims: vec![3],
+            kind: InputKind::Whole,
+            of_type: "i64".into(),
+            assumed_batch: false,
+        }];
         assert_eq!(random(&inputs, 7)[0].values, [0.0; 3]);
     }
 }

@@ -27,11 +27,17 @@ pub trait Engine {
     /// Name and version of the engine.
     fn identity(&self) -> messages::Engine;
 
-    /// Parses the bytes of an ONNX file; `model` is its name in errors.
+    /// Parses the bytes of an ONNX file. Its weights may lie in other files that `model` names; `sizes` are for
+    /// axes that it leaves open.
     ///
     /// # Errors
-    /// Where the bytes are not an ONNX file, or need something that the engine lacks.
-    fn load(&self, model: &str, bytes: Vec<u8>) -> Result<Self::Loaded, EngineError>;
+    /// Where the bytes are not an ONNX file, need something that the engine lacks, or leave sizes open.
+    fn load(
+        &self,
+        model: &messages::ModelFile,
+        bytes: Vec<u8>,
+        sizes: &messages::Sizes,
+    ) -> Result<Self::Loaded, EngineError>;
 
     /// Everything that is done once before the first inference.
     ///
@@ -106,6 +112,10 @@ pub struct Input {
     pub dims: Vec<usize>,
     /// Which values are valid.
     pub kind: InputKind,
+    /// Type of a value, such as `f32`.
+    pub of_type: String,
+    /// Whether the first axis is 1 because neither the file nor the request gives it a size.
+    pub assumed_batch: bool,
 }
 
 impl Input {

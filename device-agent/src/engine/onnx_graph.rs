@@ -1,27 +1,48 @@
-//! Checks an ONNX graph before the engine loads it, so that messages about common mistakes use the names
-//! of the file.
+//! Prepares an ONNX graph for the engine: inlines the file's own functions, takes in weights that lie beside
+//! the file, gives open axes a size, and checks the rest, so that messages about common mistakes use the names of the file.
 //!
-//! **Invariant:** in a graph that passes, the engine knows the operator of every node, all inputs have
-//! fixed shapes, and all weights are in the one file that was hashed.
+//! **Invariant:** in a graph that passes, the engine knows every operator in its domain, all inputs have
+//! fixed shapes, and all weights are in the graph and come from files that were hashed.
 
-use std::collections::HashSet;
+mod functions;
+mod open_sizes;
+mod operators;
+mod weights_beside;
 
-use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
-use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dim;
-use tract_onnx::pb::type_proto::Value as Type;
-use tract_onnx::pb::{GraphProto, NodeProto, TensorProto, ValueInfoProto};
+use std::collections::{BTreeSet, HashSet};
+
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 
 use super::EngineError;
 use super::error::{NodeName, one_line};
+use pearl_agent::protocol::messages::{ModelFile, Sizes};
 
+/// `bytes` are those that `proto` was read from, `engine` is its name in errors, and `knows` tells whether
+/// it has an operator. Returns the inputs whose batch was taken as 1.
+///
 /// # Errors
-/// The first thing found that the engine could not run, by name.
-pub(crate) fn check(
-    model: &str,
-    graph: &GraphProto,
-    engine: &str,
-    knows: impl Fn(&str) -> bool,
-) -> Result<(), EngineError> {
+/// What the engine could not run, by name.
+pub(crate) fn prepare(
+    file: &ModelFile,
+    proto: &mut ModelProto,
+    bytes: &[u8],
+    sizes: &Sizes,
+    (engine, knows): (&str, impl Fn(&str) -> bool),
+) -> Result<BTreeSet<String>, EngineError> {
+    let model = file.path.as_str();
+    functions::inline(model, proto, bytes)?;
+    let Some(graph) = &mut proto.graph else {
+        let reason = "not an ONNX file, or truncated (it holds no graph)".into();
+        return Err(EngineError::Model { model: model.into(), reason });
+    };
+    weights_beside::take_in(file, graph)?;
+    operators::check(model, graph, engine, knows)?;
+    check(model, graph)?;
+    open_sizes::settle(model, graph, sizes)
+}
+
+fn check(model: &str, graph: &GraphProto) -> Result<(), EngineError> {
     let fail = |reason: &str| EngineError::Model { model: model.into(), reason: reason.into() };
     if graph.output.is_empty() {
         return Err(fail("the graph has no output"));
@@ -31,18 +52,8 @@ pub(crate) fn check(
         check_weights(model, tensor)?;
         known.insert(tensor.name.as_str());
     }
-    for input in &graph.input {
-        if known.insert(input.name.as_str()) {
-            check_input(model, input)?;
-        }
-    }
-    for (index, node) in graph.node.iter().enumerate() {
-        if !knows(&node.op_type) {
-            let reason = format!("operator not supported by {engine}");
-            return Err(NodeLabel::of(node).error(model, index, reason));
-        }
-        known.extend(node.output.iter().map(String::as_str));
-    }
+    known.extend(graph.input.iter().map(|input| input.name.as_str()));
+    known.extend(graph.node.iter().flat_map(|node| &node.output).map(String::as_str));
     for (index, node) in graph.node.iter().enumerate() {
         if let Some(missing) =
             node.input.iter().find(|input| !input.is_empty() && !known.contains(input.as_str()))
@@ -97,9 +108,6 @@ fn check_weights(model: &str, tensor: &TensorProto) -> Result<(), EngineError> {
         model: model.into(),
         reason: format!("weights '{}' {reason}", one_line(&tensor.name)),
     };
-    if tensor.data_location == Some(DataLocation::External as i32) {
-        return Err(fail("lie in another file; save the model as a single file".into()));
-    }
     let of_type = match DataType::try_from(tensor.data_type) {
         Ok(DataType::Undefined) | Err(_) => {
             return Err(fail(format!("are of unknown type {}", tensor.data_type)));
@@ -127,30 +135,4 @@ fn bytes_of(of_type: DataType) -> Option<u64> {
         DataType::Uint8 | DataType::Int8 | DataType::Bool => Some(1),
         _ => None,
     }
-}
-
-fn check_input(model: &str, input: &ValueInfoProto) -> Result<(), EngineError> {
-    let fail = |reason: String| EngineError::Input {
-        model: model.into(),
-        input: one_line(&input.name),
-        reason,
-    };
-    let tensor = match input.r#type.as_ref().and_then(|of_type| of_type.value.as_ref()) {
-        Some(Type::TensorType(tensor)) => tensor,
-        _ => return Err(fail("is not a tensor".into())),
-    };
-    let Some(shape) = &tensor.shape else {
-        return Err(fail("has no shape; export the model with fixed shapes".into()));
-    };
-    for (axis, dim) in shape.dim.iter().enumerate() {
-        let name = match &dim.value {
-            Some(Dim::DimValue(size)) if *size > 0 => continue,
-            Some(Dim::DimValue(0)) => return Err(fail(format!("has size 0 along axis {axis}"))),
-            Some(Dim::DimParam(name)) if !name.is_empty() => one_line(name),
-            _ => format!("axis {axis}"),
-        };
-        let advice = "export the model with fixed shapes";
-        return Err(fail(format!("has dynamic dimension '{name}'; {advice}")));
-    }
-    Ok(())
 }

@@ -11,7 +11,7 @@ use pearl_agent::protocol::messages::{RunReport, RunRequest};
 pub(crate) fn run(engine: &impl Engine, request: &RunRequest) -> Result<RunReport, EngineError> {
     has_precision(engine, request.precision)?;
     let bytes = model_file::read_model(&request.model, request.limits.model_bytes)?;
-    let loaded = engine.load(&request.model.path, bytes)?;
+    let loaded = engine.load(&request.model, bytes, &request.sizes)?;
     let mut model = engine.optimise(loaded, request.precision)?;
     model.set_inputs(&request.inputs)?;
     Ok(RunReport { outputs: model.outputs()? })

@@ -8,6 +8,7 @@
 //!
 //! **Invariant:** no panic in tract leaves this file.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 use tract_onnx::pb::GraphProto;
@@ -22,7 +23,7 @@ use super::onnx_graph::{self, NodeLabel};
 use super::{Engine, EngineError, Input, InputKind, Node, Runnable, input, reference_network};
 use crate::session::panic_guard::guarded;
 use crate::timing::clock::nanos;
-use pearl_agent::protocol::messages::{self, Precision, TensorData};
+use pearl_agent::protocol::messages::{self, ModelFile, Precision, Sizes, TensorData};
 
 /// The version of tract that is built in; a test compares it with `Cargo.lock`.
 pub(crate) const VERSION: &str = "0.23.9";
@@ -41,6 +42,8 @@ struct Source {
 pub struct Loaded {
     source: Source,
     graph: InferenceModel,
+    /// The inputs whose batch the file leaves open and nobody gave.
+    assumed: BTreeSet<String>,
 }
 
 struct Plan {
@@ -62,13 +65,16 @@ impl Engine for Tract {
         messages::Engine { name: "tract".into(), version: VERSION.into() }
     }
 
-    fn load(&self, model: &str, bytes: Vec<u8>) -> Result<Loaded, EngineError> {
-        let onnx = onnx();
+    fn load(&self, file: &ModelFile, bytes: Vec<u8>, sizes: &Sizes) -> Result<Loaded, EngineError> {
+        let model = file.path.as_str();
+        // Shapes follow from the inputs. Those noted inside a file are often of another batch, or of names
+        // that the inputs do not have.
+        let onnx = onnx().with_ignore_value_info(true).with_ignore_output_shapes(true);
         let not_onnx = |reason: &str| EngineError::Model {
             model: model.into(),
             reason: format!("not an ONNX file, or truncated ({reason})"),
         };
-        let proto = match guarded(|| onnx.proto_model_for_read(&mut bytes.as_slice())) {
+        let mut proto = match guarded(|| onnx.proto_model_for_read(&mut bytes.as_slice())) {
             Ok(Ok(proto)) => proto,
             Ok(Err(error)) => {
                 let told = one_line(&error.root_cause().to_string());
@@ -77,13 +83,13 @@ impl Engine for Tract {
             }
             Err(_) => return Err(not_onnx("it cannot be decoded")),
         };
-        drop(bytes);
-        let graph = proto.graph.as_ref().ok_or_else(|| not_onnx("it holds no graph"))?;
         let knows = |operator: &str| onnx.op_register.0.contains_key(operator);
-        onnx_graph::check(model, graph, &format!("tract {VERSION}"), knows)?;
-        let source = Source::of(model, graph);
+        let engine = format!("tract {VERSION}");
+        let assumed = onnx_graph::prepare(file, &mut proto, &bytes, sizes, (&engine, knows))?;
+        drop(bytes);
+        let source = Source::of(model, proto.graph.as_ref());
         let graph = source.attempt("loaded", || onnx.model_for_proto_model(&proto))?;
-        Ok(Loaded { source, graph })
+        Ok(Loaded { source, graph, assumed })
     }
 
     fn reference_network(&self) -> Result<Box<dyn Runnable>, EngineError> {
@@ -91,7 +97,8 @@ impl Engine for Tract {
         let source =
             Source { model: "the reference network".into(), nodes: vec![], outputs: vec![] };
         let graph = source.attempt("loaded", || onnx().model_for_proto_model(&proto))?;
-        let mut network = self.optimise(Loaded { source, graph }, Precision::F32)?;
+        let mut network =
+            self.optimise(Loaded { source, graph, assumed: BTreeSet::new() }, Precision::F32)?;
         let values = input::random(network.inputs(), 0);
         network.set_inputs(&values)?;
         Ok(network)
@@ -122,7 +129,7 @@ impl Engine for Tract {
         loaded: Loaded,
         precision: Precision,
     ) -> Result<Box<dyn Runnable>, EngineError> {
-        let Loaded { source, graph } = loaded;
+        let Loaded { source, graph, assumed } = loaded;
         let state = source.attempt("optimised", || {
             let graph = match precision {
                 Precision::F32 => graph.into_optimized()?,
@@ -145,7 +152,9 @@ impl Engine for Tract {
                 return Err(EngineError::Input { model, input, reason });
             }
             let kind = if fact.datum_type.is_float() { InputKind::Float } else { InputKind::Whole };
-            inputs.push(Input { name, dims: dims.to_vec(), kind });
+            let (dims, assumed_batch) = (dims.to_vec(), assumed.contains(&name));
+            let of_type = format!("{:?}", fact.datum_type).to_lowercase();
+            inputs.push(Input { name, dims, kind, of_type, assumed_batch });
             types.push(fact.datum_type);
         }
         let is_input = |node: &usize| state.model().node(*node).op_is::<TypedSource>();
@@ -264,11 +273,12 @@ fn to_floats(value: &TValue) -> TractResult<TensorData> {
 }
 
 impl Source {
-    fn of(model: &str, graph: &GraphProto) -> Self {
+    fn of(model: &str, graph: Option<&GraphProto>) -> Self {
+        let outputs = graph.into_iter().flat_map(|graph| &graph.output);
         Self {
             model: model.into(),
-            nodes: onnx_graph::labels(graph),
-            outputs: graph.output.iter().map(|output| output.name.clone()).collect(),
+            nodes: graph.map(onnx_graph::labels).unwrap_or_default(),
+            outputs: outputs.map(|output| output.name.clone()).collect(),
         }
     }
 
@@ -329,7 +339,7 @@ mod tests {
     #[test]
     fn a_network_in_half_precision_gives_the_same_within_that_precision() {
         let results = [Precision::F32, Precision::F16].map(|precision| {
-            let loaded = Tract.load("product", product()).unwrap();
+            let loaded = Tract.load(&ModelFile::default(), product(), &Sizes::default()).unwrap();
             let mut runnable = Tract.optimise(loaded, precision).unwrap();
             let tensor = TensorData { dims: vec![2, 2], values: vec![0.1, 0.2, 0.3, 0.4] };
             runnable.set_inputs(&[tensor]).unwrap();

@@ -19,8 +19,8 @@ use pearl_agent::protocol::content_hash::{hex, sha256_of};
 use pearl_agent::protocol::messages::{ModelFile, PUT_BYTES, PutReport, PutRequest};
 use pearl_agent::protocol::wire::{Failure, FailureKind};
 
-/// Size of the largest model: ONNX files end at 2 GiB.
-pub(crate) const MOST_BYTES: u64 = 2 << 30;
+/// Size of the largest file: ONNX files end at 2 GiB, but the weights beside them do not.
+pub(crate) const MOST_BYTES: u64 = 64 << 30;
 
 /// Where model files are kept.
 pub(crate) struct Store {
@@ -197,5 +197,6 @@ fn device(sha256: &str, what: &str, error: &io::Error) -> Failure {
 }
 
 fn model_file(path: &Path, sha256: &str) -> Option<ModelFile> {
-    Some(ModelFile { path: path.to_str()?.to_owned(), sha256: sha256.to_owned() })
+    let path = path.to_str()?.to_owned();
+    Some(ModelFile { path, sha256: sha256.to_owned(), weights: Vec::new() })
 }

@@ -14,7 +14,7 @@ use crate::platform::procfs::Tree;
 use crate::platform::threads::Times;
 use crate::platform::{device_state, pinning, usage};
 use crate::timing::warm_up;
-use pearl_agent::protocol::messages::{LaunchReport, LaunchRequest, Precision};
+use pearl_agent::protocol::messages::{InputReport, LaunchReport, LaunchRequest, Precision};
 
 /// # Errors
 /// Where the request is invalid here, or the model cannot be loaded or run.
@@ -42,7 +42,7 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, EngineError> {
     let bytes = model_file::read_model(&request.model, request.limits.model_bytes)?;
     let begun = Instant::now();
-    let loaded = engine.load(&request.model.path, bytes)?;
+    let loaded = engine.load(&request.model, bytes, &request.sizes)?;
     let load_ns = nanos(begun.elapsed());
     let begun = Instant::now();
     let mut model = engine.optimise(loaded, request.precision)?;
@@ -73,7 +73,10 @@ fn measure(engine: &impl Engine, request: &LaunchRequest) -> Result<LaunchReport
     let energy_uj = energy_before.used_uj(&Meter::read(&tree)).map(|uj| (uj as f64 * share) as u64);
     let state_after = device_state::state(&tree, &request.cpus);
 
+    let inputs = model.inputs().iter().map(InputReport::from).collect();
+
     Ok(LaunchReport {
+        inputs,
         load_ns,
         optimise_ns,
         warm_up_ns: warmed_up.samples_ns,

@@ -45,7 +45,7 @@ fn still_serves(agent: &mut Agent, models: &Models) {
 
 #[test]
 fn contents_that_cannot_be_run_are_refused_by_name() {
-    let batch = || input("x", &[Dim::Named("batch"), Dim::Fixed(4)]);
+    let wide = || input("x", &[Dim::Fixed(1), Dim::Named("width")]);
     let relu = || node("Relu", "", &["x"], &["y"]);
     let cases = [
         ("empty", vec![], "the file is empty"),
@@ -54,8 +54,8 @@ fn contents_that_cannot_be_run_are_refused_by_name() {
         ("zeros", vec![0; 500], "not an ONNX file"),
         (
             "dynamic",
-            model(&[relu(), batch(), output("y", &ROW)]),
-            "input 'x' has dynamic dimension 'batch'; export the model with fixed shapes",
+            model(&[relu(), wide(), output("y", &ROW)]),
+            "leaves sizes open: 'width' (axis 1 of input 'x'); give them, such as --input x:1x16",
         ),
         (
             "operator",
@@ -90,8 +90,8 @@ fn contents_that_cannot_be_run_are_refused_by_name() {
         ),
         (
             "external",
-            single(external("w", &[4, 4]), "MatMul", &["x", "w"]),
-            "weights 'w' lie in another file",
+            single(external("w", &[4, 4], &[]), "MatMul", &["x", "w"]),
+            "weights 'w' lie in a file without a name",
         ),
     ];
     let models = Models::new();

@@ -3,11 +3,14 @@
 
 mod agent;
 mod bad_models;
+mod functions;
 mod hostile;
 mod leases;
 mod limits;
 mod onnx;
+mod open_sizes;
 mod profiles;
 mod puts;
 mod rig;
 mod threads;
+mod weights_beside;

@@ -134,7 +134,7 @@ fn pieces_that_make_no_sense_are_refused_and_harm_nothing() {
     };
     for (request, kind, told) in [
         (changed(&|put| put.bytes = 0), BadRequest, "an empty file"),
-        (changed(&|put| put.bytes = (2 << 30) + 1), Limit, "the limit is 2147483648"),
+        (changed(&|put| put.bytes = (64 << 30) + 1), Limit, "the limit is 68719476736"),
         (changed(&|put| put.bytes = u64::MAX), Limit, "the limit is"),
         (changed(&|put| put.data = "not base64".into()), BadRequest, "base64"),
         (changed(&|put| put.data.push('=')), BadRequest, "base64"),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pearl_agent::protocol::messages::{
     AgentDone, AgentHello, AgentRequest, Frequency, LaunchRequest, LeaseRequest, Limits, ModelFile,
-    NoProgress, Precision, RunReport, RunRequest, Sampling, TensorData, WarmUp,
+    NoProgress, Precision, RunReport, RunRequest, Sampling, Sizes, TensorData, WarmUp,
 };
 use pearl_agent::protocol::wire::{Failure, Outcome, PROTOCOL, Reply, Request};
 use sha2::{Digest, Sha256};
@@ -121,7 +121,13 @@ impl Agent {
     }
 
     pub fn run(&mut self, model: ModelFile, inputs: Vec<TensorData>) -> Result<RunReport, Failure> {
-        let request = RunRequest { model, inputs, precision: Precision::F32, limits: limits() };
+        let request = RunRequest {
+            model,
+            sizes: Sizes::default(),
+            inputs,
+            precision: Precision::F32,
+            limits: limits(),
+        };
         self.ask(AgentRequest::Run(request)).map(|done| {
             let AgentDone::Run(report) = done else { panic!("{done:?}") };
             report
@@ -207,7 +213,7 @@ impl Models {
 /// The file at that path, if it holds these bytes.
 pub fn meant(path: &Path, bytes: &[u8]) -> ModelFile {
     let digits = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    ModelFile { path: path.to_str().unwrap().into(), sha256: digits }
+    ModelFile { path: path.to_str().unwrap().into(), sha256: digits, weights: Vec::new() }
 }
 
 pub fn limits() -> Limits {
@@ -218,6 +224,7 @@ pub fn limits() -> Limits {
 pub fn launch(model: ModelFile) -> LaunchRequest {
     LaunchRequest {
         model,
+        sizes: Sizes::default(),
         input_seed: 1,
         cpus: Vec::new(),
         threads: 1,

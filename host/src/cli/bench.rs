@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::measuring::{MeasuringArgs, percent, sustained};
+use super::size_args::SizeArgs;
 use crate::device::registry::Devices;
 use crate::measure::past_sessions;
 use crate::measure::{Ops, Order, Settings, Sharing, Step, What, measure_fleet, model_file};
@@ -23,10 +24,10 @@ use results::Results;
 /// Measure the latency of ONNX models on devices
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  pearl bench student.onnx\n  pearl bench *.onnx --device phone --device board --json > latencies.json\n  pearl bench student.onnx --device phone --sustained 10m\n  pearl bench student.onnx --ops"
+    after_help = "Examples:\n  pearl bench student.onnx\n  pearl bench *.onnx --device phone --device board --json > latencies.json\n  pearl bench student.onnx --device phone --sustained 10m\n  pearl bench detector.onnx --input images:1x3x640x640\n  pearl bench student.onnx --ops"
 )]
 pub struct BenchArgs {
-    /// ONNX models with fixed input shapes
+    /// ONNX models
     #[arg(value_name = "MODEL.onnx", required = true)]
     models: Vec<PathBuf>,
     /// Device to measure on; several --device measure at the same time
@@ -59,6 +60,8 @@ pub struct BenchArgs {
     /// Print one JSON document, as --format json does
     #[arg(long, conflicts_with = "format")]
     json: bool,
+    #[command(flatten)]
+    sizes: SizeArgs,
     #[command(flatten)]
     measuring: MeasuringArgs,
 }
@@ -134,6 +137,7 @@ fn order(args: &BenchArgs) -> anyhow::Result<Order> {
     settings.stopping_rule.target = args.target;
     settings.stopping_rule.max_launches = args.launches.into();
     settings.sustained = args.sustained;
+    settings.sizes = args.sizes.sizes();
     let devices = Devices::find(args.measuring.devices.as_deref())?;
     let mut chosen = Vec::new();
     for name in &args.device {

@@ -8,12 +8,13 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::measuring::{MeasuringArgs, percent};
+use super::size_args::SizeArgs;
 use crate::device::agent_client::Agent;
 use crate::device::registry::Devices;
 use crate::measure::past_sessions;
 use crate::measure::{
-    Measurement, Session, Settings, Step, UsualSpeeds, changes, comparison_json, model_file,
-    result_json,
+    Measurement, Session, Settings, Step, UsualSpeeds, changes, comparison_json, inputs_text,
+    model_file, result_json,
 };
 use crate::output::duration::ms_with_interval;
 use crate::output::error_class::{Classified, Classify, ErrorClass};
@@ -51,6 +52,8 @@ pub struct CompareArgs {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    sizes: SizeArgs,
     #[command(flatten)]
     measuring: MeasuringArgs,
 }
@@ -99,10 +102,12 @@ pub fn run(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<()> {
             ))
             .into());
         }
-        [Some(_), Some(_)] if args.device.is_some() || args.measuring.says_how() => {
+        [Some(_), Some(_)]
+            if args.device.is_some() || args.measuring.says_how() || args.sizes.any() =>
+        {
             return Err(Classified::usage(format_args!(
-                "{} and {} are kept measurements, so nothing is measured: leave out --device, --threads \
-                 and --precision, or name the models' files",
+                "{} and {} are kept measurements, so nothing is measured: leave out --device, --threads, \
+                 --precision, --input and --dim, or name the models' files",
                 args.first, args.second
             ))
             .into());
@@ -250,8 +255,11 @@ fn apart(
         );
     }
     remarks.extend(differences.iter().map(|difference| format!("they differ in {difference}")));
-    if first.model.sha256 == second.model.sha256 {
+    let [one, other] = [&first, &second].map(|side| inputs_text(side.inputs()));
+    if first.model.identity() == second.model.identity() && one == other {
         remarks.push("both measurements are of the same model".into());
+    } else if one != other && !one.is_empty() && !other.is_empty() {
+        remarks.push(format!("their inputs differ: {one}; {other}"));
     }
     if first.sustained.is_some() != second.sustained.is_some() {
         remarks.push("one measurement is from a sustained run, the other is not".into());
@@ -305,7 +313,8 @@ fn settings(args: &CompareArgs) -> anyhow::Result<Settings> {
     } else {
         past_sessions::usual_speeds(&past_sessions::open()?)?
     };
-    Ok(Settings { usual, ..args.measuring.settings(Settings::bench()) })
+    let sizes = args.sizes.sizes();
+    Ok(Settings { usual, sizes, ..args.measuring.settings(Settings::bench()) })
 }
 
 fn document(compared: &Compared, args: &CompareArgs) -> Value {

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 use comfy_table::{CellAlignment, Table, presets};
-use pearl_agent::protocol::messages::{LaunchReport, Reading};
+use pearl_agent::protocol::messages::{LaunchReport, ModelFile, Reading};
 use pearl_calibration::{Nanos, Samples, Summary};
 use serde_json::{Value, json};
 
@@ -59,9 +59,9 @@ pub fn run(verb: HistoryVerb) -> anyhow::Result<()> {
 
 fn list(args: &ListArgs) -> anyhow::Result<()> {
     let model = args.model.as_deref().map(|path| model_file(path, u64::MAX)).transpose()?;
-    let sha256 = model.as_ref().map(|model| model.sha256.as_str());
+    let identity = model.as_ref().map(ModelFile::identity);
     let history = past_sessions::open()?;
-    let kept = history.latest(args.n as usize, sha256).map_err(Classified::usage)?;
+    let kept = history.latest(args.n as usize, identity.as_deref()).map_err(Classified::usage)?;
     if args.json {
         let all: Vec<_> = kept.iter().map(kept_json).collect();
         return print_json(&json!({ "format": "pearl.history/1", "measurements": all }));

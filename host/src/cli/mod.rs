@@ -15,6 +15,7 @@ mod history;
 mod measuring;
 mod network_args;
 mod report;
+mod size_args;
 mod talk;
 
 mod recipe;

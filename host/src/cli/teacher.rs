@@ -11,7 +11,7 @@ use serde_json::json;
 use super::recipe::{RecipeArgs, WorkArgs};
 use super::train::{check, trained};
 use crate::data;
-use crate::measure::model_file;
+use crate::measure::hashed_file;
 use crate::output::error_class::{Classify, ErrorClass};
 use crate::output::terminal::Terminal;
 use crate::output::terminal::{print_json, print_line};
@@ -126,7 +126,7 @@ fn train(args: &TrainTeacherArgs, terminal: &Terminal) -> anyhow::Result<()> {
         test: true,
     };
     let report = trained(&mut worker, &request, &args.network, terminal)?;
-    let sha256 = model_file(&weights, MOST_BYTES)?.sha256;
+    let sha256 = hashed_file(&weights, MOST_BYTES)?.sha256;
     let source = TeacherSource::Native { network: args.network.clone(), weights };
     let mut teacher = Teacher::new(&name, &data_source.name, data.classes, source, sha256);
     teacher.holdout_accuracy = Some(report.holdout.share());
@@ -139,7 +139,7 @@ fn import(args: &ImportArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let teachers = Teachers::open()?;
     let stem = args.file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let name = args.name.clone().or(stem).context("the file has a name")?;
-    let given = model_file(&args.file, MOST_BYTES)?;
+    let given = hashed_file(&args.file, MOST_BYTES)?;
     let data_source = data::resolve(&args.data).or_class(ErrorClass::Usage)?;
     let mut worker = Worker::start(&args.work.torch_device)?;
     let data = worker.data(data_source.clone())?;

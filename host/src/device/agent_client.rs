@@ -150,9 +150,12 @@ impl Agent {
                 _ => {}
             }
         }
-        result.map_err(|error| match (error, self.placed.get(&there.sha256)) {
+        result.map_err(|error| match (error, self.placed.get(&there.identity())) {
             (ChildError::Failed(Failure { kind, message }), Some(placed)) => {
-                let message = message.replace(&there.path, &placed.local.path);
+                let mut message = message.replace(&there.path, &placed.local.path);
+                for (there, local) in there.weights.iter().zip(&placed.local.weights) {
+                    message = message.replace(&there.path, &local.path);
+                }
                 ChildError::Failed(Failure::new(kind, message))
             }
             (error, _) => error,
@@ -190,14 +193,14 @@ impl Agent {
     }
 
     fn doubt(&mut self, model: &ModelFile) {
-        if let Some(placed) = self.placed.get_mut(&model.sha256) {
+        if let Some(placed) = self.placed.get_mut(&model.identity()) {
             placed.doubted = true;
         }
     }
 
     /// Where the file is on the device, and whether it had to be sent again.
     fn still_there(&mut self, model: &ModelFile) -> Result<(ModelFile, bool), ChildError> {
-        let local = match self.placed.get(&model.sha256) {
+        let local = match self.placed.get(&model.identity()) {
             None => return Ok((model.clone(), false)),
             Some(placed) if !placed.doubted => return Ok((placed.there.clone(), false)),
             Some(placed) => placed.local.clone(),

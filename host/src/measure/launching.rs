@@ -71,6 +71,7 @@ impl Session<'_> {
     pub(super) fn request(&self, model: ModelFile, slice_ns: u64) -> LaunchRequest {
         LaunchRequest {
             model,
+            sizes: self.settings.sizes.clone(),
             input_seed: self.input_seed,
             cpus: self.agent.cpus(),
             threads: self.threads(),

@@ -1,6 +1,6 @@
 //! One model measured on one device.
 
-use pearl_agent::protocol::messages::{LaunchReport, ModelFile, Platform, Reading};
+use pearl_agent::protocol::messages::{InputReport, LaunchReport, ModelFile, Platform, Reading};
 use pearl_calibration::{
     Block, Compensated, Estimate, Judgement, LEAST_LAUNCHES, LaunchView, Nanos, Samples, Sentinel,
     StatisticError, Sustained, Thresholds, Verdict, Window, clean, compensated, contended, counted,
@@ -125,6 +125,11 @@ impl Measurement {
         (&self.launches[first..], &self.contended[first..])
     }
 
+    /// The inputs that were fed; none in measurements kept before launches told them.
+    pub fn inputs(&self) -> &[InputReport] {
+        self.launches.first().map_or(&[], |launch| &launch.inputs)
+    }
+
     pub fn contended_count(&self) -> usize {
         self.contended.iter().filter(|shared| **shared).count()
     }
@@ -209,6 +214,15 @@ pub(super) fn known_or_own(
         (None, Some(own)) => (Some(own), Some(UsualFrom::Session)),
         (_, None) => (None, None),
     }
+}
+
+/// Inputs with their shapes, such as `x:1x3x224x224, mask:1x16`.
+pub fn inputs_text(inputs: &[InputReport]) -> String {
+    let told = |input: &InputReport| {
+        let dims: Vec<_> = input.dims.iter().map(ToString::to_string).collect();
+        format!("{}:{}", input.name, dims.join("x"))
+    };
+    inputs.iter().map(told).collect::<Vec<_>>().join(", ")
 }
 
 pub(super) fn views(launches: &[LaunchReport]) -> Result<Vec<LaunchView>, StatisticError> {

@@ -221,8 +221,11 @@ impl<'a> Session<'a> {
     /// Adds the platform, and the remarks that the samples alone do not give.
     pub(super) fn completed(&self, mut measurement: Measurement) -> Measurement {
         let platform = &self.agent.hello().platform;
+        let engine = &measurement.fingerprint.engine;
+        let engine = format!("{} {}", engine.name, engine.version);
         let asked = Asked {
             device: &self.agent.device().name,
+            engine: &engine,
             clusters: &platform.clusters,
             cpus: &self.agent.cpus(),
             threads: self.threads(),

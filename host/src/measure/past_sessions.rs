@@ -5,7 +5,7 @@
 use anyhow::Context;
 use pearl_calibration::{Reproducibility, Verdict, reproducibility, usual_speed};
 
-use crate::measure::{Characterised, Measurement, UsualSpeeds};
+use crate::measure::{Characterised, Measurement, UsualSpeeds, inputs_text};
 use crate::output::error_class::{Classified, Classify, ErrorClass};
 use crate::store::home;
 use crate::store::{Entry, History, HistoryError, Kept};
@@ -42,7 +42,9 @@ pub fn reproducibility_of(
     }
     let fingerprint = measurement.fingerprint.id();
     let mut sessions = history.sessions(&fingerprint).or_class(ErrorClass::Usage)?;
-    let own = sessions.remove(&measurement.model.sha256).unwrap_or_default();
+    let own = sessions
+        .remove(&(measurement.model.identity(), inputs_text(measurement.inputs())))
+        .unwrap_or_default();
     let others: Vec<_> = sessions.into_values().collect();
     Ok(reproducibility(&own, &others))
 }
@@ -64,13 +66,14 @@ pub fn keep(history: &mut History, measurement: &Measurement) -> anyhow::Result<
     let entry = Entry {
         at: now(),
         model: measurement.model.path.clone(),
-        sha256: measurement.model.sha256.clone(),
+        sha256: measurement.model.identity(),
         device: measurement.device.clone(),
         fingerprint: measurement.fingerprint.id(),
         verdict: measurement.judgement.verdict.to_string(),
         median_ns: latency.point.0,
         lo_ns: latency.lo.0,
         hi_ns: latency.hi.0,
+        inputs: inputs_text(measurement.inputs()),
         compensated_ns: measurement.compensated.as_ref().map(|found| found.latency.point.0),
     };
     if let Some(speed) = measurement.undisturbed_speed().filter(|_| tells_usual_speed(measurement))

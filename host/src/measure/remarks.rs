@@ -4,7 +4,9 @@
 
 use std::collections::BTreeSet;
 
-use pearl_agent::protocol::messages::{Cluster, LaunchReport, Platform};
+use pearl_agent::protocol::messages::{Cluster, InputReport, LaunchReport, Platform};
+
+use super::measurement::inputs_text;
 
 /// Ratio of the clock rate in use to the highest one; below it, a device is hot or saves power.
 pub const FULL_RATE: f64 = 0.85;
@@ -12,6 +14,8 @@ pub const FULL_RATE: f64 = 0.85;
 /// The name of a device, and what was asked of it.
 pub(super) struct Asked<'a> {
     pub device: &'a str,
+    /// Such as `tract 0.23.9`.
+    pub engine: &'a str,
     pub clusters: &'a [Cluster],
     pub cpus: &'a [usize],
     pub threads: usize,
@@ -26,6 +30,7 @@ pub(super) fn remarks(launches: &[LaunchReport], asked: &Asked<'_>) -> Vec<Strin
     ]
     .into_iter()
     .flatten()
+    .chain(batches(launches, asked.engine))
     .collect()
 }
 
@@ -96,6 +101,25 @@ fn few_threads(launches: &[LaunchReport], asked: usize) -> Option<String> {
     })
 }
 
+/// Batches that nobody gave a size, and batches of several images.
+fn batches(launches: &[LaunchReport], engine: &str) -> Vec<String> {
+    let inputs = launches.first().map_or(&[][..], |launch| &launch.inputs);
+    let told = |input: &InputReport| match input.dims[..] {
+        _ if input.assumed_batch => Some(format!(
+            "the file leaves the first size of input '{0}' open: it is 1 here; --input {1} gives another",
+            input.name,
+            inputs_text(std::slice::from_ref(input)),
+        )),
+        [batch, _, _, _] if batch > 1 => Some(format!(
+            "input '{}' is a batch of {batch}: with {engine} a 1x1 convolution of a batch may take several \
+             times as long for each image as that of a single one",
+            input.name
+        )),
+        _ => None,
+    };
+    inputs.iter().filter_map(told).collect()
+}
+
 fn governors(launches: &[LaunchReport], device: &str) -> Option<String> {
     let governors: BTreeSet<_> =
         launches.iter().filter_map(|launch| launch.state_before.governor.as_deref()).collect();
@@ -149,7 +173,8 @@ mod tests {
         ] {
             let launches = [good(), other.clone(), other];
             let clusters = &clusters();
-            let asked = Asked { device: "phone", clusters, cpus: &[4], threads: 2 };
+            let asked =
+                Asked { device: "phone", engine: "tract 1", clusters, cpus: &[4], threads: 2 };
             let remarks = remarks(&launches, &asked);
             assert_eq!(remarks.len(), usize::from(said.is_some()), "{remarks:?}");
             assert!(said.is_none_or(|said| remarks[0].contains(said)), "{remarks:?}");
@@ -158,10 +183,34 @@ mod tests {
 
     #[test]
     fn fewer_threads_than_asked_for_are_said_and_unknown_clock_rates_are_not() {
-        let asked = Asked { device: "local", clusters: &[], cpus: &[], threads: 4 };
+        let asked =
+            Asked { device: "local", engine: "tract 1", clusters: &[], cpus: &[], threads: 4 };
         let remarks = remarks(&[launch(true, 1, 1, "performance")], &asked);
         assert_eq!(remarks.len(), 1, "{remarks:?}");
         assert!(remarks[0].starts_with("4 threads were asked for and 1 computed"));
+    }
+
+    #[test]
+    fn a_batch_that_nobody_gave_and_one_of_several_images_are_said() {
+        let asked =
+            Asked { device: "local", engine: "tract 1", clusters: &[], cpus: &[], threads: 1 };
+        for (dims, assumed, said) in [
+            (vec![1, 3, 8, 8], false, None),
+            (vec![1, 3, 8, 8], true, Some("--input x:1x3x8x8 gives another")),
+            (vec![2, 3, 8, 8], false, Some("'x' is a batch of 2: with tract 1")),
+            (vec![2, 3], false, None),
+        ] {
+            let mut launch = launch(true, 1, 1, "performance");
+            launch.inputs = vec![InputReport {
+                name: "x".into(),
+                dims,
+                of_type: "f32".into(),
+                assumed_batch: assumed,
+            }];
+            let remarks = remarks(&[launch], &asked);
+            assert_eq!(remarks.len(), usize::from(said.is_some()), "{remarks:?}");
+            assert!(said.is_none_or(|said| remarks[0].contains(said)), "{remarks:?}");
+        }
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub fn result_json(measurement: &Measurement) -> Value {
         "engine": measurement.fingerprint.engine,
         "threads": measurement.fingerprint.threads,
         "precision": measurement.fingerprint.precision,
+        "inputs": measurement.inputs(),
         "latency_ns": latency_ns,
         "n_samples": latency.n,
         "n_launches": launches,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pearl_agent::protocol::messages::{Limits, Precision, Sampling, WarmUp};
+use pearl_agent::protocol::messages::{Limits, Precision, Sampling, Sizes, WarmUp};
 use pearl_calibration::{Sentinel, StoppingRule};
 
 /// The times of the reference workload (sentinel) on undisturbed devices. Keys: fingerprints.
@@ -17,6 +17,8 @@ pub struct Settings {
     /// Threads of the engine's matrix products; if absent, those of the device's entry.
     pub threads: Option<usize>,
     pub precision: Precision,
+    /// Sizes of the axes that a model's file leaves open.
+    pub sizes: Sizes,
     pub warm_up: WarmUp,
     /// Its slice is the shortest one; a model that takes long to load is sampled for longer.
     pub sampling: Sampling,
@@ -54,6 +56,7 @@ impl Settings {
             usual: UsualSpeeds::new(),
             threads: None,
             precision: Precision::F32,
+            sizes: Sizes::default(),
             warm_up: WarmUp {
                 min_ns: nanos(Duration::from_millis(50)),
                 max_ns: nanos(Duration::from_secs(3)),

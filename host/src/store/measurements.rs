@@ -18,15 +18,16 @@ use super::schema::{self, Schema, SchemaError};
 
 /// Version of the history.
 ///
-/// Changelog: 1, the first. 2: compensated latencies, and the sentinel's speed of each session.
-pub const HISTORY_FORMAT: i64 = 2;
+/// Changelog: 1, the first. 2: compensated latencies, and the sentinel's speed of each session. 3: the
+/// inputs that were fed.
+pub const HISTORY_FORMAT: i64 = 3;
 
 /// The schema of the history, marked `PrlH` in ASCII.
 const SCHEMA: Schema = Schema {
     application: 0x5072_6c48,
     format: HISTORY_FORMAT,
     tables: TABLES,
-    upgrades: &[TO_FORMAT_2],
+    upgrades: &[TO_FORMAT_2, TO_FORMAT_3],
 };
 
 const TO_FORMAT_2: &str = "
@@ -41,6 +42,10 @@ CREATE TABLE speed (
     memory_ns INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX speed_fingerprint ON speed (fingerprint);
+";
+
+const TO_FORMAT_3: &str = "
+ALTER TABLE measurement ADD COLUMN inputs TEXT NOT NULL DEFAULT '';
 ";
 
 /// Number of recent sessions of a fingerprint that its usual speed is taken from: devices age, and so do
@@ -60,7 +65,8 @@ CREATE TABLE measurement (
     lo_ns INTEGER NOT NULL,
     hi_ns INTEGER NOT NULL,
     document TEXT NOT NULL,
-    compensated_ns INTEGER
+    compensated_ns INTEGER,
+    inputs TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX measurement_model ON measurement (sha256, fingerprint);
 CREATE INDEX measurement_session ON measurement (fingerprint, verdict, sha256, compensated_ns);
@@ -111,6 +117,8 @@ pub struct Entry {
     pub lo_ns: u64,
     pub hi_ns: u64,
     pub compensated_ns: Option<u64>,
+    /// The inputs with their shapes, as text; empty where they were not told.
+    pub inputs: String,
 }
 
 /// What the history knows of a measurement without its samples.
@@ -154,8 +162,8 @@ impl History {
     pub fn keep(&mut self, entry: &Entry, document: &str) -> Result<i64, HistoryError> {
         let sql = "INSERT INTO measurement
             (at, model, sha256, device, fingerprint, verdict, median_ns, lo_ns, hi_ns, document,
-             compensated_ns)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+             compensated_ns, inputs)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
         self.db
             .execute(
                 sql,
@@ -171,6 +179,7 @@ impl History {
                     entry.hi_ns.cast_signed(),
                     document,
                     entry.compensated_ns.map(u64::cast_signed),
+                    entry.inputs,
                 ],
             )
             .map_err(|error| classify(&self.file, error))?;
@@ -228,20 +237,22 @@ impl History {
         rows().map_err(|error| classify(&self.file, error))
     }
 
-    /// The compensated latencies of a fingerprint's sessions, by the model's hash. Disturbed sessions
+    /// The compensated latencies of a fingerprint's sessions, by the model's hash and its inputs. Disturbed sessions
     /// count, for the next one may be disturbed as well; sessions of a hot or changing device do not.
     pub fn sessions(
         &self,
         fingerprint: &str,
-    ) -> Result<BTreeMap<String, Vec<Nanos>>, HistoryError> {
-        let sql = "SELECT sha256, compensated_ns FROM measurement
+    ) -> Result<BTreeMap<(String, String), Vec<Nanos>>, HistoryError> {
+        let sql = "SELECT sha256, inputs, compensated_ns FROM measurement
             WHERE fingerprint = ?1 AND compensated_ns IS NOT NULL
-            AND verdict IN ('stable', 'unconverged', 'contended')";
+            AND verdict IN ('stable', 'unconverged', 'contended') ORDER BY id";
         let rows = || {
             let mut statement = self.db.prepare(sql)?;
-            let row =
-                |row: &Row<'_>| Ok((row.get(0)?, Nanos(row.get::<_, i64>(1)?.cast_unsigned())));
-            let mut all = BTreeMap::<String, Vec<Nanos>>::new();
+            let row = |row: &Row<'_>| {
+                let latency = Nanos(row.get::<_, i64>(2)?.cast_unsigned());
+                Ok(((row.get(0)?, row.get(1)?), latency))
+            };
+            let mut all = BTreeMap::<(String, String), Vec<Nanos>>::new();
             for found in statement.query_map([fingerprint], row)? {
                 let (model, latency) = found?;
                 all.entry(model).or_default().push(latency);
@@ -265,6 +276,7 @@ impl History {
 /// A document that is not JSON does not hide the other columns.
 const COLUMNS: &str =
     "id, at, model, sha256, device, fingerprint, verdict, median_ns, lo_ns, hi_ns, compensated_ns,
+     inputs,
      CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.engine.name' END AS engine,
      CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.engine.version' END AS version,
      CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.threads' END AS threads,
@@ -292,6 +304,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Kept> {
             lo_ns: ns("lo_ns")?,
             hi_ns: ns("hi_ns")?,
             compensated_ns: row.get::<_, Option<i64>>("compensated_ns")?.map(i64::cast_unsigned),
+            inputs: row.get("inputs")?,
         },
     })
 }
@@ -325,6 +338,7 @@ mod tests {
             lo_ns: median_ns - 1,
             hi_ns: median_ns + 1,
             compensated_ns: Some(median_ns - 2),
+            inputs: "x:1x3".into(),
         }
     }
 
@@ -370,9 +384,13 @@ mod tests {
             let kept = Entry { verdict: verdict.into(), ..entry("a", median) };
             history.keep(&kept, "{}").unwrap();
         }
+        let larger = Entry { inputs: "x:1x6".into(), ..entry("a", 300) };
+        history.keep(&larger, "{}").unwrap();
         let sessions = history.sessions("0123456789abcdef").unwrap();
-        assert_eq!(sessions["hash of a"], [Nanos(98), Nanos(100), Nanos(102)]);
-        assert_eq!((sessions.len(), history.sessions("other").unwrap().len()), (2, 0));
+        let of = |inputs: &str| &sessions[&("hash of a".to_owned(), inputs.to_owned())];
+        assert_eq!(of("x:1x3"), &[Nanos(98), Nanos(100), Nanos(102)]);
+        assert_eq!(of("x:1x6"), &[Nanos(298)]);
+        assert_eq!((sessions.len(), history.sessions("other").unwrap().len()), (3, 0));
         let speed =
             |ns| Sentinel { core: Nanos(ns), network: Nanos(2 * ns), memory: Nanos(3 * ns) };
         for ns in 0..210 {
@@ -385,7 +403,8 @@ mod tests {
     #[test]
     fn a_history_of_the_first_format_is_brought_up_to_date() {
         let home = tempfile::tempdir().unwrap();
-        let first = TABLES.replace(",\n    compensated_ns INTEGER", "");
+        let first = TABLES
+            .replace(",\n    compensated_ns INTEGER,\n    inputs TEXT NOT NULL DEFAULT ''", "");
         let first = first.split("CREATE INDEX measurement_session").next().unwrap();
         let db = Connection::open(History::path(home.path())).unwrap();
         db.pragma_update(None, "application_id", SCHEMA.application).unwrap();
@@ -414,7 +433,7 @@ mod tests {
         db.pragma_update(None, "user_version", HISTORY_FORMAT + 1).unwrap();
         drop(db);
         let error = History::open(home.path()).err().unwrap().to_string();
-        assert!(error.contains("history format 3") && error.contains("history.db"), "{error}");
+        assert!(error.contains("history format 4") && error.contains("history.db"), "{error}");
         let other = tempfile::tempdir().unwrap();
         fs_err::write(History::path(other.path()), [b'x'; 5000]).unwrap();
         let error = History::open(other.path()).err().unwrap().to_string();

@@ -123,7 +123,7 @@ fn csv_row(results: &Results<'_>, measurement: &Measurement) -> [String; 29] {
     let [compensated, compensated_lo, compensated_hi, slowdown] = compensated.unwrap_or_default();
     [
         measurement.model.path.clone(),
-        measurement.model.sha256.clone(),
+        measurement.model.identity(),
         measurement.device.clone(),
         fingerprint.id(),
         format!("{} {}", fingerprint.engine.name, fingerprint.engine.version),

@@ -5,7 +5,9 @@ use std::io::Read;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use pearl_agent::protocol::messages::{AgentDone, AgentRequest, ModelFile, PutReport, PutRequest};
+use pearl_agent::protocol::messages::{
+    AgentDone, AgentRequest, ModelFile, PutReport, PutRequest, WeightsFile,
+};
 use pearl_agent::protocol::wire::{Failure, FailureKind};
 
 use super::Agent;
@@ -40,25 +42,34 @@ impl Agent {
         if self.shares_files() {
             return Ok(model.clone());
         }
-        if let Some(placed) = self.placed.get(&model.sha256).filter(|placed| !placed.doubted) {
+        if let Some(placed) = self.placed.get(&model.identity()).filter(|placed| !placed.doubted) {
             return Ok(placed.there.clone());
         }
-        let there = self.put(model, &mut progress)?;
+        let mut bytes = size(&model.path)?;
+        for file in &model.weights {
+            bytes += size(&file.path)?;
+        }
+        self.has_room(model, bytes)?;
+        let mut there = self.put(&model.path, &model.sha256, &mut progress)?;
+        for file in &model.weights {
+            let path = self.put(&file.path, &file.sha256, &mut progress)?.path;
+            there.weights.push(WeightsFile { path, ..file.clone() });
+        }
         let placed = Placed { local: model.clone(), there: there.clone(), doubted: false };
-        self.placed.insert(model.sha256.clone(), placed);
+        self.placed.insert(model.identity(), placed);
         Ok(there)
     }
 
     fn put(
         &mut self,
-        model: &ModelFile,
+        path: &str,
+        sha256: &str,
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<ModelFile, ChildError> {
-        let unreadable = |error: std::io::Error| bad(format!("{}: {error}", model.path));
-        let mut file = File::open(&model.path).map_err(unreadable)?;
+        let unreadable = |error: std::io::Error| bad(format!("{path}: {error}"));
+        let mut file = File::open(path).map_err(unreadable)?;
         let bytes = file.metadata().map_err(unreadable)?.len();
-        self.has_room(model, bytes)?;
-        let piece = |offset, data| PutRequest { sha256: model.sha256.clone(), bytes, offset, data };
+        let piece = |offset, data| PutRequest { sha256: sha256.to_owned(), bytes, offset, data };
         if let Some(there) = self.put_piece(piece(0, String::new()))? {
             return Ok(there);
         }
@@ -76,7 +87,7 @@ impl Agent {
             }
         }
         // A file of another hash was refused before. Here the agent did not complete the file.
-        Err(bad(format!("{}: the device did not take the whole file", model.path)))
+        Err(bad(format!("{path}: the device did not take the whole file")))
     }
 
     fn put_piece(&mut self, piece: PutRequest) -> Result<Option<ModelFile>, ChildError> {
@@ -104,6 +115,10 @@ impl Agent {
             _ => Ok(()),
         }
     }
+}
+
+fn size(path: &str) -> Result<u64, ChildError> {
+    std::fs::metadata(path).map(|file| file.len()).map_err(|error| bad(format!("{path}: {error}")))
 }
 
 fn bad(message: String) -> ChildError {

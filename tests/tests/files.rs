@@ -1,0 +1,92 @@
+//! ONNX files as people have them, measured from the command line.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+use std::fs;
+
+use pearl_tests::pearl::Pearl;
+use pearl_tests::python;
+use serde_json::{Value, json};
+
+const QUICK: &str = "--launches 6 --target 50% --accept-unstable --json";
+
+fn rig() -> Pearl {
+    let pearl = Pearl::new();
+    python::run("make_models.py", [pearl.path("")]);
+    pearl
+}
+
+fn bench(pearl: &Pearl, line: &str) -> Value {
+    pearl.line(&format!("bench {line} {QUICK}")).ok().json()["results"][0].clone()
+}
+
+fn warned(result: &Value, of: &str) -> bool {
+    result["warnings"].as_array().unwrap().iter().any(|one| one.as_str().unwrap().contains(of))
+}
+
+#[test]
+fn sizes_that_a_file_leaves_open_are_given_and_stand_in_result_and_history() {
+    let pearl = rig();
+    let input = |dims: [u64; 4], assumed: bool| json!([{ "name": "input", "dims": dims, "type": "f32", "assumed_batch": assumed }]);
+    let alone = bench(&pearl, "batch.onnx");
+    assert_eq!(alone["inputs"], input([1, 3, 8, 8], true));
+    assert!(warned(&alone, "--input input:1x3x8x8 gives another"), "{alone}");
+    let two = bench(&pearl, "batch.onnx --dim n=2");
+    assert_eq!(two["inputs"], input([2, 3, 8, 8], false));
+    assert!(warned(&two, "is a batch of 2"), "{two}");
+    let small = bench(&pearl, "sides.onnx --input input:1x3x16x24");
+    assert_eq!(small["inputs"], input([1, 3, 16, 24], false));
+    assert!(
+        small["warnings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|one| !one.as_str().unwrap().contains("input"))
+    );
+    let large = bench(&pearl, "sides.onnx --dim height=32 --dim input:3=16");
+    assert_eq!(large["inputs"], input([1, 3, 32, 16], false));
+
+    let kept = pearl.line("history show 3 --json").ok().json();
+    assert_eq!(kept["result"]["inputs"], small["inputs"]);
+    let compared = pearl.line("compare 3 4 --accept-unstable --json").ok().json();
+    let told = "their inputs differ: input:1x3x16x24; input:1x3x32x16";
+    assert!(warned(&compared, told), "{compared}");
+    let refused = pearl.line("compare 3 4 --dim height=8");
+    assert_eq!(refused.faults_of_refusal(2, &["--dim"]), [""; 0]);
+}
+
+#[test]
+fn weights_beside_the_file_belong_to_the_model() {
+    let pearl = rig();
+    let first = bench(&pearl, "beside.onnx");
+    let [file] = &first["model"]["weights"].as_array().unwrap()[..] else { panic!("{first}") };
+    assert_eq!(file["location"], "weights/all.data");
+    // Other weights in the same file make another model.
+    let data = pearl.path("weights/all.data");
+    let mut bytes = fs::read(&data).unwrap();
+    bytes[0] ^= 1;
+    fs::write(&data, bytes).unwrap();
+    let second = bench(&pearl, "beside.onnx");
+    assert_eq!(second["model"]["sha256"], first["model"]["sha256"]);
+    let compared = pearl.line("compare 1 2 --accept-unstable --json").ok().json();
+    assert!(!warned(&compared, "of the same model"), "{compared}");
+    let listed = pearl.line("history list --model beside.onnx --json").ok().json();
+    let ids: Vec<_> =
+        listed["measurements"].as_array().unwrap().iter().map(|one| one["id"].clone()).collect();
+    assert_eq!(ids, [2]);
+    // A file that ends early is named with its weights.
+    fs::write(&data, [0; 40]).unwrap();
+    let short = pearl.line("--quiet bench beside.onnx");
+    assert_eq!(
+        short.faults_of_refusal(3, &["beside.onnx", "'w'", "all.data, which has 40"]),
+        [""; 0]
+    );
+}
+
+#[test]
+fn a_function_that_bears_an_operators_name_is_measured_as_what_it_is() {
+    let pearl = rig();
+    let profile = pearl.line(&format!("bench function.onnx --ops {QUICK}")).ok().json();
+    let ops = profile["results"][0]["ops"]["ops"].as_array().unwrap();
+    // The engine gives the standard operator of this name no node at all.
+    assert!(!ops.is_empty(), "{profile}");
+}
