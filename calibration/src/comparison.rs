@@ -16,10 +16,10 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 use crate::stats::signed_rank::signed_rank;
-use crate::{Nanos, StatisticError};
+use crate::{Estimate, Nanos, StatisticError};
 
 /// Confidence of a whole comparison, all looks together.
 pub const CONFIDENCE: f64 = 0.99;
@@ -126,6 +126,24 @@ pub fn compare_apart(
     };
     let point = b.mean - a.mean;
     Ok(conclude(point, point - half, point + half, first.len() + second.len(), threshold))
+}
+
+/// Compares two latencies of which only the intervals are known, each of 95 %, as documents hold them. The
+/// logarithms of the two are taken to be independent and normal.
+pub fn compare_intervals(first: Estimate, second: Estimate, threshold: f64) -> Comparison {
+    let log_of = |nanos: Nanos| log(nanos.0 as f64);
+    let half = |of: Estimate| (log_of(of.hi) - log_of(of.lo)) / 2.0;
+    // From 95 % to the confidence of a comparison.
+    let wider = normal_quantile(CONFIDENCE) / normal_quantile(0.95);
+    let half = wider * half(first).hypot(half(second));
+    let point = log_of(second.point) - log_of(first.point);
+    conclude(point, point - half, point + half, first.n + second.n, threshold)
+}
+
+/// How many deviations to both sides hold this share of a normal distribution.
+fn normal_quantile(share: f64) -> f64 {
+    let normal = Normal::standard();
+    normal.inverse_cdf(f64::midpoint(1.0, share))
 }
 
 struct Moments {

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use pearl_agent::protocol::messages::{
     AgentDone, AgentHello, AgentRequest, Android, Battery, Cgroup, Clock, Cluster, Engine,
-    Frequency, InputReport, LaunchReport, LaunchRequest, LeaseRequest, Limits, ModelFile,
-    NoProgress, OpProfile, Others, Platform, Precision, ProbeReport, ProbeRequest, Process,
-    ProfileReport, ProfileRequest, PutReport, PutRequest, Reading, RunReport, RunRequest, Sampling,
-    Sizes, State, TensorData, WarmUp, WeightsFile,
+    Frequency, InputReport, InputValues, LaunchReport, LaunchRequest, LeaseRequest, Limits,
+    ModelFile, NoProgress, OpProfile, Others, Platform, Precision, ProbeReport, ProbeRequest,
+    Process, ProfileReport, ProfileRequest, PutReport, PutRequest, Reading, RunReport, RunRequest,
+    Sampling, Sizes, State, TensorData, WarmUp, WeightsFile,
 };
 use pearl_agent::protocol::wire::{Failure, FailureKind, Outcome, Reply, Request};
-use proptest::collection::vec;
+use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -60,21 +60,33 @@ prop_compose! {
 
 prop_compose! {
     fn input_report()(
-        (name, dims) in any::<(String, Vec<usize>)>(), of_type: String, assumed_batch: bool,
+        (name, dims) in any::<(String, Vec<usize>)>(), (of_type, values) in any::<(String, String)>(),
+        (assumed_batch, chosen) in any::<(bool, bool)>(),
     ) -> InputReport {
-        InputReport { name, dims, of_type, assumed_batch }
+        InputReport { name, dims, of_type, assumed_batch, values, chosen }
     }
+}
+
+fn input_values() -> impl Strategy<Value = InputValues> {
+    // Numbers whose decimal digits are exact: reading others may miss their last bit.
+    let number = || (-1_000_000..1_000_000).prop_map(|eighths| f64::from(eighths) / 8.0);
+    prop_oneof![
+        number().prop_map(InputValues::Constant),
+        (number(), number()).prop_map(|(lo, hi)| InputValues::Uniform(lo, hi)),
+        tensor().prop_map(InputValues::Tensor),
+    ]
 }
 
 prop_compose! {
     fn launch_request()(
-        model in model(), sizes in sizes(), limits in limits(), input_seed: u64, cpus: Vec<usize>, threads: usize,
+        model in model(), sizes in sizes(), limits in limits(), input_seed: u64,
+        values in btree_map(any::<String>(), input_values(), 0..3), cpus: Vec<usize>, threads: usize,
         precision in precision(),
         (min_ns, max_ns, tolerance_ppm) in any::<(u64, u64, u32)>(),
         (slice_ns, block_ns, min_samples, max_samples) in any::<(u64, u64, usize, usize)>(),
     ) -> LaunchRequest {
         LaunchRequest {
-            model, sizes, input_seed, cpus, threads, precision, limits,
+            model, sizes, values, input_seed, cpus, threads, precision, limits,
             warm_up: WarmUp { min_ns, max_ns, tolerance_ppm },
             sampling: Sampling { slice_ns, block_ns, min_samples, max_samples },
         }

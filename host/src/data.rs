@@ -1,12 +1,14 @@
 //! Data sets by name or by folder: what `--data` means.
 //!
 //! A data set is a folder of four IDX files under the names that the MNIST family has, plain or
-//! `.gz`. A name is looked for in `$PEARL_DATA` first and then where Debian's packages put data sets.
+//! `.gz`, also with a dot before `idx` as some tools write them, or in the folder `raw` where torchvision
+//! puts them. A name is looked for in `$PEARL_DATA` first and then where Debian's packages put data sets.
 //!
 //! **Invariant:** a [`DataSource`] is returned only if all its four files exist; the worker checks what
 //! is in them.
 
 pub mod idx;
+pub mod npy;
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -56,12 +58,15 @@ impl DataFile {
         }
     }
 
-    /// The file's path in `folder`; the plain file is preferred to the gzipped one.
+    /// The file's path in `folder`; a plain file is preferred to a gzipped one.
     pub fn find(self, folder: &Path) -> Result<PathBuf, DataError> {
-        let names = [self.stem().to_owned(), format!("{}.gz", self.stem())];
-        names
-            .map(|name| folder.join(name))
+        let dotted = self.stem().replacen("-idx", ".idx", 1);
+        let plain = [self.stem().to_owned(), dotted];
+        let gzipped = plain.clone().map(|name| format!("{name}.gz"));
+        plain
             .into_iter()
+            .chain(gzipped)
+            .map(|name| folder.join(name))
             .find(|path| path.is_file())
             .ok_or_else(|| DataError::Incomplete { folder: folder.to_owned(), file: self })
     }
@@ -85,14 +90,32 @@ fn resolve_in(given: &str, roots: &[PathBuf]) -> Result<DataSource, DataError> {
         let looked = if is_name { named } else { vec![given.into()] };
         return Err(DataError::Unknown { name: given.to_owned(), looked, found: names(roots) });
     };
+    let (folder, files) = within(&folder);
     for file in DataFile::ALL {
-        file.find(&folder)?;
+        file.find(&files)?;
     }
     let name = folder.file_name().map_or_else(|| given.into(), |name| name.to_string_lossy());
     let name = name.into_owned();
     // A relative folder would be another one for a worker that starts in another directory.
-    let folder = std::path::absolute(&folder).unwrap_or(folder);
+    let folder = std::path::absolute(&files).unwrap_or(files);
     Ok(DataSource { name, folder })
+}
+
+/// The folder that gives a data set its name, and the one with its files: the folder itself, or where
+/// torchvision puts them in it.
+fn within(folder: &Path) -> (PathBuf, PathBuf) {
+    let complete = |folder: &Path| DataFile::ALL.iter().all(|file| file.find(folder).is_ok());
+    let raw = |folder: &Path| {
+        let files = folder.join("raw");
+        complete(&files).then(|| (folder.to_owned(), files))
+    };
+    if complete(folder) {
+        return (folder.to_owned(), folder.to_owned());
+    }
+    let below = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut below: Vec<_> = below.filter_map(|entry| raw(&entry.path())).collect();
+    let only = if below.len() == 1 { below.pop() } else { None };
+    raw(folder).or(only).unwrap_or_else(|| (folder.to_owned(), folder.to_owned()))
 }
 
 /// Names of the complete data sets under `roots`.
@@ -148,6 +171,26 @@ mod tests {
         let folder = complete(root.path(), "my-digits", "");
         let source = resolve_in(folder.to_str().unwrap(), &[]).unwrap();
         assert_eq!((source.name.as_str(), source.folder), ("my-digits", folder));
+    }
+
+    #[test]
+    fn files_are_found_as_other_tools_name_and_place_them() {
+        let root = tempfile::tempdir().unwrap();
+        let given = |folder: &str| resolve_in(root.path().join(folder).to_str().unwrap(), &[]);
+        let raw = complete(root.path(), "vision/FashionMNIST/raw", "");
+        for folder in ["vision", "vision/FashionMNIST"] {
+            let source = given(folder).unwrap();
+            assert_eq!((source.name.as_str(), &source.folder), ("FashionMNIST", &raw), "{folder}");
+        }
+        complete(root.path(), "vision/KMNIST/raw", "");
+        let message = given("vision").unwrap_err().to_string();
+        assert!(message.contains("vision: has no train-images-idx3-ubyte"), "{message}");
+        let dotted = complete(root.path(), "dotted", "");
+        for file in DataFile::ALL {
+            let name = file.stem().replace("-idx", ".idx");
+            std::fs::rename(dotted.join(file.stem()), dotted.join(name)).unwrap();
+        }
+        assert_eq!(given("dotted").unwrap().folder, dotted);
     }
 
     #[test]

@@ -96,6 +96,28 @@ impl Teachers {
         read().or_class(ErrorClass::Input).with_context(|| path.display().to_string())
     }
 
+    /// Refuses a name that cannot be one, and one that another teacher bears, unless it may be replaced or
+    /// has this hash.
+    pub fn check_vacant(
+        &self,
+        name: &str,
+        replace: bool,
+        sha256: Option<&str>,
+    ) -> anyhow::Result<()> {
+        check_name(name)?;
+        if replace || !self.folder.join(name).join(MANIFEST).exists() {
+            return Ok(());
+        }
+        match (self.get(name), sha256) {
+            (Ok(there), Some(sha256)) if there.sha256 == sha256 => Ok(()),
+            _ => Err(Classified::usage(format_args!(
+                "there is a teacher '{name}' already, and runs may go on with it; take another --name, or \
+                 --replace it"
+            ))
+            .into()),
+        }
+    }
+
     /// Makes the folder of a teacher that is about to be written.
     pub fn prepare(&self, name: &str) -> anyhow::Result<PathBuf> {
         check_name(name)?;

@@ -3,7 +3,8 @@
 Usage: make_models.py FOLDER. Writes operator.onnx (an operator of nobody's), batch.onnx (the batch is
 open), sides.onnx (height and width are open), function.onnx (a function of the file that is called as a
 standard operator is), beside.onnx (its weights lie in weights/all.data), lost.onnx (its weights lie in a
-file that is not there) and outside.onnx (its weights lie outside its folder).
+file that is not there), outside.onnx (its weights lie outside its folder) and pick.onnx (it takes one
+of ten values), with values for it in two.npy, three.npy and ten.safetensors.
 """
 
 import pathlib
@@ -50,3 +51,19 @@ for name, location in (("lost", "lost.data"), ("outside", "../outside.data")):
     model = onnx.load(folder / "beside.onnx", load_external_data=False)
     model.graph.initializer[0].external_data[0].value = location
     (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
+
+given = [
+    helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, 10]),
+    helper.make_tensor_value_info("place", TensorProto.INT64, [1]),
+]
+nodes = [helper.make_node("Gather", ["input", "place"], ["logits"], name="pick", axis=1)]
+result = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)]
+graph = helper.make_graph(nodes, "pick", given, result)
+model = helper.make_model(graph, opset_imports=imports[:1], ir_version=8)
+(folder / "pick.onnx").write_bytes(model.SerializeToString())
+numpy.save(folder / "two.npy", numpy.array([2]))
+numpy.save(folder / "three.npy", numpy.array([1, 2, 3], dtype=numpy.float32))
+# A safetensors file is the length of its header, the header and the numbers.
+header = b'{"input":{"dtype":"F32","shape":[1,10],"data_offsets":[0,40]}}'
+ten = numpy.linspace(0, 1, 10, dtype="<f4")
+(folder / "ten.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + ten.tobytes())

@@ -84,6 +84,8 @@ impl Pearl {
             .current_dir(self.path(""))
             .env("PEARL_HOME", self.home())
             .env("XDG_CONFIG_HOME", self.folder.path().join("config"))
+            // A file that merely lies in the current folder starts no program.
+            .env("PEARL_DEVICES", "devices.toml")
             .env("PEARL_AGENT", programs::agent())
             // With it comes a lease of its own: tests do not wait for one another.
             .env("PEARL_AGENT_FOLDER", self.folder.path().join("agent"))

@@ -1,5 +1,6 @@
 //! `pearl talk`: the agent's requests, by way of the host and its transports.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use pearl_agent::protocol::messages::{
     AgentDone, AgentHello, AgentRequest, Frequency, LaunchReport, LaunchRequest, LeaseRequest,
     Limits, ModelFile, Precision, ProbeReport, ProbeRequest, ProfileReport, ProfileRequest,
-    RunRequest, Sampling, Sizes, TensorData, WarmUp,
+    RunRequest, Sampling, Sizes, TensorData, WarmUp, WeightsFile,
 };
 use pearl_agent::protocol::wire::PROTOCOL;
 use tempfile::TempDir;
@@ -107,14 +108,31 @@ impl Talk {
         model: &Path,
         input: &TensorData,
     ) -> Result<Vec<f32>, String> {
+        self.run_file(precision, model_file(model), input)
+    }
+
+    /// Of a model with weights beside it: `location` is their name in the model.
+    pub fn run_with_weights(
+        &mut self,
+        model: &Path,
+        (location, weights): (&str, &Path),
+        input: &TensorData,
+    ) -> Result<Vec<f32>, String> {
+        let ModelFile { path, sha256, .. } = model_file(weights);
+        let beside = WeightsFile { location: location.to_owned(), path, sha256 };
+        let model = ModelFile { weights: vec![beside], ..model_file(model) };
+        self.run_file(Precision::F32, model, input)
+    }
+
+    fn run_file(
+        &mut self,
+        precision: Precision,
+        model: ModelFile,
+        input: &TensorData,
+    ) -> Result<Vec<f32>, String> {
         let inputs = vec![input.clone()];
-        let request = RunRequest {
-            model: model_file(model),
-            sizes: Sizes::default(),
-            inputs,
-            precision,
-            limits: LIMITS,
-        };
+        let request =
+            RunRequest { model, sizes: Sizes::default(), inputs, precision, limits: LIMITS };
         match self.ask(AgentRequest::Run(request))? {
             AgentDone::Run(mut report) => Ok(report.outputs.remove(0).values),
             other => panic!("{other:?}"),
@@ -140,6 +158,7 @@ fn launch(model: &Path, slice_ns: u64) -> LaunchRequest {
     LaunchRequest {
         model: model_file(model),
         sizes: Sizes::default(),
+        values: BTreeMap::new(),
         input_seed: 1,
         cpus: Vec::new(),
         threads: 1,

@@ -26,7 +26,7 @@ fn warned(result: &Value, of: &str) -> bool {
 #[test]
 fn sizes_that_a_file_leaves_open_are_given_and_stand_in_result_and_history() {
     let pearl = rig();
-    let input = |dims: [u64; 4], assumed: bool| json!([{ "name": "input", "dims": dims, "type": "f32", "assumed_batch": assumed }]);
+    let input = |dims: [u64; 4], assumed: bool| json!([{ "name": "input", "dims": dims, "type": "f32", "assumed_batch": assumed, "values": "uniform from -1 to 1", "chosen": false }]);
     let alone = bench(&pearl, "batch.onnx");
     assert_eq!(alone["inputs"], input([1, 3, 8, 8], true));
     assert!(warned(&alone, "--input input:1x3x8x8 gives another"), "{alone}");
@@ -89,4 +89,45 @@ fn a_function_that_bears_an_operators_name_is_measured_as_what_it_is() {
     let ops = profile["results"][0]["ops"]["ops"].as_array().unwrap();
     // The engine gives the standard operator of this name no node at all.
     assert!(!ops.is_empty(), "{profile}");
+}
+
+#[test]
+fn inputs_are_fed_what_is_given_and_otherwise_what_suits_them_and_both_are_told() {
+    let pearl = rig();
+    let fed = |result: &Value| -> Vec<(String, bool)> {
+        let inputs = result["inputs"].as_array().unwrap().iter();
+        let text = |input: &Value| input["values"].as_str().unwrap().to_owned();
+        inputs.map(|input| (text(input), input["chosen"].as_bool().unwrap())).collect()
+    };
+    let told = |values: [(&str, bool); 2]| values.map(|(text, chosen)| (text.to_owned(), chosen));
+    let own = bench(&pearl, "pick.onnx");
+    assert_eq!(fed(&own), told([("uniform from -1 to 1", false), ("0", true)]));
+    assert!(warned(&own, "'place' (i64) was fed 0; --input-value place="), "{own}");
+    for (options, values) in [
+        (
+            "--input-value place=4 --input-value input=0..255",
+            [("uniform from 0 to 255", false), ("4", false)],
+        ),
+        (
+            "--input-value place=two.npy --input-value input=ten.safetensors",
+            [("given one by one", false), ("given one by one", false)],
+        ),
+    ] {
+        let result = bench(&pearl, &format!("pick.onnx {options}"));
+        assert_eq!(fed(&result), told(values), "{options}");
+        assert!(!warned(&result, "nobody gave values"), "{result}");
+    }
+    for (options, code, words) in [
+        ("--input-value length=4", 2, &["no input 'length'", "'input', 'place'"][..]),
+        ("--input-value place=three.npy", 2, &["'place' has shape [1], not [3]"]),
+        ("--input-value place=absent.npy", 3, &["absent.npy"]),
+        (
+            "--input-value place=ten.safetensors --input-value input=1",
+            2,
+            &["'place' has shape [1]"],
+        ),
+    ] {
+        let refused = pearl.line(&format!("--quiet bench pick.onnx {options}"));
+        assert_eq!(refused.faults_of_refusal(code, words), [""; 0], "{options}");
+    }
 }

@@ -292,12 +292,46 @@ fn a_bad_or_unfit_torch_script_teacher_is_refused() {
     let search = SmallSearch::new(&pearl).with("--teacher good");
     let refused = pearl.run(search.args(&pearl.path("run")));
     assert_eq!(refused.faults_of_refusal(3, &["teacher.pt", "7 classes"]), [""; 0]);
+    // A teacher that is there is not overwritten unseen; the same file may be imported again.
+    let import =
+        "--quiet teacher import seven.pt --data data --name good --images 200 --holdout 100";
+    let refused = pearl.line(import);
+    assert_eq!(refused.faults_of_refusal(2, &["'good'", "--replace"]), [""; 0]);
+    let train = "--quiet teacher train --network resnet-8 --data data --name good";
+    assert_eq!(pearl.line(train).faults_of_refusal(2, &["'good'", "--replace"]), [""; 0]);
     fs::remove_file(&kept).unwrap();
     let refused = pearl.run(search.args(&pearl.path("run")));
     assert_eq!(refused.faults_of_refusal(3, &["teacher.pt"]), [""; 0]);
     fs::write(pearl.home().join("teachers/good/teacher.json"), "{").unwrap();
     let refused = pearl.run(search.args(&pearl.path("run")));
     assert_eq!(refused.faults_of_refusal(3, &["teacher.json"]), [""; 0]);
+}
+
+#[test]
+fn a_file_of_devices_that_came_with_a_folder_of_models_starts_nothing() {
+    let pearl = Pearl::new();
+    pearl.line("export resnet-8 --classes 10 -o good.onnx").ok();
+    let touch = ["touch", "owned"];
+    pearl.write(
+        "devices.toml",
+        format!(
+            "[device.local]\ntransport = \"local\"\nwrapper = {touch:?}\n\
+             [device.other]\ntransport = \"local\"\nwrapper = {touch:?}\n"
+        ),
+    );
+    let run = |line: &str| {
+        let mut command = pearl.command(line.split_whitespace());
+        Running::start(command.env_remove("PEARL_DEVICES")).finish(DEADLINE)
+    };
+    let quick = "--launches 6 --target 50% --accept-unstable --json";
+    run(&format!("bench good.onnx {quick}")).ok();
+    let refused = run("bench good.onnx --device other");
+    assert_eq!(refused.faults_of_refusal(2, &["'other'", "wrapper", "--devices"]), [""; 0]);
+    run("devices check --json").ok();
+    assert!(!pearl.path("owned").exists());
+    // Chosen, it counts.
+    run("bench good.onnx --device other --devices devices.toml");
+    assert!(pearl.path("owned").exists());
 }
 
 #[test]

@@ -420,3 +420,63 @@ fn a_search_can_be_rewarded_with_what_is_left_of_a_hot_device() {
     let other = pearl.run(search.with("--sustained 2s").args(&run));
     assert_eq!(other.faults_of_refusal(2, &["sustained: 1"]), [""; 0]);
 }
+
+/// The document with all its latencies multiplied.
+fn scaled(mut document: Value, by: f64) -> Value {
+    let scale = |value: &mut Value| *value = ((value.as_f64().unwrap() * by) as u64).into();
+    for result in document["results"].as_array_mut().unwrap() {
+        let timed = &mut result["latency_ns"];
+        scale(&mut timed["median"]);
+        timed["ci95"].as_array_mut().unwrap().iter_mut().for_each(scale);
+        for end in ["point", "lo", "hi"] {
+            scale(&mut result["compensated"]["latency_ns"][end]);
+        }
+    }
+    document
+}
+
+#[test]
+fn a_model_that_is_slower_than_its_baseline_allows_ends_with_1() {
+    let (pearl, _) = rig();
+    let now = pearl.line("bench a.onnx b.onnx --device one --json").ok().json();
+    pearl.write("now.json", now.to_string());
+    pearl.write("faster.json", scaled(now.clone(), 0.9).to_string());
+    let compare = |line: &str| pearl.line(&format!("--quiet compare {line} --json"));
+    let slower = compare("now.json --baseline faster.json --slower-than 5%");
+    assert_eq!(slower.code(), Some(1), "{slower:#?}");
+    assert!(slower.stderr.contains("slower by more than 5.00 %: a.onnx on one"), "{slower:#?}");
+    let document = slower.json();
+    assert_eq!(document["format"], "pearl.compare-baseline/1");
+    for one in document["comparisons"].as_array().unwrap() {
+        assert_eq!(
+            (&one["of"], &one["slower_than_allowed"]),
+            (&"compensated".into(), &true.into())
+        );
+        let ratio = one["comparison"]["ratio"]["point"].as_f64().unwrap();
+        assert!((ratio - 1.0 / 0.9).abs() < 1e-3, "{one}");
+    }
+    compare("now.json --baseline faster.json --slower-than 20%").ok();
+    compare("a.onnx --baseline now.json --device one --slower-than 5%").ok();
+    // Another fingerprint is refused unless asked for.
+    let other = compare("a.onnx --baseline now.json --device pinned");
+    assert_eq!(other.faults_of_refusal(2, &["now.json", "'a.onnx'", "--across"]), [""; 0]);
+    let across = compare("a.onnx --baseline now.json --device pinned --across").ok().json();
+    assert_eq!(across["comparisons"][0]["of"], "as_timed");
+
+    pearl.write("empty.json", "{}");
+    pearl.write("later.json", now.to_string().replace("pearl.bench/1", "pearl.bench/2"));
+    for (line, code, words) in [
+        (
+            "c.onnx --baseline now.json --device one",
+            2,
+            &["now.json", "'c.onnx'", "a.onnx, b.onnx"][..],
+        ),
+        ("a.onnx --baseline empty.json", 3, &["empty.json"]),
+        ("a.onnx --baseline later.json", 3, &["later.json", "pearl.bench/2"]),
+        ("a.onnx --baseline absent.json", 3, &["absent.json: no such file"]),
+        ("now.json --baseline now.json --threads 2", 2, &["now.json"]),
+        ("3 --baseline now.json", 2, &["number"]),
+    ] {
+        assert_eq!(compare(line).faults_of_refusal(code, words), [""; 0], "{line}");
+    }
+}

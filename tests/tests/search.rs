@@ -210,3 +210,44 @@ fn other_objectives_policies_and_spaces_reward_as_they_say() {
         assert_eq!(document["chosen"].is_null(), name == "absolute", "{document}");
     }
 }
+
+#[test]
+fn a_winner_that_misses_the_budget_when_it_is_measured_again_gives_way_to_the_next() {
+    let pearl = Pearl::new();
+    pearl.write("devices.toml", python::steady_device("steady", &["--slow-best"]));
+    let run = pearl.path("run");
+    let search = SmallSearch { final_epochs: 1, ..SmallSearch::new(&pearl) };
+    let ended = pearl.run(search.args(&run));
+    assert_eq!(ended.code(), Some(5), "{ended:#?}");
+    assert!(ended.stderr.contains("not within the budget of 50"), "{ended:#?}");
+    let document = ended.json();
+    let best = &document["best"];
+    assert_eq!((&best["within_budget"], &best["index"]), (&false.into(), &document["chosen"]));
+    // Each distinct student was tried once, the most accurate first.
+    let candidates = document["candidates"].as_array().unwrap();
+    let accuracy =
+        |index: &Value| candidates[index.as_u64().unwrap() as usize]["accuracy"].as_f64().unwrap();
+    let missed = best["missed"].as_array().unwrap();
+    let tried: Vec<_> = missed.iter().chain([best]).map(|miss| accuracy(&miss["index"])).collect();
+    assert!(tried.len() >= 2 && tried.is_sorted_by(|a, b| a >= b), "{tried:?}: {document}");
+    assert!(missed.iter().all(|miss| miss["latency_ns"].as_u64().unwrap() > 60_000_000));
+    // Again: nothing is trained again.
+    let student = fs::metadata(run.join("best.onnx")).unwrap().modified().unwrap();
+    let again = pearl.run(search.args(&run));
+    assert_eq!((again.code(), &again.json()["best"]), (Some(5), best));
+    assert_eq!(fs::metadata(run.join("best.onnx")).unwrap().modified().unwrap(), student);
+}
+
+#[test]
+fn a_budget_that_no_candidate_keeps_is_said_and_the_search_can_go_on() {
+    let pearl = Pearl::new();
+    let run = pearl.path("run");
+    let search = SmallSearch { candidates: 2, final_epochs: 1, ..SmallSearch::new(&pearl) };
+    let args = search.args(&run).into_iter();
+    let ended = pearl.run(args.map(|word| if word == "50ms" { "1ms".to_owned() } else { word }));
+    assert_eq!(ended.code(), Some(5), "{ended:#?}");
+    assert!(ended.stderr.contains("no candidate lies within the budget of 1"), "{ended:#?}");
+    let document = ended.json();
+    assert!(document["best"].is_null() && document["chosen"].is_null(), "{document}");
+    assert!(document["candidates"][1]["reward"].as_f64().unwrap() > 0.0, "{document}");
+}

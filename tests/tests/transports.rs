@@ -10,6 +10,7 @@ use pearl_agent::protocol::messages::{Precision, TensorData};
 use pearl_tests::board::Board;
 use pearl_tests::data::Noise;
 use pearl_tests::pearl::{DEADLINE, Pearl};
+use pearl_tests::python;
 use pearl_tests::running::Running;
 use pearl_tests::talk::{Talk, written};
 use serde_json::Value;
@@ -187,6 +188,31 @@ fn the_same_model_is_not_sent_twice() {
         assert!(sent[1].bytes < bytes, "{device}: {sent:?}, the model has {bytes}");
         // Greeting, question for the model, model, two runs.
         assert_eq!((sent[0].round_trips, sent[1].round_trips), (5, 4), "{device}");
+    }
+}
+
+#[test]
+fn weights_beside_a_model_are_sent_with_it_and_computed_alike_everywhere() {
+    let host = Host::new();
+    python::run("make_models.py", [host.pearl.path("")]);
+    let model = host.pearl.path("beside.onnx");
+    let weights = host.pearl.path("weights/all.data");
+    let ones = TensorData { dims: vec![1, 4], values: vec![1.0; 4] };
+    for device in ALL {
+        let sent = [(); 2].map(|()| {
+            let mut talk = host.talk(device);
+            let sums =
+                talk.run_with_weights(&model, ("weights/all.data", &weights), &ones).unwrap();
+            assert_eq!(sums, [24.0, 28.0, 32.0, 36.0], "{device}");
+            talk.close()
+        });
+        // Greeting, a question for each file, two files, a run; the second time nothing is sent.
+        let trips = if device == "local" { (2, 2) } else { (6, 4) };
+        assert_eq!((sent[0].round_trips, sent[1].round_trips), trips, "{device}");
+        assert!(
+            host.talk(device).run(&model, &ones).unwrap_err().contains("'w' lie in"),
+            "{device}"
+        );
     }
 }
 

@@ -122,3 +122,25 @@ fn measurements_of_different_times_are_compared_by_their_launches() {
     }
     assert!(alarms <= 30, "{alarms} false alarms of 2000");
 }
+
+#[test]
+fn intervals_of_documents_are_combined_and_widened_to_the_confidence_of_a_comparison() {
+    let estimate = |point: u64, percent: f64| {
+        let at = |share: f64| Nanos::from_f64(point as f64 * share);
+        let (lo, hi) = (at(1.0 / (1.0 + percent / 100.0)), at(1.0 + percent / 100.0));
+        Estimate { point: Nanos(point), lo, hi, n: 6 }
+    };
+    // Of ±1 % each: ±1.41 % at 95 %, ±1.86 % at 99 %.
+    let alike = compare_intervals(estimate(10_000_000, 1.0), estimate(10_000_000, 1.0), 0.02);
+    assert_eq!((alike.outcome, alike.ratio.n), (Outcome::NoDifference, 12));
+    let half = 100.0 * (alike.ratio.hi - 1.0);
+    assert!((half - 1.867).abs() < 0.01, "{half}");
+    for (second, outcome) in [
+        (10_300_000, Outcome::Slower),
+        (9_700_000, Outcome::Faster),
+        (10_100_000, Outcome::Undecided),
+    ] {
+        let found = compare_intervals(estimate(10_000_000, 1.0), estimate(second, 1.0), 0.02);
+        assert_eq!(found.outcome, outcome, "{found}");
+    }
+}

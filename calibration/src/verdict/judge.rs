@@ -144,7 +144,8 @@ fn what_was_compensated(compensated: &Compensated) -> Option<String> {
     })
 }
 
-/// Other processes use the core's other hardware thread, the shared caches or the memory all the time.
+/// In at least nine of ten blocks the device slowed the model by more than the threshold: other processes use
+/// the core's other hardware thread, the shared caches or the memory, or the clock rate is low.
 fn never_undisturbed(seen: &Seen<'_>) -> Option<String> {
     let compensated = seen.compensated.as_ref()?;
     let (least, most) = (compensated.least_slowdown, seen.thresholds.most_sentinel_slowdown);

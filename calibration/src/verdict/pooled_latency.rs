@@ -1,4 +1,4 @@
-//! Several launches pooled into one latency, and the rule that ends a measurement.
+//! Several launches pooled into one latency, and whether its interval is narrow enough to stop.
 //!
 //! Samples of one launch share its memory layout, its page placement and the machine's state of
 //! that minute, so they are not independent: the order-statistic interval of the pooled samples

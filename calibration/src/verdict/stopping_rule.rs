@@ -1,7 +1,7 @@
 //! The stopping rule: what a measurement does next.
 //!
 //! **Invariant:** every measurement ends, whatever its launches show. It takes at most `max_launches`
-//! clean launches and, beyond the first few, at most as many contended launches as clean ones.
+//! clean launches and, beyond the first few, at most one contended launch more than clean ones.
 
 use crate::verdict::contention::{clean, last_is_lost};
 use crate::verdict::pooled_latency::{LEAST_LAUNCHES, half_width};
@@ -14,7 +14,8 @@ pub struct StoppingRule {
     pub min_launches: usize,
     /// Most launches that were not contended.
     pub max_launches: usize,
-    /// Stop where each half of the median's 95 % interval is at most this share of the median.
+    /// Stop where each half of the latency's interval is at most this share of it: of the compensated latency
+    /// where there is one, at a confidence of 96.8 %.
     pub target: f64,
 }
 

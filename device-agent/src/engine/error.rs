@@ -49,6 +49,16 @@ pub enum EngineError {
         /// What is wrong.
         reason: String,
     },
+    /// A failure that values of ours may have caused.
+    #[error(
+        "{source}; {inputs} got values that nobody gave, and these may be the cause: give others with --input-value"
+    )]
+    Fed {
+        /// What failed.
+        source: Box<EngineError>,
+        /// The inputs and their values.
+        inputs: String,
+    },
     /// The file is larger than the limit.
     #[error("{model}: {bytes} bytes, the limit is {limit}")]
     TooLarge {
@@ -107,7 +117,8 @@ impl From<EngineError> for Failure {
             EngineError::Model { .. }
             | EngineError::Node { .. }
             | EngineError::Input { .. }
-            | EngineError::Output { .. } => FailureKind::BadInput,
+            | EngineError::Output { .. }
+            | EngineError::Fed { .. } => FailureKind::BadInput,
             EngineError::TooLarge { .. } => FailureKind::Limit,
             EngineError::Request(_) => FailureKind::BadRequest,
             EngineError::Device(_) => FailureKind::Device,

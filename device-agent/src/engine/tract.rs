@@ -8,7 +8,7 @@
 //!
 //! **Invariant:** no panic in tract leaves this file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use tract_onnx::pb::GraphProto;
@@ -99,8 +99,9 @@ impl Engine for Tract {
         let graph = source.attempt("loaded", || onnx().model_for_proto_model(&proto))?;
         let mut network =
             self.optimise(Loaded { source, graph, assumed: BTreeSet::new() }, Precision::F32)?;
-        let values = input::random(network.inputs(), 0);
-        network.set_inputs(&values)?;
+        let fed = input::feed("the reference network", network.inputs(), &BTreeMap::new(), 0)?;
+        let tensors: Vec<_> = fed.into_iter().map(|fed| fed.tensor).collect();
+        network.set_inputs(&tensors)?;
         Ok(network)
     }
 

@@ -16,9 +16,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::content_hash::sha256;
-
 pub use super::device_facts::{Android, Battery, Cgroup, Cluster, Platform, State};
+pub use super::fed_model::{InputReport, InputValues, ModelFile, Sizes, TensorData, WeightsFile};
 
 /// What the host asks of the agent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -216,50 +215,18 @@ pub struct Process {
     pub cpu_ns: u64,
 }
 
-/// A model file on the device; refused where its content has another hash.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ModelFile {
-    /// Path on the device.
-    pub path: String,
-    /// SHA-256 of the content, in hexadecimal digits.
-    pub sha256: String,
-    /// The files that hold weights of the model, if it does not hold all itself.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub weights: Vec<WeightsFile>,
-}
-
-impl ModelFile {
-    /// What identifies the model and all its weights: the hash of its content, or a hash over all hashes
-    /// where weights lie beside it.
-    pub fn identity(&self) -> String {
-        if self.weights.is_empty() {
-            return self.sha256.clone();
-        }
-        let beside = self.weights.iter().map(|file| format!("\n{} {}", file.sha256, file.location));
-        sha256(format!("{}{}", self.sha256, beside.collect::<String>()).as_bytes())
-    }
-}
-
-/// A file with weights of a model.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WeightsFile {
-    /// Its name in the model: a path relative to the model's folder.
-    pub location: String,
-    /// Path on the device.
-    pub path: String,
-    /// SHA-256 of the content, in hexadecimal digits.
-    pub sha256: String,
-}
-
 /// One launch: load the model, warm up, take samples.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LaunchRequest {
     /// The model to time.
     pub model: ModelFile,
     /// Sizes of the axes that the file leaves open.
     #[serde(default, skip_serializing_if = "Sizes::is_empty")]
     pub sizes: Sizes,
-    /// Seeds the random input: uniform in [-1, 1), no denormals.
+    /// Values of inputs, by name. The others get values that suit them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, InputValues>,
+    /// Seeds the random values: no denormals.
     pub input_seed: u64,
     /// Processors to pin to; empty leaves the choice to the scheduler.
     pub cpus: Vec<usize>,
@@ -273,24 +240,6 @@ pub struct LaunchRequest {
     pub sampling: Sampling,
     /// Limits on the process of the launch.
     pub limits: Limits,
-}
-
-/// Sizes of axes that a file leaves open. The first axis of an input is 1 where nothing gives it a size.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sizes {
-    /// Whole shapes, by the name of the input. They also hold for axes that the file fixes.
-    #[serde(default)]
-    pub inputs: BTreeMap<String, Vec<u64>>,
-    /// Sizes of axes, by the file's name for it, or by input and axis such as `x:2`.
-    #[serde(default)]
-    pub axes: BTreeMap<String, u64>,
-}
-
-impl Sizes {
-    /// Whether nothing is given.
-    pub fn is_empty(&self) -> bool {
-        self.inputs.is_empty() && self.axes.is_empty()
-    }
 }
 
 /// The arithmetic of a network.
@@ -396,21 +345,6 @@ pub struct LaunchReport {
     pub state_after: State,
 }
 
-/// An input that was fed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InputReport {
-    /// Name in the model.
-    pub name: String,
-    /// The shape, such as `[n, c, h, w]`.
-    pub dims: Vec<usize>,
-    /// Type of a value, such as `f32`.
-    #[serde(rename = "type")]
-    pub of_type: String,
-    /// Whether the first axis is 1 because neither the file nor the request gives it a size.
-    #[serde(default)]
-    pub assumed_batch: bool,
-}
-
 /// What was measured of the clock that times inferences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Clock {
@@ -422,7 +356,7 @@ pub struct Clock {
 
 /// The time of each operator within whole inferences of a network. Its sampling counts the inferences
 /// that are profiled; as many plain ones alternate with them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProfileRequest {
     /// The model and how to run it.
     pub launch: LaunchRequest,
@@ -475,13 +409,4 @@ pub struct RunRequest {
 pub struct RunReport {
     /// One tensor for each output, in the order of the model.
     pub outputs: Vec<TensorData>,
-}
-
-/// A dense tensor in row-major order.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct TensorData {
-    /// The shape, such as `[n, c, h, w]`.
-    pub dims: Vec<usize>,
-    /// As many numbers as the shape gives.
-    pub values: Vec<f32>,
 }

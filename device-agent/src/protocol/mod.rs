@@ -9,6 +9,7 @@
 pub mod content_hash;
 mod device_facts;
 pub mod dispatcher;
+mod fed_model;
 pub mod line;
 pub mod messages;
 pub mod serve;

@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::clock::{self, nanos};
 use super::sampler::{self, MOST_SAMPLES, median};
 use super::sentinel::Sentinel;
+use crate::engine::error::one_line;
 use crate::engine::{Engine, EngineError, Runnable, input, model_file};
 use crate::platform::energy::Meter;
 use crate::platform::procfs::Tree;
@@ -30,6 +31,7 @@ pub(crate) fn launch(
 /// A model with its inputs, and the times to load and to optimise it.
 pub(crate) struct Prepared {
     pub(crate) model: Box<dyn Runnable>,
+    pub(crate) inputs: Vec<InputReport>,
     pub(crate) load_ns: u64,
     pub(crate) optimise_ns: u64,
 }
@@ -47,18 +49,33 @@ pub(crate) fn prepare(
     let begun = Instant::now();
     let mut model = engine.optimise(loaded, request.precision)?;
     let optimise_ns = nanos(begun.elapsed());
-    let tensors = input::random(model.inputs(), request.input_seed);
+    let fed =
+        input::feed(&request.model.path, model.inputs(), &request.values, request.input_seed)?;
+    let (tensors, inputs): (Vec<_>, Vec<_>) =
+        fed.into_iter().map(|fed| (fed.tensor, fed.report)).unzip();
     model.set_inputs(&tensors)?;
-    Ok(Prepared { model, load_ns, optimise_ns })
+    Ok(Prepared { model, inputs, load_ns, optimise_ns })
+}
+
+/// A failure of an inference, with the values that the agent chose for inputs.
+pub(crate) fn blame_values(error: EngineError, inputs: &[InputReport]) -> EngineError {
+    let chosen = inputs.iter().filter(|input| input.chosen);
+    let told: Vec<_> =
+        chosen.map(|input| format!("'{}' ({})", one_line(&input.name), input.values)).collect();
+    match told.is_empty() {
+        true => error,
+        false => EngineError::Fed { source: Box::new(error), inputs: told.join(", ") },
+    }
 }
 
 fn measure(engine: &impl Engine, request: &LaunchRequest) -> Result<LaunchReport, EngineError> {
-    let Prepared { mut model, load_ns, optimise_ns } = prepare(engine, request)?;
+    let Prepared { mut model, inputs, load_ns, optimise_ns } = prepare(engine, request)?;
     let tree = Tree::of_the_device();
 
     let clock = clock::measure();
     let threads_before = Times::now();
-    let warmed_up = warm_up::warm_up(&mut *model, request.warm_up)?;
+    let warmed_up = warm_up::warm_up(&mut *model, request.warm_up)
+        .map_err(|error| blame_values(error, &inputs))?;
     // Counted before the sentinel's network computes on the same threads.
     let threads = threads_before.busy_until(&Times::now());
     // Read before the reference workload (sentinel) allocates memory.
@@ -72,8 +89,6 @@ fn measure(engine: &impl Engine, request: &LaunchRequest) -> Result<LaunchReport
     let share = sampled.wall_ns as f64 / nanos(begun.elapsed()).max(1) as f64;
     let energy_uj = energy_before.used_uj(&Meter::read(&tree)).map(|uj| (uj as f64 * share) as u64);
     let state_after = device_state::state(&tree, &request.cpus);
-
-    let inputs = model.inputs().iter().map(InputReport::from).collect();
 
     Ok(LaunchReport {
         inputs,

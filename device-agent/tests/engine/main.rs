@@ -5,6 +5,7 @@ mod agent;
 mod bad_models;
 mod functions;
 mod hostile;
+mod input_values;
 mod leases;
 mod limits;
 mod onnx;

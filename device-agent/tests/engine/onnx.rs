@@ -55,6 +55,12 @@ pub fn with_float(name: &str, value: f32, node: &[u8]) -> Vec<u8> {
     extended(node, &bytes(5, &[bytes(1, name.as_bytes()), value, number(20, 1)].concat()))
 }
 
+/// The node with an attribute that is a whole number.
+pub fn with_whole(name: &str, value: u64, node: &[u8]) -> Vec<u8> {
+    let content = [bytes(1, name.as_bytes()), number(3, value), number(20, 2)];
+    extended(node, &bytes(5, &content.concat()))
+}
+
 /// The node with an attribute whose value is the one that its function is called with.
 pub fn with_reference(name: &str, to: &str, node: &[u8]) -> Vec<u8> {
     let content = [bytes(1, name.as_bytes()), number(20, 1), bytes(21, to.as_bytes())];
@@ -76,6 +82,11 @@ pub enum Dim {
 
 pub fn input(name: &str, dims: &[Dim]) -> Vec<u8> {
     bytes(11, &value(name, dims))
+}
+
+/// An input of 64-bit integers.
+pub fn whole_input(name: &str, dims: &[Dim]) -> Vec<u8> {
+    bytes(11, &value_of(7, name, dims))
 }
 
 /// What the file notes of a value inside.
@@ -113,13 +124,17 @@ fn tensor(name: &str, of_type: u64, dims: &[u64], raw: &[u8]) -> Vec<u8> {
 }
 
 fn value(name: &str, dims: &[Dim]) -> Vec<u8> {
+    value_of(1, name, dims)
+}
+
+fn value_of(of_type: u64, name: &str, dims: &[Dim]) -> Vec<u8> {
     let dim = |dim: &Dim| match dim {
         Dim::Fixed(size) => bytes(1, &number(1, *size)),
         Dim::Open => bytes(1, &[]),
         Dim::Named(name) => bytes(1, &bytes(2, name.as_bytes())),
     };
     let shape: Vec<u8> = dims.iter().flat_map(dim).collect();
-    let tensor = [number(1, 1), bytes(2, &shape)].concat();
+    let tensor = [number(1, of_type), bytes(2, &shape)].concat();
     [bytes(1, name.as_bytes()), bytes(2, &bytes(1, &tensor))].concat()
 }
 

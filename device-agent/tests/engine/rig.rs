@@ -1,5 +1,6 @@
 //! A real agent, driven as a host drives it, and a folder of model files.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -225,6 +226,7 @@ pub fn launch(model: ModelFile) -> LaunchRequest {
     LaunchRequest {
         model,
         sizes: Sizes::default(),
+        values: BTreeMap::new(),
         input_seed: 1,
         cpus: Vec::new(),
         threads: 1,

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::input_args::InputArgs;
 use super::measuring::{MeasuringArgs, percent, sustained};
-use super::size_args::SizeArgs;
 use crate::device::registry::Devices;
 use crate::measure::past_sessions;
 use crate::measure::{Ops, Order, Settings, Sharing, Step, What, measure_fleet, model_file};
@@ -61,7 +61,7 @@ pub struct BenchArgs {
     #[arg(long, conflicts_with = "format")]
     json: bool,
     #[command(flatten)]
-    sizes: SizeArgs,
+    inputs: InputArgs,
     #[command(flatten)]
     measuring: MeasuringArgs,
 }
@@ -137,7 +137,8 @@ fn order(args: &BenchArgs) -> anyhow::Result<Order> {
     settings.stopping_rule.target = args.target;
     settings.stopping_rule.max_launches = args.launches.into();
     settings.sustained = args.sustained;
-    settings.sizes = args.sizes.sizes();
+    settings.sizes = args.inputs.sizes();
+    settings.values = args.inputs.values()?;
     let devices = Devices::find(args.measuring.devices.as_deref())?;
     let mut chosen = Vec::new();
     for name in &args.device {

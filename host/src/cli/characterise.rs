@@ -30,7 +30,8 @@ pub struct CharacteriseArgs {
     /// How long to run the reference workload (sentinel)
     #[arg(long = "for", value_name = "TIME", default_value = "10m", value_parser = duration::parse)]
     length: Duration,
-    /// Device file [default: ./devices.toml, else pearl/devices.toml in the configuration directory]
+    /// Device file [default: $PEARL_DEVICES, else pearl/devices.toml in the configuration directory and
+    /// the addresses in ./devices.toml]
     #[arg(long, value_name = "FILE")]
     devices: Option<PathBuf>,
     /// Threads of the engine [default: the device's entry]

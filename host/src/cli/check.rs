@@ -18,7 +18,8 @@ pub struct CheckArgs {
     /// Device to check [default: all]
     #[arg(value_name = "DEV")]
     device: Option<String>,
-    /// Device file [default: ./devices.toml, else pearl/devices.toml in the configuration directory]
+    /// Device file [default: $PEARL_DEVICES, else pearl/devices.toml in the configuration directory and
+    /// the addresses in ./devices.toml]
     #[arg(long, value_name = "FILE")]
     devices: Option<PathBuf>,
     /// Print one JSON document

@@ -1,14 +1,15 @@
 //! `pearl compare`: which of two models is slower, and by how much.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pearl_calibration::{Comparison, Outcome, Sentinel, Verdict, compare_apart};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::baseline::{self, Asked, Now};
+use super::input_args::InputArgs;
 use super::measuring::{MeasuringArgs, percent};
-use super::size_args::SizeArgs;
 use crate::device::agent_client::Agent;
 use crate::device::registry::Devices;
 use crate::measure::past_sessions;
@@ -28,15 +29,21 @@ use crate::output::terminal::{Waiting, disturbed, print_json, print_line};
 /// measurement is named by its number in `pearl history list`.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  pearl compare old.onnx new.onnx --device phone\n  pearl compare 12 15\n  pearl compare 12 new.onnx --threshold 1%"
+    after_help = "Examples:\n  pearl compare old.onnx new.onnx --device phone\n  pearl compare 12 15\n  pearl compare 12 new.onnx --threshold 1%\n  pearl compare new.onnx --baseline results.json --slower-than 5%"
 )]
 pub struct CompareArgs {
-    /// Model file, or number of a kept measurement
+    /// Model file, or number of a kept measurement; with --baseline also a document of `pearl bench --json`
     #[arg(value_name = "A")]
     first: String,
     /// Model file, or number of a kept measurement, to compare with A
-    #[arg(value_name = "B")]
-    second: String,
+    #[arg(value_name = "B", required_unless_present = "baseline", conflicts_with = "baseline")]
+    second: Option<String>,
+    /// Compare A with the results in this document of `pearl bench --json`, of another day or machine
+    #[arg(long, value_name = "RESULTS.json")]
+    baseline: Option<PathBuf>,
+    /// Exit with 1 if a model is slower than in the baseline by more than this share
+    #[arg(long, value_name = "PERCENT", requires = "baseline", value_parser = percent)]
+    slower_than: Option<f64>,
     /// Device to measure on [default: local]
     #[arg(long, value_name = "DEV")]
     device: Option<String>,
@@ -53,7 +60,7 @@ pub struct CompareArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    sizes: SizeArgs,
+    inputs: InputArgs,
     #[command(flatten)]
     measuring: MeasuringArgs,
 }
@@ -61,6 +68,15 @@ pub struct CompareArgs {
 impl CompareArgs {
     fn device(&self) -> &str {
         self.device.as_deref().unwrap_or("local")
+    }
+
+    /// The second side; there is one where there is no baseline.
+    fn second(&self) -> &str {
+        self.second.as_deref().unwrap_or_default()
+    }
+
+    fn says_how(&self) -> bool {
+        self.device.is_some() || self.measuring.says_how() || self.inputs.any()
     }
 }
 
@@ -93,7 +109,10 @@ enum How {
 }
 
 pub fn run(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<()> {
-    let compared = match [&args.first, &args.second].map(|side| past_sessions::number(side)) {
+    if let Some(file) = &args.baseline {
+        return with_baseline(&args, file, terminal);
+    }
+    let compared = match [args.first.as_str(), args.second()].map(past_sessions::number) {
         [None, None] => by_turns(&args, terminal)?,
         [Some(first), Some(second)] if first == second => {
             return Err(Classified::usage(format_args!(
@@ -102,13 +121,12 @@ pub fn run(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<()> {
             ))
             .into());
         }
-        [Some(_), Some(_)]
-            if args.device.is_some() || args.measuring.says_how() || args.sizes.any() =>
-        {
+        [Some(_), Some(_)] if args.says_how() => {
             return Err(Classified::usage(format_args!(
                 "{} and {} are kept measurements, so nothing is measured: leave out --device, --threads, \
-                 --precision, --input and --dim, or name the models' files",
-                args.first, args.second
+                 --precision, --input, --dim and --input-value, or name the models' files",
+                args.first,
+                args.second()
             ))
             .into());
         }
@@ -140,9 +158,39 @@ pub fn run(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<()> {
     Err(Classified::new(ErrorClass::Unstable, message).into())
 }
 
+fn with_baseline(args: &CompareArgs, baseline: &Path, terminal: &Terminal) -> anyhow::Result<()> {
+    let first = &args.first;
+    let now = if first.ends_with(".json") {
+        if args.says_how() {
+            return Err(Classified::usage(format_args!(
+                "{first} holds results, so nothing is measured: leave out --device, --threads, \
+                 --precision, --input, --dim and --input-value, or name a model's file"
+            ))
+            .into());
+        }
+        Now::Results(Path::new(first))
+    } else if past_sessions::number(first).is_some() {
+        return Err(Classified::usage(format_args!(
+            "--baseline compares with a model's file or a document of results, not with the number {first}"
+        ))
+        .into());
+    } else {
+        Now::Measured(Box::new(measure(args, first, terminal)?))
+    };
+    let asked = Asked {
+        baseline,
+        threshold: args.threshold,
+        slower_than: args.slower_than,
+        across: args.across,
+        accept_unstable: args.accept_unstable,
+        json: args.json,
+    };
+    baseline::run(&asked, &now)
+}
+
 fn by_turns(args: &CompareArgs, terminal: &Terminal) -> anyhow::Result<Compared> {
     let settings = settings(args)?;
-    let files = [&args.first, &args.second]
+    let files = [args.first.as_str(), args.second()]
         .map(|path| model_file(Path::new(path), settings.limits.model_bytes));
     let [first, second] = files;
     let files = [first?, second?];
@@ -200,7 +248,9 @@ fn apart(
 ) -> anyhow::Result<Compared> {
     let mut all = Vec::new();
     let (mut kept, mut unkept) = (numbers, None);
-    for ((number, kept), path) in numbers.iter().zip(&mut kept).zip([&args.first, &args.second]) {
+    for ((number, kept), path) in
+        numbers.iter().zip(&mut kept).zip([args.first.as_str(), args.second()])
+    {
         match number {
             Some(number) => all.push(past_sessions::load(&past_sessions::open()?, *number)?.1),
             None => {
@@ -220,7 +270,7 @@ fn apart(
         return Err(Classified::usage(format_args!(
             "{} and {} are not comparable: they differ in {}; compare them anyway with --across",
             args.first,
-            args.second,
+            args.second(),
             differences.join("; ")
         ))
         .into());
@@ -241,7 +291,7 @@ fn apart(
         (judgement.verdict != Verdict::Stable)
             .then(|| format!("{name} is {}: {evidence}", judgement.verdict))
     };
-    let doubts = [doubted(&first, &args.first), doubted(&second, &args.second)];
+    let doubts = [doubted(&first, &args.first), doubted(&second, args.second())];
     let mut remarks = vec![
         "the two were measured at different times: any change of the device in between is part of \
          the difference"
@@ -287,6 +337,7 @@ fn keep(args: &CompareArgs, measurement: &Measurement) -> anyhow::Result<Option<
     past_sessions::keep(&mut past_sessions::open()?, measurement).map(Some)
 }
 
+/// Measures a model alone.
 fn measure(args: &CompareArgs, path: &str, terminal: &Terminal) -> anyhow::Result<Measurement> {
     let settings = settings(args)?;
     let model = model_file(Path::new(path), settings.limits.model_bytes)?;
@@ -313,8 +364,8 @@ fn settings(args: &CompareArgs) -> anyhow::Result<Settings> {
     } else {
         past_sessions::usual_speeds(&past_sessions::open()?)?
     };
-    let sizes = args.sizes.sizes();
-    Ok(Settings { usual, sizes, ..args.measuring.settings(Settings::bench()) })
+    let (sizes, values) = (args.inputs.sizes(), args.inputs.values()?);
+    Ok(Settings { usual, sizes, values, ..args.measuring.settings(Settings::bench()) })
 }
 
 fn document(compared: &Compared, args: &CompareArgs) -> Value {

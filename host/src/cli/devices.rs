@@ -28,7 +28,8 @@ pub enum DevicesVerb {
 #[derive(Args)]
 #[command(after_help = "Example:\n  pearl devices list --devices lab.toml")]
 pub struct ListArgs {
-    /// Device file [default: ./devices.toml, else pearl/devices.toml in the configuration directory]
+    /// Device file [default: $PEARL_DEVICES, else pearl/devices.toml in the configuration directory and
+    /// the addresses in ./devices.toml]
     #[arg(long, value_name = "FILE")]
     devices: Option<PathBuf>,
     /// Print one JSON document

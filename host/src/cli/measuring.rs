@@ -12,7 +12,8 @@ use crate::output::duration;
 #[derive(Args)]
 #[command(next_help_heading = "Measuring")]
 pub struct MeasuringArgs {
-    /// Device file [default: ./devices.toml, else pearl/devices.toml in the configuration directory]
+    /// Device file [default: $PEARL_DEVICES, else pearl/devices.toml in the configuration directory and
+    /// the addresses in ./devices.toml]
     #[arg(long, value_name = "FILE")]
     pub devices: Option<PathBuf>,
     /// Threads of the engine's matrix products [default: the device's entry]

@@ -4,6 +4,7 @@
 //! stderr; an error is printed once.
 
 mod arch;
+mod baseline;
 mod bench;
 mod characterise;
 mod check;
@@ -12,10 +13,10 @@ mod completions;
 mod devices;
 mod export;
 mod history;
+mod input_args;
 mod measuring;
 mod network_args;
 mod report;
-mod size_args;
 mod talk;
 
 mod recipe;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::measuring::{PrecisionName, sustained, wait};
 use super::recipe::{DistillationArgs, Learning, MOST_EPOCHS, MOST_IMAGES, RecipeArgs, count};
-use super::search_progress::SearchProgress;
+use super::search_progress::{SearchProgress, missed};
 use crate::data;
 use crate::device::agent_client::Agent;
 use crate::device::registry::Devices;
@@ -49,7 +49,8 @@ pub struct SearchArgs {
     /// Device to measure latency on
     #[arg(long, default_value = "local")]
     device: String,
-    /// Device file [default: ./devices.toml, else pearl/devices.toml in the configuration directory]
+    /// Device file [default: $PEARL_DEVICES, else pearl/devices.toml in the configuration directory and
+    /// the addresses in ./devices.toml]
     #[arg(long, value_name = "FILE")]
     devices: Option<PathBuf>,
     /// Threads of the engine's matrix products [default: the device's entry]
@@ -128,7 +129,8 @@ pub fn run(args: SearchArgs, terminal: &Terminal) -> anyhow::Result<()> {
     } else {
         summary(&config, &outcome, &report)?;
     }
-    has_rewards(&outcome, &report)
+    has_rewards(&outcome, &report)?;
+    has_student(&outcome)
 }
 
 /// Settings that differ from those of an existing run are refused before anything slow starts. The
@@ -162,6 +164,21 @@ fn has_rewards(outcome: &Outcome, report: &Path) -> anyhow::Result<()> {
         report.display()
     );
     Err(Classified::new(kind, message).into())
+}
+
+/// A search whose winner misses the budget, or that has no winner, is one to go on with.
+fn has_student(outcome: &Outcome) -> anyhow::Result<()> {
+    let budget = ms(outcome.budget_ns);
+    let why = match (&outcome.best, outcome.chosen) {
+        (Some(best), _) if best.within_budget => return Ok(()),
+        (Some(best), _) => missed(&best.all_missed(), outcome.budget_ns),
+        (None, Some(_)) => return Ok(()),
+        (None, None) => format!("no candidate lies within the budget of {budget}"),
+    };
+    let message = format!(
+        "{why}; search on with more --candidates, or in another --out with a larger --budget"
+    );
+    Err(Classified::new(ErrorClass::Unstable, message).into())
 }
 
 /// The usual speeds from the history. Without them, the search finds the usual speed by itself.
@@ -257,6 +274,8 @@ fn document(run: &Path, outcome: &Outcome) -> Value {
             "latency_ns": best.latency_ns,
             "ci95": [best.lo_ns, best.hi_ns],
             "verdict": best.verdict,
+            "within_budget": best.within_budget,
+            "missed": best.missed,
             "onnx": run.join("best.onnx"),
         })
     });
@@ -312,14 +331,16 @@ fn summary(config: &SearchConfig, outcome: &Outcome, report: &Path) -> anyhow::R
                     best.verdict
                 ))?;
             }
+            if best.within_budget && !best.missed.is_empty() {
+                print_line(&missed(&best.missed, outcome.budget_ns))?;
+            }
             print_line(&format!("model:  {}", config.out.join("best.onnx").display()))?;
         }
         (None, Some(index)) => {
             print_line(&format!("best: candidate {index}, not trained further"))?
         }
-        (None, None) => print_line(&format!(
-            "no candidate lies within the budget of {budget}; more --candidates resume the search"
-        ))?,
+        // The error says so.
+        (None, None) => {}
     }
     print_line(&format!("report: {}", report.display()))
 }

@@ -5,7 +5,7 @@ use indicatif::ProgressBar;
 use crate::output::duration::ms;
 use crate::output::terminal::{Terminal, Waiting, disturbed};
 use crate::search::Event;
-use crate::store::{Candidate, Status};
+use crate::store::{Candidate, Miss, Status};
 
 const TEMPLATE: &str = "{bar:24} {pos}/{len} candidates, {elapsed} so far, {eta} left  {msg}";
 
@@ -83,6 +83,9 @@ impl<'a> SearchProgress<'a> {
                     bar.set_message(self.standing());
                 }
             }
+            Event::Missed { best } => {
+                self.terminal.note(missed(&best.all_missed(), self.budget_ns))
+            }
             Event::Winner { index, step, steps } => {
                 if *step == 0 {
                     self.terminal.note(format!("training the winner, candidate {index}"));
@@ -122,6 +125,19 @@ impl<'a> SearchProgress<'a> {
         let mean = recent.iter().sum::<f64>() / recent.len().max(1) as f64;
         format!("{best}, recent reward {mean:.4}")
     }
+}
+
+/// Which candidates missed the budget once they were trained, and by how much.
+pub fn missed(all: &[Miss], budget_ns: u64) -> String {
+    let told = |miss: &Miss| {
+        format!("candidate {} takes {} (up to {})", miss.index, ms(miss.latency_ns), ms(miss.hi_ns))
+    };
+    let told: Vec<_> = all.iter().map(told).collect();
+    format!(
+        "trained and measured again, {}: not within the budget of {}",
+        told.join(", "),
+        ms(budget_ns)
+    )
 }
 
 fn line(candidate: &Candidate) -> String {

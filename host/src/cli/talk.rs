@@ -25,7 +25,8 @@ use crate::process::child::ChildError;
 pub struct TalkArgs {
     #[arg(value_name = "DEV")]
     device: String,
-    /// Device file [default: ./devices.toml, else pearl/devices.toml in the configuration directory]
+    /// Device file [default: $PEARL_DEVICES, else pearl/devices.toml in the configuration directory and
+    /// the addresses in ./devices.toml]
     #[arg(long, value_name = "FILE")]
     devices: Option<PathBuf>,
     /// Seconds to wait while another host has leased the device

@@ -55,6 +55,9 @@ pub struct TrainTeacherArgs {
     /// Seed of the initial weights and of the order of images
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Replace the teacher of that name: runs that it taught can then not be resumed
+    #[arg(long)]
+    replace: bool,
     #[command(flatten)]
     recipe: RecipeArgs,
     /// Print one JSON document
@@ -77,6 +80,9 @@ pub struct ImportArgs {
     /// Name of the teacher [default: the file's name]
     #[arg(long)]
     name: Option<String>,
+    /// Replace the teacher of that name: runs that it taught can then not be resumed
+    #[arg(long)]
+    replace: bool,
     #[command(flatten)]
     work: WorkArgs,
     /// Print one JSON document
@@ -104,6 +110,7 @@ pub fn run(verb: TeacherVerb, terminal: &Terminal) -> anyhow::Result<()> {
 fn train(args: &TrainTeacherArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let teachers = Teachers::open()?;
     let name = args.name.clone().unwrap_or_else(|| args.network.replace([':', '@'], "-"));
+    teachers.check_vacant(&name, args.replace, None)?;
     let data_source = data::resolve(&args.data).or_class(ErrorClass::Usage)?;
     let mut worker = Worker::start(&args.recipe.work.torch_device)?;
     let data = worker.data(data_source.clone())?;
@@ -140,6 +147,7 @@ fn import(args: &ImportArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let stem = args.file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let name = args.name.clone().or(stem).context("the file has a name")?;
     let given = hashed_file(&args.file, MOST_BYTES)?;
+    teachers.check_vacant(&name, args.replace, Some(&given.sha256))?;
     let data_source = data::resolve(&args.data).or_class(ErrorClass::Usage)?;
     let mut worker = Worker::start(&args.work.torch_device)?;
     let data = worker.data(data_source.clone())?;

@@ -72,6 +72,7 @@ impl Session<'_> {
         LaunchRequest {
             model,
             sizes: self.settings.sizes.clone(),
+            values: self.settings.values.clone(),
             input_seed: self.input_seed,
             cpus: self.agent.cpus(),
             threads: self.threads(),

@@ -216,13 +216,23 @@ pub(super) fn known_or_own(
     }
 }
 
-/// Inputs with their shapes, such as `x:1x3x224x224, mask:1x16`.
+/// Inputs with their shapes and the values of those that were not random, such as
+/// `x:1x3x224x224, mask:1x16=1`.
 pub fn inputs_text(inputs: &[InputReport]) -> String {
     let told = |input: &InputReport| {
-        let dims: Vec<_> = input.dims.iter().map(ToString::to_string).collect();
-        format!("{}:{}", input.name, dims.join("x"))
+        let values = match input.values.as_str() {
+            "" | "uniform from -1 to 1" => String::new(),
+            values => format!("={values}"),
+        };
+        format!("{}{values}", shape_text(input))
     };
     inputs.iter().map(told).collect::<Vec<_>>().join(", ")
+}
+
+/// An input with its shape, as `--input` takes it.
+pub(super) fn shape_text(input: &InputReport) -> String {
+    let dims: Vec<_> = input.dims.iter().map(ToString::to_string).collect();
+    format!("{}:{}", input.name, dims.join("x"))
 }
 
 pub(super) fn views(launches: &[LaunchReport]) -> Result<Vec<LaunchView>, StatisticError> {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use pearl_agent::protocol::messages::{Cluster, InputReport, LaunchReport, Platform};
 
-use super::measurement::inputs_text;
+use super::measurement::shape_text;
 
 /// Ratio of the clock rate in use to the highest one; below it, a device is hot or saves power.
 pub const FULL_RATE: f64 = 0.85;
@@ -31,6 +31,7 @@ pub(super) fn remarks(launches: &[LaunchReport], asked: &Asked<'_>) -> Vec<Strin
     .into_iter()
     .flatten()
     .chain(batches(launches, asked.engine))
+    .chain(chosen(launches))
     .collect()
 }
 
@@ -108,7 +109,7 @@ fn batches(launches: &[LaunchReport], engine: &str) -> Vec<String> {
         _ if input.assumed_batch => Some(format!(
             "the file leaves the first size of input '{0}' open: it is 1 here; --input {1} gives another",
             input.name,
-            inputs_text(std::slice::from_ref(input)),
+            shape_text(input),
         )),
         [batch, _, _, _] if batch > 1 => Some(format!(
             "input '{}' is a batch of {batch}: with {engine} a 1x1 convolution of a batch may take several \
@@ -118,6 +119,22 @@ fn batches(launches: &[LaunchReport], engine: &str) -> Vec<String> {
         _ => None,
     };
     inputs.iter().filter_map(told).collect()
+}
+
+/// Whole numbers that nobody gave: how long a network takes may hang on them.
+fn chosen(launches: &[LaunchReport]) -> Option<String> {
+    let inputs = launches.first().map_or(&[][..], |launch| &launch.inputs);
+    let told: Vec<_> = inputs
+        .iter()
+        .filter(|input| input.chosen)
+        .map(|input| format!("'{}' ({}) was fed {}", input.name, input.of_type, input.values))
+        .collect();
+    let first = inputs.iter().find(|input| input.chosen)?;
+    Some(format!(
+        "nobody gave values for these inputs: {}; --input-value {}=… gives others",
+        told.join(", "),
+        first.name
+    ))
 }
 
 fn governors(launches: &[LaunchReport], device: &str) -> Option<String> {
@@ -206,6 +223,8 @@ mod tests {
                 dims,
                 of_type: "f32".into(),
                 assumed_batch: assumed,
+                values: "uniform from -1 to 1".into(),
+                chosen: false,
             }];
             let remarks = remarks(&[launch], &asked);
             assert_eq!(remarks.len(), usize::from(said.is_some()), "{remarks:?}");

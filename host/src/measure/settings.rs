@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pearl_agent::protocol::messages::{Limits, Precision, Sampling, Sizes, WarmUp};
+use pearl_agent::protocol::messages::{InputValues, Limits, Precision, Sampling, Sizes, WarmUp};
 use pearl_calibration::{Sentinel, StoppingRule};
 
 /// The times of the reference workload (sentinel) on undisturbed devices. Keys: fingerprints.
@@ -19,6 +19,8 @@ pub struct Settings {
     pub precision: Precision,
     /// Sizes of the axes that a model's file leaves open.
     pub sizes: Sizes,
+    /// Values of inputs, by name; the others get values that suit them.
+    pub values: BTreeMap<String, InputValues>,
     pub warm_up: WarmUp,
     /// Its slice is the shortest one; a model that takes long to load is sampled for longer.
     pub sampling: Sampling,
@@ -57,6 +59,7 @@ impl Settings {
             threads: None,
             precision: Precision::F32,
             sizes: Sizes::default(),
+            values: BTreeMap::new(),
             warm_up: WarmUp {
                 min_ns: nanos(Duration::from_millis(50)),
                 max_ns: nanos(Duration::from_secs(3)),

@@ -13,6 +13,8 @@ use crate::output::sanitise::for_terminal;
 /// Where an error comes from. The numbers are the exit codes, part of the contract with scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorClass {
+    /// A model is slower than it may be.
+    Slower = 1,
     /// Wrong usage or configuration.
     Usage = 2,
     /// A model, data set, table or architecture that cannot be used.

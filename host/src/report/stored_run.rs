@@ -38,7 +38,10 @@ pub fn write_picture(run: &Path, path: &Path) -> anyhow::Result<()> {
 
 /// The settings of a run, in groups.
 const GROUPS: [(&str, &[&str]); 6] = [
-    ("Space and data", &["space", "data", "data sha256", "training images", "held-out images"]),
+    (
+        "Space and data",
+        &["space", "data", "data sha256", "training images", "held-out images", "split"],
+    ),
     ("Teacher", &["teacher", "teacher sha256", "searching by"]),
     (
         "Device",
@@ -110,7 +113,10 @@ fn view(run: &Path) -> anyhow::Result<RunView> {
     let total: usize = facts.required("total")?;
     let done = candidates.iter().filter(|candidate| candidate.status.is_final()).count();
     let trained: Option<Best> = facts.optional("best")?;
-    let chosen = choose(&candidates, budget_ns, window_ns);
+    let missed = trained.as_ref().map(Best::all_missed).unwrap_or_default();
+    let chosen = choose(&candidates, budget_ns, window_ns, &missed);
+    let last = trained.as_ref().filter(|best| !best.within_budget).map(|best| best.index);
+    let chosen = chosen.or(last);
     Ok(RunView {
         title: format!("{} on {}, {}", setting("space"), setting("device"), setting("data")),
         directory: run.display().to_string(),

@@ -63,6 +63,7 @@ impl SearchConfig {
             ("data", self.data.name.clone()),
             ("training images", self.split.images.to_string()),
             ("held-out images", self.split.holdout.to_string()),
+            ("split", "by class".to_owned()),
             ("teacher", teacher.map_or("none".to_owned(), |teacher| teacher.name.clone())),
             ("teacher sha256", teacher.map_or("none".to_owned(), |teacher| teacher.sha256.clone())),
             ("searching by", loss),

@@ -1,6 +1,6 @@
 //! The events that a search reports to its observer.
 
-use crate::store::Candidate;
+use crate::store::{Best, Candidate};
 
 #[derive(Debug)]
 pub enum Event<'a> {
@@ -50,6 +50,10 @@ pub enum Event<'a> {
         index: usize,
         step: usize,
         steps: usize,
+    },
+    /// The winner misses the budget now that it is trained; the next one is taken, if there is one.
+    Missed {
+        best: &'a Best,
     },
 }
 

@@ -154,7 +154,7 @@ pub struct Contender {
 
 impl Contender {
     /// Whether the whole interval lies within the budget, or with a window within `budget ± window`.
-    fn is_within(&self, budget_ns: u64, window_ns: Option<u64>) -> bool {
+    pub fn is_within(&self, budget_ns: u64, window_ns: Option<u64>) -> bool {
         match window_ns {
             None => self.hi_ns <= budget_ns,
             Some(window) => {

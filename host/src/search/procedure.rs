@@ -30,9 +30,9 @@ pub struct Outcome {
     pub engine: Engine,
     pub wall_ns: u64,
     pub candidates: Vec<Candidate>,
-    /// The winner by the search's own numbers.
+    /// The winner, or the candidate that would be trained at length.
     pub chosen: Option<usize>,
-    /// The winner trained at length.
+    /// The winner trained at length. If no candidate keeps the budget, the last one that was tried.
     pub best: Option<Best>,
 }
 
@@ -116,7 +116,10 @@ pub fn search(
         budget_ns,
         engine,
         wall_ns,
-        chosen: choose(&candidates, budget_ns, config.window_ns),
+        chosen: best
+            .as_ref()
+            .map(|best| best.index)
+            .or_else(|| choose(&candidates, budget_ns, config.window_ns, &[])),
         candidates,
         best,
     })

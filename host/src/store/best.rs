@@ -16,4 +16,31 @@ pub struct Best {
     pub lo_ns: u64,
     pub hi_ns: u64,
     pub verdict: String,
+    /// Whether the trained file keeps the budget.
+    #[serde(default = "yes")]
+    pub within_budget: bool,
+    /// The candidates that were trained before it and then missed the budget.
+    #[serde(default)]
+    pub missed: Vec<Miss>,
+}
+
+/// A candidate that was chosen, trained at length, and missed the budget when it was measured again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Miss {
+    pub index: usize,
+    pub latency_ns: u64,
+    pub hi_ns: u64,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Best {
+    /// The candidates that missed the budget, itself included if it did.
+    pub fn all_missed(&self) -> Vec<Miss> {
+        let Self { index, latency_ns, hi_ns, .. } = *self;
+        let own = (!self.within_budget).then_some(Miss { index, latency_ns, hi_ns });
+        self.missed.iter().cloned().chain(own).collect()
+    }
 }

@@ -15,7 +15,7 @@ mod policy_update;
 mod run_lock;
 mod schema;
 
-pub use best::Best;
+pub use best::{Best, Miss};
 pub use candidate::{Candidate, CandidateTime, Latency, Status};
 pub use measurements::{Entry, HISTORY_FORMAT, History, HistoryError, Kept};
 pub use run_lock::RunLock;

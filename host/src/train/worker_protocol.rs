@@ -71,8 +71,8 @@ pub struct DataReport {
     pub sha256: String,
 }
 
-/// Which of the training images train, and which judge. The first `images` images of the training
-/// files are trained on. The last `holdout` images judge accuracy and are never trained on.
+/// Which of the training images train, and which judge. The images are drawn class by class, so that each
+/// part holds every class by its share. `holdout` images judge accuracy and are never trained on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Split {
     pub images: usize,

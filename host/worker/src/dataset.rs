@@ -1,10 +1,12 @@
 //! A data set on the torch device, checked and normalised.
 //!
-//! Each channel is shifted and scaled to mean 0 and deviation 1 over all training images.
+//! Each channel is shifted and scaled to mean 0 and deviation 1 over all training images. These are put in
+//! an order of their own, see [`crate::split_order`].
 //!
 //! **Invariant:** labels are `0..classes`, each class occurs in training, both parts have the same
 //! shape; the hash stands for the decoded content alone, so that a gzipped copy is the same data.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -12,6 +14,7 @@ use pearl_models::shape::ImageShape;
 use sha2::{Digest, Sha256};
 use tch::{Kind, TchError, Tensor};
 
+use crate::split_order::split_order;
 use crate::torch_device::TorchDevice;
 use crate::torch_network::parameters::signed;
 use pearl::data::idx::{IdxError, Images, read_images, read_labels};
@@ -25,7 +28,9 @@ pub struct Dataset {
     pub classes: usize,
     pub train: Part,
     pub test: Part,
-    /// SHA-256 over shapes, images and labels.
+    /// The labels of the training images, in their order.
+    train_labels: Vec<u8>,
+    /// SHA-256 over shapes, images and labels, in the order of the files.
     pub sha256: String,
     pub normalisation: Normalisation,
 }
@@ -109,6 +114,7 @@ impl Dataset {
             hash.update(&images.pixels);
             hash.update(labels);
         }
+        let (train_images, train_labels) = reordered(&train_images, &train_labels, classes);
         let part = |path: PathBuf, images: &Images, labels: &[u8]| {
             Part::new(images, labels, &normalisation, device).map_err(|error| DatasetError::Torch {
                 path,
@@ -121,6 +127,7 @@ impl Dataset {
             classes,
             train: part(train, &train_images, &train_labels)?,
             test: part(test, &test_images, &test_labels)?,
+            train_labels,
             sha256: hex(&hash.finalize()),
             normalisation,
         })
@@ -137,7 +144,7 @@ impl Dataset {
     }
 
     /// # Errors
-    /// If the split asks for more images than there are.
+    /// If the split asks for more images than there are, or a part of it lacks a class.
     pub fn check(&self, split: Split) -> Result<(), DatasetError> {
         let Split { images, holdout } = split;
         let problem = if images < 2 {
@@ -147,10 +154,22 @@ impl Dataset {
                 "{images} images to train on and {holdout} held out are more than its {}",
                 self.train.count
             )
+        } else if let Some(class) = self.lacking(0..images) {
+            format!("{images} images to train on hold none of class {class}; take more --images")
+        } else if let Some(class) =
+            self.lacking(self.train.count - holdout..self.train.count).filter(|_| holdout > 0)
+        {
+            format!("{holdout} held-out images hold none of class {class}; take a larger --holdout")
         } else {
             return Ok(());
         };
         Err(DatasetError::Split { name: self.name.clone(), problem })
+    }
+
+    /// The first class without an image in this part of the training images.
+    fn lacking(&self, part: Range<usize>) -> Option<usize> {
+        let labels = &self.train_labels[part];
+        (0..self.classes).find(|class| labels.iter().all(|label| usize::from(*label) != *class))
     }
 
     /// The last `holdout` training images: the images that judge accuracy.
@@ -216,6 +235,16 @@ impl Normalisation {
         let (mean, deviation) = moments.unzip();
         Normalisation { mean, deviation }
     }
+}
+
+/// The images and labels in the order of [`split_order`].
+fn reordered(images: &Images, labels: &[u8], classes: usize) -> (Images, Vec<u8>) {
+    let order = split_order(labels, classes);
+    let size = images.shape.elements();
+    let pixels = order.iter().flat_map(|at| &images.pixels[at * size..(at + 1) * size]);
+    let pixels = pixels.copied().collect();
+    let labels = order.iter().map(|at| labels[*at]).collect();
+    (Images { count: images.count, shape: images.shape, pixels }, labels)
 }
 
 fn pair(images: &Path, labels: &Path) -> Result<(Images, Vec<u8>), DatasetError> {

@@ -16,6 +16,7 @@ mod on_cuda;
 mod policy;
 mod progress;
 mod requests;
+mod split_order;
 mod teachers;
 mod torch_device;
 mod torch_error;

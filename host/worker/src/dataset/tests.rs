@@ -22,6 +22,10 @@ fn a_data_set_is_read_whole_and_normalised() {
     assert!(mean.abs() < 1e-5 && (variance - 1.0).abs() < 1e-4, "{mean} {variance}");
     // The raw pixel comes back.
     let raw = fs::read(toy.path(DataFile::TrainImages)).unwrap()[16..].to_vec();
+    let labels = fs::read(toy.path(DataFile::TrainLabels)).unwrap()[8..].to_vec();
+    let images: Vec<&[u8]> = raw.chunks_exact(INPUT.elements()).collect();
+    let order = split_order(&labels, CLASSES);
+    let raw = order.iter().flat_map(|&at| images[at].iter().copied());
     let Normalisation { mean, deviation } = &data.normalisation;
     for (pixel, raw) in pixels.iter().zip(raw) {
         let back = (f64::from(*pixel) * deviation[0] + mean[0]) * 255.0;
@@ -96,6 +100,10 @@ fn a_split_that_asks_for_too_many_images_is_refused() {
         assert!(message.starts_with("data set toy: "), "{message}");
     }
     assert!(data.check(Split { images: 20, holdout: 10 }).is_ok());
+    for (images, holdout, told) in [(2, 3, "2 images to train on"), (3, 2, "2 held-out images")] {
+        let message = data.check(Split { images, holdout }).unwrap_err().to_string();
+        assert!(message.contains(told) && message.contains("hold none of class"), "{message}");
+    }
 }
 
 #[test]

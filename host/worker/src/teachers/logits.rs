@@ -64,7 +64,7 @@ pub fn key(teacher_hash: &str, data: &Dataset, split: Split, device: TorchDevice
         FORMAT.to_owned(),
         teacher_hash.to_owned(),
         data.sha256.clone(),
-        format!("{} {} {VIEWS} {precision}", split.images, split.holdout),
+        format!("{} {} by class {VIEWS} {precision}", split.images, split.holdout),
         moments.join(" "),
     ];
     content_hash::sha256(parts.join("\n"))
