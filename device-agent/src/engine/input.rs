@@ -74,7 +74,7 @@ fn suitable(input: &Input, all: &[Input]) -> InputValues {
     let is = |words: &[&str]| words.iter().any(|word| name.contains(word));
     let constant = if is(&["mask"]) {
         1.0
-    } else if is(&["length", "len", "seq_lens"]) {
+    } else if is(&["len"]) {
         let longest =
             all.iter().filter(|other| other.name != input.name).flat_map(|other| &other.dims);
         longest.max().copied().unwrap_or(1) as f64

@@ -1,4 +1,7 @@
 //! `pearl compare --baseline`: results of now against a document of another day or machine.
+//!
+//! **Invariant:** results of different fingerprints are compared only where that is asked for, and then as they
+//! were timed.
 
 use std::path::Path;
 
@@ -155,13 +158,15 @@ fn compared<'a>(
             Classified::usage(format_args!("{}: it {why}", asked.baseline.display())).into()
         );
     };
+    // A usual speed is that of one fingerprint.
     let both = before.compensated.as_ref().zip(now.compensated.as_ref());
-    let (first, second) = match both.filter(|_| alike.is_some()) {
+    let both = both.filter(|_| alike.is_some());
+    let (first, second) = match both {
         Some((first, second)) => (first.of(before.n_launches), second.of(now.n_launches)),
         None => (before.as_timed(), now.as_timed()),
     };
     let comparison = compare_intervals(first, second, asked.threshold);
-    Ok(Compared { before, now, comparison, compensated: both.is_some() && alike.is_some() })
+    Ok(Compared { before, now, comparison, compensated: both.is_some() })
 }
 
 impl Side {

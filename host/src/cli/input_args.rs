@@ -1,4 +1,6 @@
 //! The options that say what a model is fed: sizes that its file leaves open, and values.
+//!
+//! **Invariant:** sizes are at least 1, and numbers are finite.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
