@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use pearl_agent::protocol::messages::{
     AgentDone, AgentHello, AgentRequest, Android, Battery, Cgroup, Clock, Cluster, Engine,
-    Frequency, InputReport, InputValues, LaunchReport, LaunchRequest, LeaseRequest, Limits,
-    ModelFile, NoProgress, OpProfile, Others, Platform, Precision, ProbeReport, ProbeRequest,
-    Process, ProfileReport, ProfileRequest, PutReport, PutRequest, Reading, RunReport, RunRequest,
-    Sampling, Sizes, State, TensorData, WarmUp, WeightsFile,
+    Frequency, GraphFacts, InputReport, InputValues, LaunchReport, LaunchRequest, LeaseRequest,
+    Limits, ModelFile, NoProgress, OpProfile, Others, Platform, Precision, ProbeReport,
+    ProbeRequest, Process, ProfileReport, ProfileRequest, PutReport, PutRequest, Reading,
+    RunReport, RunRequest, Sampling, Sizes, State, TensorData, WarmUp, WeightType, WeightsFile,
 };
 use pearl_agent::protocol::wire::{Failure, FailureKind, Outcome, Reply, Request};
 use proptest::collection::{btree_map, vec};
@@ -79,14 +79,15 @@ fn input_values() -> impl Strategy<Value = InputValues> {
 
 prop_compose! {
     fn launch_request()(
-        model in model(), sizes in sizes(), limits in limits(), input_seed: u64,
+        model in model(), sizes in sizes(), limits in limits(),
+        (input_seed, other_seeds) in any::<(u64, Vec<u64>)>(),
         values in btree_map(any::<String>(), input_values(), 0..3), cpus: Vec<usize>, threads: usize,
         precision in precision(),
         (min_ns, max_ns, tolerance_ppm) in any::<(u64, u64, u32)>(),
         (slice_ns, block_ns, min_samples, max_samples) in any::<(u64, u64, usize, usize)>(),
     ) -> LaunchRequest {
         LaunchRequest {
-            model, sizes, values, input_seed, cpus, threads, precision, limits,
+            model, sizes, values, input_seed, other_seeds, cpus, threads, precision, limits,
             warm_up: WarmUp { min_ns, max_ns, tolerance_ppm },
             sampling: Sampling { slice_ns, block_ns, min_samples, max_samples },
         }
@@ -119,11 +120,23 @@ fn request() -> impl Strategy<Value = AgentRequest> {
         }),
         launch_request().prop_map(AgentRequest::Launch),
         launch_request().prop_map(|launch| AgentRequest::Profile(ProfileRequest { launch })),
-        (model(), sizes(), vec(tensor(), 0..3), precision(), limits()).prop_map(
-            |(model, sizes, inputs, precision, limits)| {
-                AgentRequest::Run(RunRequest { model, sizes, inputs, precision, limits })
-            }
-        ),
+        (
+            (model(), sizes(), vec(tensor(), 0..3), precision(), limits()),
+            (btree_map(any::<String>(), input_values(), 0..3), any::<u64>())
+        )
+            .prop_map(
+                |((model, sizes, inputs, precision, limits), (values, input_seed))| {
+                    AgentRequest::Run(RunRequest {
+                        model,
+                        sizes,
+                        inputs,
+                        values,
+                        input_seed,
+                        precision,
+                        limits,
+                    })
+                }
+            ),
     ]
 }
 
@@ -177,7 +190,7 @@ prop_compose! {
 
 prop_compose! {
     fn launch_report()(
-        inputs in vec(input_report(), 0..3),
+        inputs in vec(input_report(), 0..3), (graph, by_seed_ns) in (graph_facts(), any::<Vec<u64>>()),
         (load_ns, optimise_ns, cpu_ns, wall_ns) in any::<(u64, u64, u64, u64)>(),
         (warm_up_ns, samples_ns, samples_cpu_ns) in any::<(Vec<u64>, Vec<u64>, Vec<u64>)>(),
         steady: bool,
@@ -187,11 +200,29 @@ prop_compose! {
         state_before in state(), state_after in state(),
     ) -> LaunchReport {
         LaunchReport {
-            inputs, load_ns, optimise_ns, warm_up_ns, steady, samples_ns, cpu_ns, wall_ns, samples_cpu_ns,
+            inputs, graph, by_seed_ns, load_ns, optimise_ns, warm_up_ns, steady, samples_ns, cpu_ns, wall_ns, samples_cpu_ns,
             involuntary_switches, clock, blocks, readings, threads,
             peak_memory_bytes, energy_uj, state_before, state_after,
         }
     }
+}
+
+fn graph_facts() -> impl Strategy<Value = GraphFacts> {
+    let weights = prop_oneof![
+        Just(WeightType::F64),
+        Just(WeightType::F32),
+        Just(WeightType::F16),
+        Just(WeightType::Bf16),
+        Just(WeightType::Int8),
+        Just(WeightType::Int4),
+    ];
+    (vec(weights, 0..3), any::<(usize, usize)>()).prop_map(
+        |(weights, (whole_convolutions, branches))| GraphFacts {
+            weights,
+            whole_convolutions,
+            branches,
+        },
+    )
 }
 
 prop_compose! {
@@ -271,7 +302,8 @@ fn outcome() -> impl Strategy<Value = Outcome<NoProgress, AgentDone>> {
         probe_report().prop_map(AgentDone::Probe),
         launch_report().prop_map(AgentDone::Launch),
         profile_report().prop_map(AgentDone::Profile),
-        vec(tensor(), 0..3).prop_map(|outputs| AgentDone::Run(RunReport { outputs })),
+        (vec(tensor(), 0..3), vec(input_report(), 0..3), vec(tensor(), 0..3))
+            .prop_map(|(outputs, inputs, fed)| AgentDone::Run(RunReport { outputs, inputs, fed })),
     ];
     prop_oneof![
         4 => done.prop_map(Outcome::Done),

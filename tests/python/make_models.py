@@ -4,7 +4,10 @@ Usage: make_models.py FOLDER. Writes operator.onnx (an operator of nobody's), ba
 open), sides.onnx (height and width are open), function.onnx (a function of the file that is called as a
 standard operator is), beside.onnx (its weights lie in weights/all.data), lost.onnx (its weights lie in a
 file that is not there), outside.onnx (its weights lie outside its folder) and pick.onnx (it takes one
-of ten values), with values for it in two.npy, three.npy and ten.safetensors.
+of ten values), with values for it in two.npy, three.npy and ten.safetensors. Also half.onnx and int8.onnx
+(their weights are no f32), dynamic.onnx (int8 with scales found at every inference), branches.onnx (an If on
+what is fed), shifted.onnx and many.onnx (operators that tract computes otherwise), number.onnx (a weight is
+NaN), old.onnx (of operator set 9) and stretched.onnx (a Resize on which tract and onnxruntime differ).
 """
 
 import pathlib
@@ -67,3 +70,65 @@ numpy.save(folder / "three.npy", numpy.array([1, 2, 3], dtype=numpy.float32))
 header = b'{"input":{"dtype":"F32","shape":[1,10],"data_offsets":[0,40]}}'
 ten = numpy.linspace(0, 1, 10, dtype="<f4")
 (folder / "ten.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + ten.tobytes())
+
+
+def constant(name, values):
+    return numpy_helper.from_array(numpy.asarray(values), name)
+
+
+def network(name, nodes, weights, shape=(1, 3, 8, 8), opset=17):
+    given = helper.make_tensor_value_info("input", TensorProto.FLOAT, shape)
+    result = helper.make_tensor_value_info("logits", TensorProto.FLOAT, None)
+    graph = helper.make_graph(nodes, name, [given], [result], weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+    (folder / f"{name}.onnx").write_bytes(model.SerializeToString())
+
+
+node = helper.make_node
+kernel = numpy.ones((4, 3, 3, 3), numpy.float32)
+half = [
+    node("Cast", ["input"], ["h"], to=TensorProto.FLOAT16),
+    node("Conv", ["h", "w"], ["c"]),
+    node("Cast", ["c"], ["logits"], to=TensorProto.FLOAT),
+]
+network("half", half, [constant("w", kernel.astype(numpy.float16))])
+scales = [constant("s", numpy.float32(0.02)), constant("z", numpy.uint8(128))]
+whole = constant("w", numpy.ones((4, 3, 3, 3), numpy.uint8))
+quantised = [
+    node("QuantizeLinear", ["input", "s", "z"], ["q"]),
+    node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+    node("DequantizeLinear", ["w", "s", "z"], ["v"]),
+    node("Conv", ["d", "v"], ["logits"]),
+]
+network("int8", quantised, [whole, *scales])
+dynamic = [
+    node("DynamicQuantizeLinear", ["input"], ["q", "qs", "qz"]),
+    node("ConvInteger", ["q", "w", "qz", "z"], ["c"]),
+    node("Cast", ["c"], ["logits"], to=TensorProto.FLOAT),
+]
+network("dynamic", dynamic, [whole, scales[1]])
+branch = {
+    way: helper.make_graph(
+        [node(operator, ["input"], [way])], way, [], [helper.make_tensor_value_info(way, TensorProto.FLOAT, [1, 3, 8, 8])]
+    )
+    for way, operator in (("then_branch", "Neg"), ("else_branch", "Abs"))
+}
+chosen = [
+    node("ReduceMax", ["input"], ["m"], keepdims=0),
+    node("Greater", ["m", "zero"], ["flag"]),
+    node("If", ["flag"], ["logits"], **branch),
+]
+network("branches", chosen, [constant("zero", numpy.float32(0))])
+up = node("ConvTranspose", ["input", "w"], ["a"], name="up", strides=[2, 2], output_shape=[16, 16])
+network("shifted", [up, node("Relu", ["a"], ["logits"])], [constant("w", numpy.ones((3, 4, 3, 3), numpy.float32))])
+celu = node("Celu", ["input"], ["a"], name="bent", alpha=2.0)
+network("many", [celu, node("Twirl", ["a"], ["b"], name="swirling"), node("GlobalLpPool", ["b"], ["logits"], name="pool")], [])
+network("number", [node("Conv", ["input", "w"], ["a"]), node("Relu", ["a"], ["logits"])], [constant("w", kernel * numpy.nan)])
+old = [node("Upsample", ["input", "sizes"], ["logits"], name="wider")]
+network("old", old, [constant("sizes", numpy.float32([1, 1, 2, 2]))], opset=9)
+# No whole size: the corners are aligned with a size of 10.4 in one of the engines.
+stretch = node(
+    "Resize", ["input", "", "scales"], ["logits"], name="stretch",
+    mode="linear", coordinate_transformation_mode="align_corners",
+)
+network("stretched", [stretch], [constant("scales", numpy.float32([1, 1, 1.3, 1.3]))])

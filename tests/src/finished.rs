@@ -31,9 +31,18 @@ impl Finished {
             .unwrap_or_else(|error| panic!("stdout is not one JSON document: {error}: {self:#?}"))
     }
 
-    /// What is wrong with the way in which it refused; nothing where it said, in one line without
-    /// a trace of a panic, `code` and all `words`.
+    /// What is wrong with the way in which it refused; nothing where it printed no result and said, in one
+    /// line without a trace of a panic, `code` and all `words`.
     pub fn faults_of_refusal(&self, code: i32, words: &[&str]) -> Vec<String> {
+        let mut faults = self.faults_of_failure(code, words);
+        if !self.stdout.is_empty() {
+            faults.push(format!("prints {:?} on stdout", self.stdout));
+        }
+        faults
+    }
+
+    /// The same of a command that printed a result before it failed.
+    pub fn faults_of_failure(&self, code: i32, words: &[&str]) -> Vec<String> {
         let mut faults = Vec::new();
         if self.code() != Some(code) {
             let signal = self.status.signal();
@@ -49,9 +58,6 @@ impl Finished {
         let traces = ["panicked", "rust_backtrace", "unwrap()", "stack backtrace"];
         let found = traces.iter().filter(|trace| lower.contains(**trace));
         faults.extend(found.map(|trace| format!("says '{trace}'")));
-        if !self.stdout.is_empty() {
-            faults.push(format!("prints {:?} on stdout", self.stdout));
-        }
         if !faults.is_empty() {
             faults.push(format!("stderr was {:?}", self.stderr));
         }

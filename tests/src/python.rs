@@ -30,6 +30,14 @@ pub fn run(name: &str, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Fin
     Running::start(Command::new(program()).arg(script(name)).args(args)).finish(DEADLINE).ok()
 }
 
+/// onnxruntime's library in that environment.
+pub fn onnxruntime() -> PathBuf {
+    let code = "import glob, onnxruntime, os; print(glob.glob(os.path.dirname(onnxruntime.__file__) + \
+                '/capi/libonnxruntime.so*')[0], end='')";
+    let found = Running::start(Command::new(program()).args(["-c", code])).finish(DEADLINE).ok();
+    PathBuf::from(found.stdout)
+}
+
 /// An entry of `devices.toml` for an agent behind `steady_agent.py` with these options.
 pub fn steady_device(name: &str, options: &[&str]) -> String {
     let words = [program(), script("steady_agent.py")].map(|word| word.display().to_string());

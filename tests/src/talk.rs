@@ -131,8 +131,15 @@ impl Talk {
         input: &TensorData,
     ) -> Result<Vec<f32>, String> {
         let inputs = vec![input.clone()];
-        let request =
-            RunRequest { model, sizes: Sizes::default(), inputs, precision, limits: LIMITS };
+        let request = RunRequest {
+            model,
+            sizes: Sizes::default(),
+            inputs,
+            values: BTreeMap::new(),
+            input_seed: 0,
+            precision,
+            limits: LIMITS,
+        };
         match self.ask(AgentRequest::Run(request))? {
             AgentDone::Run(mut report) => Ok(report.outputs.remove(0).values),
             other => panic!("{other:?}"),

@@ -2,9 +2,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 use std::fs;
+use std::path::Path;
 
-use pearl_tests::pearl::Pearl;
+use pearl_tests::pearl::{DEADLINE, Pearl};
 use pearl_tests::python;
+use pearl_tests::running::Running;
 use serde_json::{Value, json};
 
 const QUICK: &str = "--launches 6 --target 50% --accept-unstable --json";
@@ -130,4 +132,91 @@ fn inputs_are_fed_what_is_given_and_otherwise_what_suits_them_and_both_are_told(
         let refused = pearl.line(&format!("--quiet bench pick.onnx {options}"));
         assert_eq!(refused.faults_of_refusal(code, words), [""; 0], "{options}");
     }
+}
+
+#[test]
+fn the_precision_told_is_that_of_the_file() {
+    let pearl = rig();
+    for (file, precision) in [("half.onnx", "f16"), ("int8.onnx", "int8"), ("batch.onnx", "")] {
+        let result = bench(&pearl, file);
+        assert_eq!(result["precision"], precision, "{file}");
+        assert_eq!(result["arithmetic"], "f32", "{file}");
+        let options = "--launches 6 --target 50% --accept-unstable --no-history";
+        let table = pearl.line(&format!("--quiet bench {file} {options}")).ok();
+        let cell =
+            format!("tract 0.23.9{}{precision}", if precision.is_empty() { "" } else { ", " });
+        assert!(table.stdout.contains(&cell), "{}", table.stdout);
+        let csv = pearl.line(&format!("--quiet bench {file} --format csv {options}")).ok().stdout;
+        let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
+        let (names, values) = (lines.next().unwrap(), lines.next().unwrap());
+        let of = |name: &str| values[names.iter().position(|one| *one == name).unwrap()];
+        assert_eq!((of("precision"), of("arithmetic")), (precision, "f32"), "{csv}");
+    }
+}
+
+#[test]
+fn what_makes_a_files_time_unlike_that_of_others_is_remarked_on() {
+    let pearl = rig();
+    for (file, told) in [
+        ("dynamic.onnx", "anew at every inference (ConvInteger): 1"),
+        ("branches.onnx", "'If' nodes that choose a branch by the values that are fed: 1"),
+    ] {
+        let result = bench(&pearl, file);
+        assert!(warned(&result, told), "{result}");
+    }
+    // Four random inputs, of which none takes another time than the others by the graph.
+    let plain = bench(&pearl, "batch.onnx");
+    assert_eq!(plain["by_seed_ns"].as_array().unwrap().len(), 4, "{plain}");
+    // Nothing is random, so that there is nothing to try.
+    let fixed = bench(&pearl, "batch.onnx --input-value input=1");
+    assert!(fixed["by_seed_ns"].is_null(), "{fixed}");
+}
+
+#[test]
+fn what_the_engine_computes_otherwise_is_refused_with_all_its_nodes() {
+    let pearl = rig();
+    for (file, words) in [
+        (
+            "shifted.onnx",
+            &["node 0 'ConvTranspose' (up)", "output_shape", "pads and output_padding"][..],
+        ),
+        (
+            "many.onnx",
+            &[
+                "node 1 'Twirl' (swirling): operator not supported",
+                "node 0 'Celu' (bent): tract 0.23.9 computes it otherwise",
+                "node 2 'GlobalLpPool' (pool)",
+            ],
+        ),
+        ("number.onnx", &["weights 'w' hold values that are no numbers"]),
+        ("old.onnx", &["'Upsample' (wider)", "operator set 9", "version converter"]),
+    ] {
+        let refused = pearl.line(&format!("--quiet bench {file}"));
+        assert_eq!(refused.faults_of_refusal(3, words), [""; 0], "{file}");
+    }
+}
+
+#[test]
+fn outputs_are_held_against_those_of_onnxruntime_where_it_is_installed() {
+    let pearl = rig();
+    let verify = |file: &str, library: &Path| {
+        let line = format!("--quiet bench {file} --verify {QUICK}");
+        let mut command = pearl.command(line.split_whitespace());
+        Running::start(command.env("PEARL_ONNXRUNTIME", library)).finish(DEADLINE)
+    };
+    let library = python::onnxruntime();
+    for file in ["batch.onnx", "half.onnx", "int8.onnx", "branches.onnx", "function.onnx", "beside.onnx"] {
+        let verified = verify(file, &library).ok().json()["results"][0]["verified"].clone();
+        assert_eq!(verified["agrees"], true, "{file}: {verified}");
+    }
+    // The number is still told; whoever reads the exit code alone does not miss that it is another network's.
+    let differs = verify("stretched.onnx", &library);
+    let found = differs.json();
+    assert_eq!(found["results"][0]["verified"]["agrees"], false, "{found}");
+    assert_eq!(differs.faults_of_failure(3, &["'logits'", "differs from onnxruntime's"]), [""; 0]);
+    // A library that is none, and none at all.
+    let no_library = verify("batch.onnx", &pearl.write("libonnxruntime.so", "none"));
+    assert_eq!(no_library.faults_of_failure(2, &["libonnxruntime.so", "cannot be used"]), [""; 0]);
+    let absent = verify("batch.onnx", &pearl.path("absent.so"));
+    assert_eq!(absent.faults_of_refusal(2, &["PEARL_ONNXRUNTIME", "absent.so"]), [""; 0]);
 }

@@ -79,6 +79,7 @@ fn every_outside_library_is_known_to_its_own_module_alone() {
         (&["rusqlite::"], &["host/src/store"]),
         (&["tract_onnx::", "tract_linalg::"], &["device-agent/src/engine"]),
         (&["ssh2::", "rpassword::"], &["host/src/device/transport/ssh"]),
+        (&["use ort::", " ort::"], &["host/src/measure/onnxruntime.rs"]),
         (&["PEARL_ADB"], &["host/src/device/transport/adb.rs"]),
     ] {
         let users = files_with(&["host", "device-agent", "models", "calibration"], words);

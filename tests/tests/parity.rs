@@ -1,6 +1,7 @@
 //! Torch, tract and onnxruntime compute the same logits from one network and one set of weights.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -179,7 +180,15 @@ fn run(agent: &mut Link, path: &Path, input: &TensorData) -> Result<Vec<f32>, St
         weights: Vec::new(),
     };
     let (inputs, precision) = (vec![input.clone()], Precision::F32);
-    let request = RunRequest { model, sizes: Sizes::default(), inputs, precision, limits: LIMITS };
+    let request = RunRequest {
+        model,
+        sizes: Sizes::default(),
+        inputs,
+        values: BTreeMap::new(),
+        input_seed: 0,
+        precision,
+        limits: LIMITS,
+    };
     match agent.ask(AgentRequest::Run(request))? {
         AgentDone::Run(mut report) if report.outputs.len() == 1 => {
             Ok(report.outputs.remove(0).values)

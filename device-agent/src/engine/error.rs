@@ -85,6 +85,21 @@ pub enum EngineError {
     },
 }
 
+impl EngineError {
+    /// This error of a node, with another one of the same model.
+    pub(crate) fn and(self, other: &Self) -> Self {
+        match self {
+            Self::Node { model, index, operator, name, reason } => {
+                let other = other.to_string();
+                let other = other.strip_prefix(&format!("{model}: ")).unwrap_or(&other);
+                let reason = format!("{reason}; {other}");
+                Self::Node { model, index, operator, name, reason }
+            }
+            error => error,
+        }
+    }
+}
+
 /// Printed in brackets after the operator, where the file gives the node one.
 #[derive(Debug)]
 pub struct NodeName(pub String);

@@ -75,6 +75,9 @@ pub trait Runnable {
     /// The inputs, in the order of the model.
     fn inputs(&self) -> &[Input];
 
+    /// What the graph of the file tells.
+    fn graph(&self) -> &messages::GraphFacts;
+
     /// The values for all later inferences, one tensor for each of [`Runnable::inputs`].
     ///
     /// # Errors

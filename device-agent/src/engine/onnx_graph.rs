@@ -1,25 +1,31 @@
 //! Prepares an ONNX graph for the engine: inlines the file's own functions, takes in weights that lie beside
 //! the file, gives open axes a size, and checks the rest, so that messages about common mistakes use the names of the file.
 //!
-//! **Invariant:** in a graph that passes, the engine knows every operator in its domain, all inputs have
-//! fixed shapes, and all weights are in the graph and come from files that were hashed.
+//! **Invariant:** in a graph that passes, the engine knows every operator in its domain and is not known to
+//! compute one otherwise, all inputs have fixed shapes, and all weights are numbers, in the graph, and come
+//! from files that were hashed.
 
+mod defects;
 mod functions;
+mod graph_facts;
 mod open_sizes;
 mod operators;
+mod weights;
 mod weights_beside;
+mod wiring;
 
 use std::collections::{BTreeSet, HashSet};
 
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
+
+pub(crate) use operators::lift;
 
 use super::EngineError;
 use super::error::{NodeName, one_line};
-use pearl_agent::protocol::messages::{ModelFile, Sizes};
+use pearl_agent::protocol::messages::{GraphFacts, ModelFile, Sizes};
 
 /// `bytes` are those that `proto` was read from, `engine` is its name in errors, and `knows` tells whether
-/// it has an operator. Returns the inputs whose batch was taken as 1.
+/// it has an operator. Returns what the graph tells, and the inputs whose batch was taken as 1.
 ///
 /// # Errors
 /// What the engine could not run, by name.
@@ -29,17 +35,26 @@ pub(crate) fn prepare(
     bytes: &[u8],
     sizes: &Sizes,
     (engine, knows): (&str, impl Fn(&str) -> bool),
-) -> Result<BTreeSet<String>, EngineError> {
+) -> Result<(GraphFacts, BTreeSet<String>), EngineError> {
     let model = file.path.as_str();
+    let lift = lift(&proto.opset_import);
     functions::inline(model, proto, bytes)?;
     let Some(graph) = &mut proto.graph else {
         let reason = "not an ONNX file, or truncated (it holds no graph)".into();
         return Err(EngineError::Model { model: model.into(), reason });
     };
     weights_beside::take_in(file, graph)?;
-    operators::check(model, graph, engine, knows)?;
+    defects::mend(graph);
+    let lacking = operators::check(model, graph, (engine, &lift), knows);
+    let wrong = defects::check(model, graph, engine);
+    match (lacking, wrong) {
+        (Err(lacking), Err(wrong)) => return Err(lacking.and(&wrong)),
+        (lacking, wrong) => lacking.and(wrong)?,
+    }
+    weights::check(model, graph)?;
     check(model, graph)?;
-    open_sizes::settle(model, graph, sizes)
+    let facts = graph_facts::of(graph);
+    Ok((facts, open_sizes::settle(model, graph, sizes)?))
 }
 
 fn check(model: &str, graph: &GraphProto) -> Result<(), EngineError> {
@@ -47,11 +62,8 @@ fn check(model: &str, graph: &GraphProto) -> Result<(), EngineError> {
     if graph.output.is_empty() {
         return Err(fail("the graph has no output"));
     }
-    let mut known = HashSet::new();
-    for tensor in &graph.initializer {
-        check_weights(model, tensor)?;
-        known.insert(tensor.name.as_str());
-    }
+    let mut known: HashSet<_> =
+        graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
     known.extend(graph.input.iter().map(|input| input.name.as_str()));
     known.extend(graph.node.iter().flat_map(|node| &node.output).map(String::as_str));
     for (index, node) in graph.node.iter().enumerate() {
@@ -100,39 +112,5 @@ impl NodeLabel {
             name: NodeName(self.name.clone()),
             reason,
         }
-    }
-}
-
-fn check_weights(model: &str, tensor: &TensorProto) -> Result<(), EngineError> {
-    let fail = |reason: String| EngineError::Model {
-        model: model.into(),
-        reason: format!("weights '{}' {reason}", one_line(&tensor.name)),
-    };
-    let of_type = match DataType::try_from(tensor.data_type) {
-        Ok(DataType::Undefined) | Err(_) => {
-            return Err(fail(format!("are of unknown type {}", tensor.data_type)));
-        }
-        Ok(of_type) => of_type,
-    };
-    let held = tensor.raw_data.len() as u64;
-    let Some(size) = bytes_of(of_type).filter(|_| held > 0) else {
-        return Ok(());
-    };
-    let multiply = |bytes: u64, dim: &i64| bytes.checked_mul(u64::try_from(*dim).ok()?);
-    if tensor.dims.iter().try_fold(size, multiply) != Some(held) {
-        let shape = &tensor.dims;
-        return Err(fail(format!("of shape {shape:?} do not fit their {held} bytes")));
-    }
-    Ok(())
-}
-
-/// Size of one value, for the common types; `None` leaves the check to the engine.
-fn bytes_of(of_type: DataType) -> Option<u64> {
-    match of_type {
-        DataType::Double | DataType::Int64 | DataType::Uint64 => Some(8),
-        DataType::Float | DataType::Int32 | DataType::Uint32 => Some(4),
-        DataType::Float16 | DataType::Bfloat16 | DataType::Int16 | DataType::Uint16 => Some(2),
-        DataType::Uint8 | DataType::Int8 | DataType::Bool => Some(1),
-        _ => None,
     }
 }

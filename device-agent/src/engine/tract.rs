@@ -11,7 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use tract_onnx::pb::GraphProto;
+use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::multithread::{Executor, set_default_executor};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::floats::FloatPrecisionTranslator;
@@ -23,7 +23,7 @@ use super::onnx_graph::{self, NodeLabel};
 use super::{Engine, EngineError, Input, InputKind, Node, Runnable, input, reference_network};
 use crate::session::panic_guard::guarded;
 use crate::timing::clock::nanos;
-use pearl_agent::protocol::messages::{self, ModelFile, Precision, Sizes, TensorData};
+use pearl_agent::protocol::messages::{self, GraphFacts, ModelFile, Precision, Sizes, TensorData};
 
 /// The version of tract that is built in; a test compares it with `Cargo.lock`.
 pub(crate) const VERSION: &str = "0.23.9";
@@ -36,18 +36,22 @@ struct Source {
     model: String,
     nodes: Vec<NodeLabel>,
     outputs: Vec<String>,
+    /// Advice for an old file.
+    lift: String,
 }
 
 /// A parsed and checked model, not yet optimised.
 pub struct Loaded {
     source: Source,
     graph: InferenceModel,
+    facts: GraphFacts,
     /// The inputs whose batch the file leaves open and nobody gave.
     assumed: BTreeSet<String>,
 }
 
 struct Plan {
     source: Source,
+    facts: GraphFacts,
     inputs: Vec<Input>,
     types: Vec<DatumType>,
     state: TypedSimpleState,
@@ -85,20 +89,21 @@ impl Engine for Tract {
         };
         let knows = |operator: &str| onnx.op_register.0.contains_key(operator);
         let engine = format!("tract {VERSION}");
-        let assumed = onnx_graph::prepare(file, &mut proto, &bytes, sizes, (&engine, knows))?;
+        let (facts, assumed) =
+            onnx_graph::prepare(file, &mut proto, &bytes, sizes, (&engine, knows))?;
         drop(bytes);
-        let source = Source::of(model, proto.graph.as_ref());
+        let source = Source::of(model, &proto);
         let graph = source.attempt("loaded", || onnx.model_for_proto_model(&proto))?;
-        Ok(Loaded { source, graph, assumed })
+        Ok(Loaded { source, graph, facts, assumed })
     }
 
     fn reference_network(&self) -> Result<Box<dyn Runnable>, EngineError> {
         let proto = reference_network::model();
-        let source =
-            Source { model: "the reference network".into(), nodes: vec![], outputs: vec![] };
+        let source = Source::of("the reference network", &proto);
         let graph = source.attempt("loaded", || onnx().model_for_proto_model(&proto))?;
-        let mut network =
-            self.optimise(Loaded { source, graph, assumed: BTreeSet::new() }, Precision::F32)?;
+        let loaded =
+            Loaded { source, graph, facts: GraphFacts::default(), assumed: BTreeSet::new() };
+        let mut network = self.optimise(loaded, Precision::F32)?;
         let fed = input::feed("the reference network", network.inputs(), &BTreeMap::new(), 0)?;
         let tensors: Vec<_> = fed.into_iter().map(|fed| fed.tensor).collect();
         network.set_inputs(&tensors)?;
@@ -130,7 +135,7 @@ impl Engine for Tract {
         loaded: Loaded,
         precision: Precision,
     ) -> Result<Box<dyn Runnable>, EngineError> {
-        let Loaded { source, graph, assumed } = loaded;
+        let Loaded { source, graph, facts, assumed } = loaded;
         let state = source.attempt("optimised", || {
             let graph = match precision {
                 Precision::F32 => graph.into_optimized()?,
@@ -165,7 +170,7 @@ impl Engine for Tract {
         for (place, &node) in order.iter().enumerate() {
             places[node] = Some(place);
         }
-        Ok(Box::new(Plan { source, inputs, types, state, order, places, values: tvec!() }))
+        Ok(Box::new(Plan { source, facts, inputs, types, state, order, places, values: tvec!() }))
     }
 }
 
@@ -179,6 +184,10 @@ fn halved(graph: InferenceModel) -> TractResult<TypedModel> {
 impl Runnable for Plan {
     fn inputs(&self) -> &[Input] {
         &self.inputs
+    }
+
+    fn graph(&self) -> &GraphFacts {
+        &self.facts
     }
 
     fn set_inputs(&mut self, tensors: &[TensorData]) -> Result<(), EngineError> {
@@ -274,12 +283,13 @@ fn to_floats(value: &TValue) -> TractResult<TensorData> {
 }
 
 impl Source {
-    fn of(model: &str, graph: Option<&GraphProto>) -> Self {
-        let outputs = graph.into_iter().flat_map(|graph| &graph.output);
+    fn of(model: &str, proto: &ModelProto) -> Self {
+        let outputs = proto.graph.iter().flat_map(|graph| &graph.output);
         Self {
             model: model.into(),
-            nodes: graph.map(onnx_graph::labels).unwrap_or_default(),
+            nodes: proto.graph.as_ref().map(onnx_graph::labels).unwrap_or_default(),
             outputs: outputs.map(|output| output.name.clone()).collect(),
+            lift: onnx_graph::lift(&proto.opset_import),
         }
     }
 
@@ -300,8 +310,9 @@ impl Source {
     }
 
     fn blame(&self, done: &str, error: &TractError) -> EngineError {
+        let lift = if done == "run" { "" } else { &self.lift };
         let reason = format!(
-            "cannot be {done} by tract {VERSION}: {}",
+            "cannot be {done} by tract {VERSION}: {}{lift}",
             one_line(&error.root_cause().to_string())
         );
         // tract puts a node's name in quotes; the innermost context is the closest one.

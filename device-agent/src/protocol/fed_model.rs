@@ -94,6 +94,38 @@ pub struct InputReport {
     pub chosen: bool,
 }
 
+/// What a model's graph tells, as far as its time or the trust in it hangs on that.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GraphFacts {
+    /// The types of at least a tenth of the weights each, the most frequent first.
+    #[serde(default)]
+    pub weights: Vec<WeightType>,
+    /// Convolutions in whole numbers; their inputs are quantised anew at every inference.
+    #[serde(default)]
+    pub whole_convolutions: usize,
+    /// Nodes that choose between branches by the values that are fed.
+    #[serde(default)]
+    pub branches: usize,
+}
+
+/// How a file holds weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightType {
+    /// 64-bit floats.
+    F64,
+    /// 32-bit floats.
+    F32,
+    /// 16-bit floats.
+    F16,
+    /// 16-bit floats with the exponent of 32-bit ones.
+    Bf16,
+    /// Whole numbers of 8 bits, with scales.
+    Int8,
+    /// Whole numbers of 4 bits, with scales.
+    Int4,
+}
+
 /// A dense tensor in row-major order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TensorData {

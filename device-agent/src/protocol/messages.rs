@@ -17,7 +17,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use super::device_facts::{Android, Battery, Cgroup, Cluster, Platform, State};
-pub use super::fed_model::{InputReport, InputValues, ModelFile, Sizes, TensorData, WeightsFile};
+pub use super::fed_model::{
+    GraphFacts, InputReport, InputValues, ModelFile, Sizes, TensorData, WeightType, WeightsFile,
+};
 
 /// What the host asks of the agent.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -228,6 +230,10 @@ pub struct LaunchRequest {
     pub values: BTreeMap<String, InputValues>,
     /// Seeds the random values: no denormals.
     pub input_seed: u64,
+    /// Other seeds to try, each for a few inferences after the samples: a network's time may hang on what
+    /// it is fed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub other_seeds: Vec<u64>,
     /// Processors to pin to; empty leaves the choice to the scheduler.
     pub cpus: Vec<usize>,
     /// Threads of tract's matrix products; at least 1. Refused where so many cannot run at once.
@@ -300,6 +306,13 @@ pub struct LaunchReport {
     /// The inputs that were fed, in the order of the model.
     #[serde(default)]
     pub inputs: Vec<InputReport>,
+    /// What the graph tells.
+    #[serde(default)]
+    pub graph: GraphFacts,
+    /// The shortest of a few inferences for the request's seed and then each of `other_seeds`, taken in
+    /// turns; empty where none were asked for, no input is random, or an inference takes too long for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_seed_ns: Vec<u64>,
     /// Time to parse the model, in nanoseconds.
     pub load_ns: u64,
     /// Time to optimise the model, in nanoseconds.
@@ -388,7 +401,7 @@ pub struct OpProfile {
     pub median_ns: u64,
 }
 
-/// Runs given inputs once, for parity tests.
+/// Runs a model once and tells its outputs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRequest {
     /// The model to run.
@@ -396,8 +409,15 @@ pub struct RunRequest {
     /// Sizes of the axes that the file leaves open.
     #[serde(default, skip_serializing_if = "Sizes::is_empty")]
     pub sizes: Sizes,
-    /// One tensor for each input, in the order of the model.
+    /// One tensor for each input, in the order of the model. Where there is none, the inputs are fed as in a
+    /// launch, by `values` and `input_seed`.
     pub inputs: Vec<TensorData>,
+    /// As in a launch.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, InputValues>,
+    /// As in a launch.
+    #[serde(default)]
+    pub input_seed: u64,
     /// The arithmetic to use.
     pub precision: Precision,
     /// Limits on the process of the run.
@@ -409,4 +429,10 @@ pub struct RunRequest {
 pub struct RunReport {
     /// One tensor for each output, in the order of the model.
     pub outputs: Vec<TensorData>,
+    /// The inputs, in the order of the model, where the request gave none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<InputReport>,
+    /// What these inputs were fed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fed: Vec<TensorData>,
 }

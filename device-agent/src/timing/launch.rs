@@ -14,7 +14,7 @@ use crate::platform::energy::Meter;
 use crate::platform::procfs::Tree;
 use crate::platform::threads::Times;
 use crate::platform::{device_state, pinning, usage};
-use crate::timing::warm_up;
+use crate::timing::{other_inputs, warm_up};
 use pearl_agent::protocol::messages::{InputReport, LaunchReport, LaunchRequest, Precision};
 
 /// # Errors
@@ -89,9 +89,13 @@ fn measure(engine: &impl Engine, request: &LaunchRequest) -> Result<LaunchReport
     let share = sampled.wall_ns as f64 / nanos(begun.elapsed()).max(1) as f64;
     let energy_uj = energy_before.used_uj(&Meter::read(&tree)).map(|uj| (uj as f64 * share) as u64);
     let state_after = device_state::state(&tree, &request.cpus);
+    // Last, because it changes what is fed.
+    let by_seed_ns = other_inputs::times(&mut *model, request, typical_ns)?;
 
     Ok(LaunchReport {
         inputs,
+        graph: model.graph().clone(),
+        by_seed_ns,
         load_ns,
         optimise_ns,
         warm_up_ns: warmed_up.samples_ns,

@@ -4,6 +4,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod launch;
+mod other_inputs;
 pub(crate) mod probe;
 pub(crate) mod profile;
 mod sampler;

@@ -126,6 +126,8 @@ impl Agent {
             model,
             sizes: Sizes::default(),
             inputs,
+            values: BTreeMap::new(),
+            input_seed: 0,
             precision: Precision::F32,
             limits: limits(),
         };
@@ -228,6 +230,7 @@ pub fn launch(model: ModelFile) -> LaunchRequest {
         sizes: Sizes::default(),
         values: BTreeMap::new(),
         input_seed: 1,
+        other_seeds: Vec::new(),
         cpus: Vec::new(),
         threads: 1,
         precision: Precision::F32,

@@ -13,7 +13,9 @@ use super::input_args::InputArgs;
 use super::measuring::{MeasuringArgs, percent, sustained};
 use crate::device::registry::Devices;
 use crate::measure::past_sessions;
-use crate::measure::{Ops, Order, Settings, Sharing, Step, What, measure_fleet, model_file};
+use crate::measure::{
+    Ops, Order, Settings, Sharing, Step, What, measure_fleet, model_file, onnxruntime_library,
+};
 use crate::output::error_class::Classified;
 use crate::output::terminal::Terminal;
 use crate::output::terminal::{print_document, print_json, print_line};
@@ -51,6 +53,11 @@ pub struct BenchArgs {
     /// Also measure the time of each operator
     #[arg(long)]
     ops: bool,
+    /// Also compare the outputs with those of onnxruntime on this machine, and fail where they differ: an
+    /// engine that computes an operator otherwise measures another network. PEARL_ONNXRUNTIME names its
+    /// library, else it is that of Python's package
+    #[arg(long)]
+    verify: bool,
     /// Exit with 0 even if a verdict says not to believe a number
     #[arg(long)]
     accept_unstable: bool,
@@ -159,6 +166,7 @@ fn order(args: &BenchArgs) -> anyhow::Result<Order> {
         settings,
         sharing: if args.share { Sharing::Among } else { Sharing::All },
         ops: if args.ops { Ops::With } else { Ops::Without },
+        verify: args.verify.then(onnxruntime_library).transpose()?,
         seed: args.measuring.seed,
     })
 }

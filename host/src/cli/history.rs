@@ -157,7 +157,11 @@ fn show_launches(kept: &Kept, measurement: &Measurement) -> anyhow::Result<()> {
     } else {
         ""
     };
-    print_line(&format!("{precision}, threads: {threads}{pinned}{sustained}"))?;
+    let weights = match measurement.weights_text() {
+        text if text.is_empty() => String::new(),
+        text => format!("weights {text}, "),
+    };
+    print_line(&format!("{weights}arithmetic {precision}, threads: {threads}{pinned}{sustained}"))?;
     if let Some(found) = &measurement.compensated {
         let from = match measurement.usual_from {
             Some(UsualFrom::Device) => "the device's usual speed",

@@ -16,6 +16,7 @@ mod history;
 mod input_args;
 mod measuring;
 mod network_args;
+mod onnxruntime_child;
 mod report;
 mod talk;
 
@@ -78,6 +79,8 @@ enum Verb {
     Completions(completions::CompletionsArgs),
     #[command(hide = true)]
     Talk(talk::TalkArgs),
+    #[command(hide = true, name = crate::measure::ONCE_COMMAND)]
+    RunInOnnxruntime,
 }
 
 /// The whole program.
@@ -103,6 +106,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Report(args) => report::run(args, &terminal),
         Verb::Completions(args) => completions::run(args),
         Verb::Talk(args) => talk::run(args, &terminal),
+        Verb::RunInOnnxruntime => onnxruntime_child::run(),
     }
 }
 

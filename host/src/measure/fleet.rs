@@ -4,7 +4,8 @@
 //! measurement or as a failure that names both. Two entries for one machine never measure at the same
 //! time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -13,6 +14,7 @@ use pearl_agent::protocol::messages::{ModelFile, ProfileReport};
 
 use super::queue::Queue;
 use super::step::Step;
+use super::verification::Verified;
 use super::{Fingerprint, Ledger, Measurement, Session, Settings};
 use crate::device::agent_client::Agent;
 use crate::device::entry::Device;
@@ -42,6 +44,8 @@ pub struct Order {
     pub settings: Settings,
     pub sharing: Sharing,
     pub ops: Ops,
+    /// onnxruntime's library, where the outputs are to be compared with its own.
+    pub verify: Option<PathBuf>,
     pub seed: u64,
 }
 
@@ -59,6 +63,10 @@ pub enum What {
     Profiled {
         at: usize,
         report: Box<ProfileReport>,
+    },
+    Verified {
+        at: usize,
+        verified: Verified,
     },
     /// A failure of one model, or of the device.
     Failed {
@@ -184,6 +192,7 @@ impl Worker<'_> {
         let files: Vec<_> = models.iter().map(|at| self.order.models[*at].clone()).collect();
         let mut open = models.to_vec();
         let mut measured = Vec::new();
+        let mut whole = BTreeSet::new();
         let result = session.measure_each(files, &mut |step| {
             self.tell(match renumber(step, models) {
                 Step::Finished { at, result } => {
@@ -191,6 +200,9 @@ impl Worker<'_> {
                     match *result {
                         Ok(measurement) => {
                             measured.push(at);
+                            if measurement.in_whole_numbers() {
+                                whole.insert(at);
+                            }
                             let result = Box::new(Ok::<Measurement, anyhow::Error>(measurement));
                             What::Step(Step::Finished { at, result })
                         }
@@ -200,7 +212,9 @@ impl Worker<'_> {
                 step => What::Step(step),
             });
         });
-        let result = result.and_then(|()| self.profile(session, &measured));
+        let result = result
+            .and_then(|()| self.profile(session, &measured))
+            .and_then(|()| self.verify(session, &measured, &whole));
         match (result, self.order.sharing) {
             (Err(error), Sharing::All)
                 if class_of(&error) != ErrorClass::Interrupted && !open.is_empty() =>
@@ -220,6 +234,24 @@ impl Worker<'_> {
             let model = &self.order.models[at];
             match session.profile(at, model, &mut |step| self.tell(What::Step(step))) {
                 Ok(report) => self.tell(What::Profiled { at, report: Box::new(report) }),
+                Err(error) if class_of(&error) == ErrorClass::Interrupted => return Err(error),
+                Err(error) => self.tell(What::Failed { at: Some(at), error }),
+            }
+        }
+        Ok(())
+    }
+
+    fn verify(
+        &self,
+        session: &mut Session<'_>,
+        models: &[usize],
+        whole: &BTreeSet<usize>,
+    ) -> anyhow::Result<()> {
+        let Some(library) = &self.order.verify else { return Ok(()) };
+        for &at in models {
+            let (model, how) = (&self.order.models[at], (library.as_path(), whole.contains(&at)));
+            match session.verify(at, model, how, &mut |step| self.tell(What::Step(step))) {
+                Ok(verified) => self.tell(What::Verified { at, verified }),
                 Err(error) if class_of(&error) == ErrorClass::Interrupted => return Err(error),
                 Err(error) => self.tell(What::Failed { at: Some(at), error }),
             }

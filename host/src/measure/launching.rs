@@ -55,7 +55,12 @@ impl Session<'_> {
         &mut self,
         placed: &mut Placed,
     ) -> anyhow::Result<Result<LaunchReport, ChildError>> {
-        let request = self.request(placed.there.clone(), self.slice_ns(placed.overhead_ns));
+        let mut request = self.request(placed.there.clone(), self.slice_ns(placed.overhead_ns));
+        // Once a model: what it is fed hardly depends on the process.
+        if placed.overhead_ns.is_none() {
+            let tried = 1..=self.settings.other_inputs;
+            request.other_seeds = tried.map(|more| self.input_seed.wrapping_add(more)).collect();
+        }
         let since = Instant::now();
         let launched = self.attempt(|agent| agent.launch(request.clone()))?;
         if let Ok(report) = &launched {
@@ -74,6 +79,7 @@ impl Session<'_> {
             sizes: self.settings.sizes.clone(),
             values: self.settings.values.clone(),
             input_seed: self.input_seed,
+            other_seeds: Vec::new(),
             cpus: self.agent.cpus(),
             threads: self.threads(),
             precision: self.settings.precision,

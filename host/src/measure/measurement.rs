@@ -1,6 +1,8 @@
 //! One model measured on one device.
 
-use pearl_agent::protocol::messages::{InputReport, LaunchReport, ModelFile, Platform, Reading};
+use pearl_agent::protocol::messages::{
+    InputReport, LaunchReport, ModelFile, Platform, Reading, WeightType,
+};
 use pearl_calibration::{
     Block, Compensated, Estimate, Judgement, LEAST_LAUNCHES, LaunchView, Nanos, Samples, Sentinel,
     StatisticError, Sustained, Thresholds, Verdict, Window, clean, compensated, contended, counted,
@@ -130,6 +132,19 @@ impl Measurement {
         self.launches.first().map_or(&[], |launch| &launch.inputs)
     }
 
+    /// The types of the model's weights, the most frequent first, such as `f32` or `int8+f32`; empty in
+    /// measurements kept before launches told them.
+    pub fn weights_text(&self) -> String {
+        let weights = self.launches.first().map_or(&[][..], |launch| &launch.graph.weights);
+        weights.iter().map(|of_type| weight_name(*of_type)).collect::<Vec<_>>().join("+")
+    }
+
+    /// Whether the model computes with weights in whole numbers.
+    pub fn in_whole_numbers(&self) -> bool {
+        let weights = self.launches.first().map_or(&[][..], |launch| &launch.graph.weights);
+        weights.iter().any(|of_type| matches!(of_type, WeightType::Int8 | WeightType::Int4))
+    }
+
     pub fn contended_count(&self) -> usize {
         self.contended.iter().filter(|shared| **shared).count()
     }
@@ -227,6 +242,17 @@ pub fn inputs_text(inputs: &[InputReport]) -> String {
         format!("{}{values}", shape_text(input))
     };
     inputs.iter().map(told).collect::<Vec<_>>().join(", ")
+}
+
+fn weight_name(of_type: WeightType) -> &'static str {
+    match of_type {
+        WeightType::F64 => "f64",
+        WeightType::F32 => "f32",
+        WeightType::F16 => "f16",
+        WeightType::Bf16 => "bf16",
+        WeightType::Int8 => "int8",
+        WeightType::Int4 => "int4",
+    }
 }
 
 /// An input with its shape, as `--input` takes it.

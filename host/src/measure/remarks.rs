@@ -7,9 +7,14 @@ use std::collections::BTreeSet;
 use pearl_agent::protocol::messages::{Cluster, InputReport, LaunchReport, Platform};
 
 use super::measurement::shape_text;
+use crate::output::duration::ms;
 
 /// Ratio of the clock rate in use to the highest one; below it, a device is hot or saves power.
 pub const FULL_RATE: f64 = 0.85;
+
+/// By how much the times of other inputs may differ. They are the shortest of a few inferences each, and two
+/// seeds of one network differ by a few per cent.
+const SPREAD_OF_INPUTS: f64 = 0.25;
 
 /// The name of a device, and what was asked of it.
 pub(super) struct Asked<'a> {
@@ -32,6 +37,8 @@ pub(super) fn remarks(launches: &[LaunchReport], asked: &Asked<'_>) -> Vec<Strin
     .flatten()
     .chain(batches(launches, asked.engine))
     .chain(chosen(launches))
+    .chain(graphs(launches, asked.engine))
+    .chain(hangs_on_values(launches))
     .collect()
 }
 
@@ -137,6 +144,49 @@ fn chosen(launches: &[LaunchReport]) -> Option<String> {
     ))
 }
 
+/// What makes a network slow in this engine, or its time a matter of what it is fed.
+fn graphs(launches: &[LaunchReport], engine: &str) -> Vec<String> {
+    let Some(graph) = launches.first().map(|launch| &launch.graph) else { return Vec::new() };
+    let dynamic = (graph.whole_convolutions > 0).then(|| {
+        format!(
+            "int8 convolutions whose scales are found anew at every inference (ConvInteger): {}; with {engine} \
+             they may take more than ten times as long as in float: quantise with fixed scales, or matrix \
+             products alone",
+            graph.whole_convolutions
+        )
+    });
+    let branches = (graph.branches > 0).then(|| {
+        format!(
+            "'If' nodes that choose a branch by the values that are fed: {}; the time is that of the branches \
+             taken, and {engine} prepares a branch anew at every inference, which may take many times as long as \
+             the branch itself: export the branch that you use, or feed real values with --input-value",
+            graph.branches
+        )
+    });
+    [dynamic, branches].into_iter().flatten().collect()
+}
+
+/// The time of other random inputs, where it is another time.
+fn hangs_on_values(launches: &[LaunchReport]) -> Option<String> {
+    let tried = launches.iter().find(|launch| !launch.by_seed_ns.is_empty())?;
+    let least = *tried.by_seed_ns.iter().min()?;
+    let most = *tried.by_seed_ns.iter().max()?;
+    (most as f64 > (1.0 + SPREAD_OF_INPUTS) * least.max(1) as f64).then(|| {
+        let cause = if tried.graph.branches > 0 {
+            "it has branches ('If')"
+        } else {
+            "some operators do more or less by what they get, and very small numbers slow some processors"
+        };
+        format!(
+            "the time hangs on the values that are fed: {} to {} over {} random inputs ({cause}); this number is \
+             that of one of them, so feed real values with --input-value",
+            ms(least),
+            ms(most),
+            tried.by_seed_ns.len()
+        )
+    })
+}
+
 fn governors(launches: &[LaunchReport], device: &str) -> Option<String> {
     let governors: BTreeSet<_> =
         launches.iter().filter_map(|launch| launch.state_before.governor.as_deref()).collect();
@@ -150,6 +200,7 @@ fn governors(launches: &[LaunchReport], device: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use pearl_agent::protocol::messages::GraphFacts;
     use serde_json::json;
 
     use super::*;
@@ -229,6 +280,31 @@ mod tests {
             let remarks = remarks(&[launch], &asked);
             assert_eq!(remarks.len(), usize::from(said.is_some()), "{remarks:?}");
             assert!(said.is_none_or(|said| remarks[0].contains(said)), "{remarks:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_graph_and_other_inputs_tell_is_said() {
+        let asked =
+            Asked { device: "local", engine: "tract 1", clusters: &[], cpus: &[], threads: 1 };
+        let facts = |whole_convolutions, branches| GraphFacts {
+            weights: vec![],
+            whole_convolutions,
+            branches,
+        };
+        for (graph, by_seed_ns, said) in [
+            (facts(0, 0), vec![], &[][..]),
+            (facts(0, 0), vec![1_000_000, 1_100_000, 980_000], &[]),
+            (facts(0, 0), vec![1_000_000, 1_500_000], &["1.000 ms to 1.500 ms over 2"]),
+            (facts(3, 0), vec![], &["at every inference (ConvInteger): 3"]),
+            (facts(0, 2), vec![10, 500], &["values that are fed: 2", "it has branches"]),
+        ] {
+            let first = LaunchReport { graph, by_seed_ns, ..launch(true, 1, 1, "performance") };
+            let remarks = remarks(&[first, launch(true, 1, 1, "performance")], &asked);
+            assert_eq!(remarks.len(), said.len(), "{remarks:?}");
+            for (remark, said) in remarks.iter().zip(said) {
+                assert!(remark.contains(said), "'{said}' is not in: {remark}");
+            }
         }
     }
 

@@ -40,7 +40,8 @@ pub fn result_json(measurement: &Measurement) -> Value {
         },
         "engine": measurement.fingerprint.engine,
         "threads": measurement.fingerprint.threads,
-        "precision": measurement.fingerprint.precision,
+        "precision": measurement.weights_text(),
+        "arithmetic": measurement.fingerprint.precision,
         "inputs": measurement.inputs(),
         "latency_ns": latency_ns,
         "n_samples": latency.n,
@@ -57,7 +58,10 @@ pub fn result_json(measurement: &Measurement) -> Value {
         "optimise_ns": median(measurement.launches.iter().map(|launch| launch.optimise_ns)),
     });
     let peak = measurement.launches.iter().filter_map(|launch| launch.peak_memory_bytes).max();
+    let by_seed: Vec<_> =
+        measurement.launches.iter().flat_map(|launch| &launch.by_seed_ns).copied().collect();
     let known = [
+        ("by_seed_ns", (!by_seed.is_empty()).then(|| json!(by_seed))),
         ("compensated", measurement.compensated.as_ref().map(compensated_json)),
         ("usual_from", measurement.usual_from.map(|from| json!(from))),
         ("peak_memory_bytes", peak.map(Value::from)),

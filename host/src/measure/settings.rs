@@ -21,6 +21,8 @@ pub struct Settings {
     pub sizes: Sizes,
     /// Values of inputs, by name; the others get values that suit them.
     pub values: BTreeMap<String, InputValues>,
+    /// How many other random inputs to try once for each model.
+    pub other_inputs: u64,
     pub warm_up: WarmUp,
     /// Its slice is the shortest one; a model that takes long to load is sampled for longer.
     pub sampling: Sampling,
@@ -44,6 +46,7 @@ impl Settings {
     pub fn bench() -> Self {
         Self {
             stopping_rule: StoppingRule { min_launches: 6, max_launches: 40, target: 0.01 },
+            other_inputs: 3,
             longest_slice: Duration::from_secs(2),
             timed_share: 0.65,
             ..Self::search()
@@ -60,6 +63,7 @@ impl Settings {
             precision: Precision::F32,
             sizes: Sizes::default(),
             values: BTreeMap::new(),
+            other_inputs: 0,
             warm_up: WarmUp {
                 min_ns: nanos(Duration::from_millis(50)),
                 max_ns: nanos(Duration::from_secs(3)),

@@ -5,7 +5,7 @@
 //!
 //! **Invariant:** a node that passes is computed as what its domain says.
 
-use tract_onnx::pb::{GraphProto, NodeProto};
+use tract_onnx::pb::{GraphProto, NodeProto, OperatorSetIdProto};
 
 use super::NodeLabel;
 use crate::engine::EngineError;
@@ -25,6 +25,8 @@ const MICROSOFT: [&str; 11] = [
     "SimplifiedLayerNormalization",
     "SkipLayerNormalization",
 ];
+/// The first version of the standard's operators whose axes, sizes and paddings are inputs.
+const MODERN: i64 = 13;
 /// Most unsupported operators that a message names.
 const MOST_NAMED: usize = 8;
 
@@ -33,14 +35,14 @@ pub(super) fn standard(domain: &str) -> bool {
     matches!(domain, "" | "ai.onnx")
 }
 
-/// `knows` tells whether the engine has an operator of that name.
+/// `knows` tells whether the engine has an operator of that name; `lift` is advice for old files.
 ///
 /// # Errors
 /// Where the engine lacks operators: the first node, and the other operators by name.
 pub(super) fn check(
     model: &str,
     graph: &GraphProto,
-    engine: &str,
+    (engine, lift): (&str, &str),
     knows: impl Fn(&str) -> bool,
 ) -> Result<(), EngineError> {
     let has = |node: &NodeProto| {
@@ -70,7 +72,22 @@ pub(super) fn check(
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         reason = format!("{reason}; nor are {listed}{more}");
     }
+    // A newer file may hold another operator for it, such as Resize for Upsample.
+    if lacking.iter().any(|(_, node)| standard(&node.domain)) {
+        reason += lift;
+    }
     Err(NodeLabel::of(first).error(model, index, reason))
+}
+
+/// Advice for a file of an old version of the standard's operators; empty for others.
+pub(crate) fn lift(imports: &[OperatorSetIdProto]) -> String {
+    match imports.iter().find(|import| standard(&import.domain)).map(|import| import.version) {
+        Some(version) if version < MODERN => format!(
+            "; the file is of operator set {version}: the onnx package's version converter may lift it to 17 \
+             (compare the answers, for it changes those of a few operators)"
+        ),
+        _ => String::new(),
+    }
 }
 
 /// The nodes that `has` does not hold for, each with the position of its top-level node.

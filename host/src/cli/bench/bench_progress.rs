@@ -78,6 +78,7 @@ impl<'a> Progress<'a> {
             }
             What::Step(Step::Characterising { .. })
             | What::Profiled { .. }
+            | What::Verified { .. }
             | What::Failed { .. } => {}
             What::Done { .. } => device.bar.finish_and_clear(),
         }

@@ -62,7 +62,7 @@ pub fn markdown(results: &Results<'_>) -> String {
 }
 
 /// The columns of the CSV format. Scripts rely on them: new ones go before the last two.
-const CSV_COLUMNS: [&str; 29] = [
+const CSV_COLUMNS: [&str; 30] = [
     "model",
     "sha256",
     "device",
@@ -90,6 +90,7 @@ const CSV_COLUMNS: [&str; 29] = [
     "load_ns",
     "optimise_ns",
     "peak_memory_bytes",
+    "arithmetic",
     "verdict",
     "history",
 ];
@@ -106,7 +107,7 @@ pub fn csv(results: &Results<'_>) -> anyhow::Result<String> {
 }
 
 /// An unknown number is an empty field.
-fn csv_row(results: &Results<'_>, measurement: &Measurement) -> [String; 29] {
+fn csv_row(results: &Results<'_>, measurement: &Measurement) -> [String; 30] {
     let samples = measurement.samples();
     let Summary { min, max, mean, stddev, n } = Summary::of(&samples);
     let fingerprint = &measurement.fingerprint;
@@ -128,7 +129,7 @@ fn csv_row(results: &Results<'_>, measurement: &Measurement) -> [String; 29] {
         fingerprint.id(),
         format!("{} {}", fingerprint.engine.name, fingerprint.engine.version),
         fingerprint.threads.to_string(),
-        fingerprint.precision.clone(),
+        measurement.weights_text(),
         latency.point.0.to_string(),
         latency.lo.0.to_string(),
         latency.hi.0.to_string(),
@@ -149,6 +150,7 @@ fn csv_row(results: &Results<'_>, measurement: &Measurement) -> [String; 29] {
         of_document("load_ns"),
         of_document("optimise_ns"),
         of_document("peak_memory_bytes"),
+        fingerprint.precision.clone(),
         measurement.judgement.verdict.to_string(),
         results.number_of(measurement).map(|id| id.to_string()).unwrap_or_default(),
     ]
@@ -163,8 +165,13 @@ fn row(results: &Results<'_>, measurement: &Measurement) -> [String; 10] {
     if fingerprint.threads > 1 {
         engine += &format!(", {} threads", fingerprint.threads);
     }
+    // The file's own; what the engine computes in is said where it is not the usual.
+    let weights = measurement.weights_text();
+    if !weights.is_empty() {
+        engine += &format!(", {weights}");
+    }
     if fingerprint.precision != "f32" {
-        engine += &format!(", {}", fingerprint.precision);
+        engine += &format!(" computed in {}", fingerprint.precision);
     }
     let contended = measurement.contended_count();
     let clean = measurement.launches.len() - contended;

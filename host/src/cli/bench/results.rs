@@ -6,7 +6,9 @@ use pearl_agent::protocol::messages::ProfileReport;
 use pearl_calibration::{Judgement, Reproducibility, Verdict};
 use serde_json::{Value, json};
 
-use crate::measure::{FleetEvent, Ledger, Measurement, Order, Step, What, ops_json, result_json};
+use crate::measure::{
+    FleetEvent, Ledger, Measurement, Order, Step, Verified, What, ops_json, result_json,
+};
 use crate::output::error_class::{Classified, ErrorClass, class_of};
 use crate::output::terminal::Terminal;
 use crate::process::child::Traffic;
@@ -17,6 +19,7 @@ pub struct Results<'a> {
     /// Keys: the indices of device and model.
     measured: BTreeMap<(usize, usize), Measurement>,
     profiles: BTreeMap<(usize, usize), ProfileReport>,
+    verified: BTreeMap<(usize, usize), Verified>,
     /// Numbers in the history. Keys: device name and model path.
     numbers: BTreeMap<(String, String), i64>,
     /// The spread expected of other sessions. Keys: device name and model path.
@@ -33,6 +36,7 @@ impl<'a> Results<'a> {
             order,
             measured: BTreeMap::new(),
             profiles: BTreeMap::new(),
+            verified: BTreeMap::new(),
             numbers: BTreeMap::new(),
             reproducibility: BTreeMap::new(),
             others: BTreeMap::new(),
@@ -56,6 +60,12 @@ impl<'a> Results<'a> {
             What::Step(_) => {}
             What::Profiled { at, report } => {
                 self.profiles.insert((device, at), *report);
+            }
+            What::Verified { at, verified } => {
+                if !verified.agrees {
+                    self.failures.push(differs(&self.order.models[at].path, &verified));
+                }
+                self.verified.insert((device, at), verified);
             }
             What::Failed { at, error } => self.failures.push(self.named(device, at, error)),
             What::Done { ledger, traffic } => {
@@ -112,9 +122,14 @@ impl<'a> Results<'a> {
 
     pub fn json(&self) -> Value {
         let results: Vec<_> = self
-            .measured()
-            .map(|(measurement, profile)| {
+            .measured
+            .iter()
+            .map(|(at, measurement)| {
+                let profile = self.profiles.get(at);
                 let mut result = result_json(measurement);
+                if let Some(verified) = self.verified.get(at) {
+                    result["verified"] = json!(verified);
+                }
                 if let Some(id) = self.number_of(measurement) {
                     result["history"] = json!(id);
                 }
@@ -179,7 +194,21 @@ impl<'a> Results<'a> {
                 traffic.bytes_sent >> 10
             ))
         });
-        self.remarks_besides(told).into_iter().chain(times).collect()
+        self.remarks_besides(told).into_iter().chain(self.agreements()).chain(times).collect()
+    }
+
+    /// The models whose outputs are onnxruntime's, with how close they are.
+    fn agreements(&self) -> Vec<String> {
+        let agreed = self.verified.iter().filter(|(_, verified)| verified.agrees);
+        let told = agreed.map(|((_, model), verified)| {
+            format!(
+                "{}: its outputs are those of onnxruntime within {:.1e} of the largest number ({})",
+                self.order.models[*model].path,
+                verified.difference,
+                verified.library.display()
+            )
+        });
+        told.collect()
     }
 
     fn remarks_besides(&self, told: Option<&Measurement>) -> Vec<String> {
@@ -250,6 +279,17 @@ impl<'a> Results<'a> {
         };
         Err(Classified::new(ErrorClass::Unstable, message).into())
     }
+}
+
+/// The failure of a model whose outputs are not onnxruntime's.
+fn differs(model: &str, verified: &Verified) -> anyhow::Error {
+    Classified::input(format_args!(
+        "{model}: output '{}' differs from onnxruntime's by {:.1e} of its largest number, more than {:.0e}: one \
+         of the two computes another network, so that this latency may be that of something else; find the \
+         operator by cutting the graph in half, and see docs/engine-surprises.md",
+        verified.output, verified.difference, verified.tolerance
+    ))
+    .into()
 }
 
 /// A device measures a file once. A file that is named twice in one command has one measurement and
