@@ -58,6 +58,7 @@ pub fn result_json(measurement: &Measurement) -> Value {
     });
     let peak = measurement.launches.iter().filter_map(|launch| launch.peak_memory_bytes).max();
     let known = [
+        ("first_inference_ns", measurement.first_inference_ns().map(Value::from)),
         ("compensated", measurement.compensated.as_ref().map(compensated_json)),
         ("usual_from", measurement.usual_from.map(|from| json!(from))),
         ("peak_memory_bytes", peak.map(Value::from)),
@@ -98,7 +99,9 @@ pub fn ops_json(report: &ProfileReport) -> Value {
             json!({
                 "name": op.name,
                 "operator": op.operator,
+                "inputs": op.inputs,
                 "output": op.output,
+                "attributes": op.attributes,
                 "median_ns": op.median_ns,
                 "share": op.median_ns as f64 / sum.max(1) as f64,
             })
