@@ -95,7 +95,7 @@ struct Values<'n> {
 }
 
 impl Values<'_> {
-    fn of<'n>(network: &'n Network, image: &'static str) -> Values<'n> {
+    fn of(network: &Network, image: &'static str) -> Values<'_> {
         let mut source: Vec<NodeId> = network.ids().map(|(id, _)| id).collect();
         let mut batch_norm = vec![None; source.len()];
         for (id, node) in network.ids() {
