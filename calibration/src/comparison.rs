@@ -103,6 +103,21 @@ pub fn decided(pairs: &[(Nanos, Nanos)], threshold: f64) -> bool {
             }))
 }
 
+/// The centre of what each side took in these pairs, with its 95 % interval: of the very launches that
+/// [`compare_pairs`] compares. The numbers behind them are counted in launches.
+///
+/// # Errors
+/// Where there are fewer than six pairs.
+pub fn levels_of_pairs(pairs: &[(Nanos, Nanos)]) -> Result<[Estimate; 2], StatisticError> {
+    let centre = |of: fn(&(Nanos, Nanos)) -> Nanos| -> Result<Estimate, StatisticError> {
+        let levels: Vec<f64> = pairs.iter().map(|pair| of(pair).0 as f64).collect();
+        let centre = signed_rank(&levels, 0.95)?;
+        let [point, lo, hi] = [centre.point, centre.lo, centre.hi].map(Nanos::from_f64);
+        Ok(Estimate { point, lo, hi, n: levels.len() })
+    };
+    Ok([centre(|pair| pair.0)?, centre(|pair| pair.1)?])
+}
+
 /// Compares launches that were taken at different times, by Welch's interval of the logarithms of
 /// their levels. A launch's level is its median, or its compensated latency
 /// ([`crate::Compensated::levels`]).

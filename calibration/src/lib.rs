@@ -23,7 +23,7 @@ mod verdict;
 
 pub use comparison::{
     CONFIDENCE as COMPARISON_CONFIDENCE, Comparison, LOOKS, Outcome, Ratio, compare_apart,
-    compare_intervals, compare_pairs, decided,
+    compare_intervals, compare_pairs, decided, levels_of_pairs,
 };
 pub use stats::{
     Estimate, Nanos, Outliers, Percentile, Samples, StatisticError, Summary, interval_ranks,

@@ -226,8 +226,11 @@ fn graph_facts() -> impl Strategy<Value = GraphFacts> {
 }
 
 prop_compose! {
-    fn op()((name, operator, output) in any::<(String, String, String)>(), median_ns: u64) -> OpProfile {
-        OpProfile { name, operator, output, median_ns }
+    fn op()(
+        (name, operator, output) in any::<(String, String, String)>(),
+        (inputs, attributes) in any::<(Vec<String>, String)>(), median_ns: u64,
+    ) -> OpProfile {
+        OpProfile { name, operator, inputs, output, attributes, median_ns }
     }
 }
 

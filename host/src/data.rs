@@ -7,6 +7,7 @@
 //! **Invariant:** a [`DataSource`] is returned only if all its four files exist; the worker checks what
 //! is in them.
 
+pub mod class_names;
 pub mod idx;
 pub mod npy;
 

@@ -18,5 +18,6 @@ pub mod process;
 pub mod report;
 pub mod search;
 pub mod store;
+pub mod student;
 pub mod teacher;
 pub mod train;

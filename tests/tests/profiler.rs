@@ -123,9 +123,11 @@ fn a_bench_is_written_for_spreadsheets_and_documents_too() {
     assert!(lines.len() == 3 && lines[0].starts_with("model,sha256,device,"), "{csv}");
     assert!(lines[1].starts_with("a.onnx,") && lines[1].contains(&format!(",{a},")), "{csv}");
     assert!(lines[2].starts_with("\"odd, \"\"one\"\"|.onnx\","), "{csv}");
-    assert!(lines[0].ends_with(",peak_memory_bytes,verdict,history"), "{csv}");
+    assert!(lines[0].ends_with(",peak_memory_bytes,first_inference_ns,verdict,history"), "{csv}");
     let (rest, number) = lines[1].rsplit_once(',').unwrap();
     assert!(rest.ends_with(",stable") && number.parse::<u32>().is_ok(), "{csv}");
+    let first = rest.rsplit(',').nth(1).unwrap();
+    assert!(first.parse::<u64>().unwrap() > 0, "no first inference: {csv}");
     let rough = pearl.line("bench a.onnx b.onnx --device rough --device one --format csv");
     assert_eq!(rough.code(), Some(5), "{rough:#?}");
     assert!(rough.stderr.contains("a.onnx on rough: "), "{rough:#?}");
@@ -134,6 +136,14 @@ fn a_bench_is_written_for_spreadsheets_and_documents_too() {
     assert!(markdown.contains("odd, \"one\"\\|.onnx"), "{markdown}");
     let document: Value = serde_json::from_str(&run("json")).unwrap();
     assert_eq!(document["format"], "pearl.bench/1");
+    for result in document["results"].as_array().unwrap() {
+        for time in ["load_ns", "optimise_ns", "first_inference_ns"] {
+            assert!(result[time].as_u64().unwrap() > 0, "{time}: {result}");
+        }
+    }
+    let table = run("table");
+    let header = table.lines().next().unwrap();
+    assert!(header.contains("load") && header.contains("first inference"), "{table}");
 }
 
 #[test]
@@ -196,6 +206,14 @@ fn two_models_are_compared_by_turns() {
     let outcome = if c > a { "slower" } else { "faster" };
     assert_eq!(document["comparison"]["outcome"], outcome);
     assert_eq!(document["believed"], true);
+    // The numbers beside the ratio are of the same launches.
+    for (side, expected) in document["sides"].as_array().unwrap().iter().zip([a, c]) {
+        assert_eq!(side["in_pairs"]["n_launches"], ratio["n"], "{side}");
+        for of in ["latency_ns", "compensated_ns"] {
+            let point = side["in_pairs"][of]["point"].as_u64().unwrap();
+            assert!(point.abs_diff(expected) <= 1, "{of}: {side}");
+        }
+    }
 
     let same = pearl.line("compare a.onnx a.onnx --device one --threshold 1%").ok().stdout;
     assert!(same.contains("no difference above 1.00 %"), "{same}");
@@ -347,7 +365,6 @@ fn options_that_make_no_sense_are_refused() {
         ("compare 1 2 --device one", &["kept", "--device"]),
         ("compare #1 2 --precision f16", &["kept", "--precision"]),
         ("bench a.onnx --device one --device one", &["twice"]),
-        ("bench a.onnx --ops --format csv", &["--ops", "csv"]),
         ("history list -n 0", &["0"]),
         ("compare a.onnx", &["B"]),
         ("compare a.onnx b.onnx --threshold 3", &["percentage"]),
@@ -388,24 +405,6 @@ fn the_doctor_has_evidence_for_everything_and_says_what_stops_a_device() {
     let far = pearl.line("--quiet devices check far --devices far.toml");
     assert_eq!(far.code(), Some(4), "{far:#?}");
     assert!(far.stdout.contains("obstacle  cores") && far.stdout.contains("`cpus`"), "{far:#?}");
-}
-
-#[test]
-fn operators_are_listed_with_their_share_and_their_caveat() {
-    let (pearl, _) = rig();
-    let document = pearl.line("bench a.onnx --device one --ops --json").ok().json();
-    let profile = &document["results"][0]["ops"];
-    let ops = profile["ops"].as_array().unwrap();
-    assert!(ops.len() > 8, "{profile}");
-    let shares: f64 = ops.iter().map(|op| op["share"].as_f64().unwrap()).sum();
-    assert!((shares - 1.0).abs() < 1e-6, "{shares}");
-    assert!(ops.iter().any(|op| op["output"].as_str().unwrap().contains("28")), "{profile}");
-    assert!(profile["profiled_ns"].as_u64().unwrap() > 0 && profile["caveat"].is_string());
-    for format in ["table", "markdown"] {
-        let line = format!("bench a.onnx --device one --ops --format {format}");
-        let told = pearl.line(&line).ok().stdout;
-        assert!(told.contains("this graph alone"), "{told}");
-    }
 }
 
 #[test]

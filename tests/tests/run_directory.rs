@@ -79,6 +79,7 @@ fn a_run_of_another_configuration_is_not_continued() {
         ("decay", "--weight-decay 0.5", &["weight decay", "0.5"][..]),
         ("window", "--window 1ms", &["window", "none", "1000000"]),
         ("seed", "--seed 1", &["seed"]),
+        ("input", "--raw-input", &["input of networks", "normalised", "0..255"]),
         ("policy", "--policy ppo", &["controller"]),
         ("objective", "--objective hard", &["objective", "soft", "hard"]),
     ] {

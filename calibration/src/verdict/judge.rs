@@ -160,13 +160,14 @@ fn never_undisturbed(seen: &Seen<'_>) -> Option<String> {
     })
 }
 
-/// The median is so short that the steps of the clock show in it.
+/// The median is so short that the steps of the clock show in it. The launches have one clock: what a launch
+/// found worse than another one was lost to another process meanwhile.
 fn too_short(seen: &Seen<'_>) -> Option<String> {
     let Seen { launches, thresholds, .. } = *seen;
     let median = pooled(launches).ok()?.median();
     let step =
         |launch: &LaunchView| launch.clock_resolution.0.saturating_add(launch.clock_overhead.0);
-    let step = launches.iter().map(step).max()?;
+    let step = launches.iter().map(step).min()?;
     let least = step.saturating_mul(thresholds.least_clock_steps);
     (median.0 < least).then(|| {
         format!(

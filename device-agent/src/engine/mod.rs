@@ -135,8 +135,12 @@ pub struct Node {
     pub name: String,
     /// The engine's name of the operator.
     pub operator: String,
-    /// Shape and type of the first output, such as `1,16,112,112,f32`.
+    /// Shape and type of each input, weights included, such as `1,16,112,112,f32`.
+    pub inputs: Vec<String>,
+    /// Shape and type of the first output.
     pub output: String,
+    /// Attributes of the node of the file that it comes from, such as `kernel_shape=3,3`.
+    pub attributes: String,
 }
 
 /// The type of an input's values.

@@ -8,6 +8,7 @@
 mod defects;
 mod functions;
 mod graph_facts;
+mod node_attributes;
 mod open_sizes;
 mod operators;
 mod weights;
@@ -90,6 +91,8 @@ pub(crate) struct NodeLabel {
     pub(crate) name: String,
     /// The engine's name for it: its own, or that of its first output.
     pub(crate) engine_name: String,
+    /// As people read them, such as `kernel_shape=3,3 strides=2,2`.
+    pub(crate) attributes: String,
 }
 
 /// The labels of all nodes, in the file's order.
@@ -101,7 +104,16 @@ impl NodeLabel {
     fn of(node: &NodeProto) -> Self {
         let output = node.output.first().cloned().unwrap_or_default();
         let engine_name = if node.name.is_empty() { output } else { node.name.clone() };
-        Self { operator: node.op_type.clone(), name: node.name.clone(), engine_name }
+        let (operator, name) = (node.op_type.clone(), node.name.clone());
+        Self { operator, name, engine_name, attributes: node_attributes::text(node) }
+    }
+
+    /// Whether the engine's node of this name comes from this one. The engine replaces a node by several, and
+    /// names them after it, such as `conv1.im2col`.
+    pub(crate) fn is_origin_of(&self, engine_name: &str) -> bool {
+        let rest = engine_name.strip_prefix(self.engine_name.as_str());
+        !self.engine_name.is_empty()
+            && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-']))
     }
 
     pub(crate) fn error(&self, model: &str, index: usize, reason: String) -> EngineError {

@@ -222,17 +222,22 @@ impl Runnable for Plan {
     }
 
     fn nodes(&self) -> Vec<Node> {
+        let model = self.state.model();
         let told = |node: &usize| {
-            let node = self.state.model().node(*node);
-            let output = node.outputs.first().map(|output| {
-                let (shape, of_type) = (&output.fact.shape, output.fact.datum_type);
-                let of_type = format!("{of_type:?}").to_lowercase();
-                if shape.rank() == 0 { of_type } else { format!("{shape:?},{of_type}") }
-            });
+            let node = model.node(*node);
+            let inputs = node.inputs.iter().filter_map(|input| model.outlet_fact(*input).ok());
+            let origins = self.source.nodes.iter().filter(|label| label.is_origin_of(&node.name));
             Node {
                 name: one_line(&node.name),
                 operator: one_line(&node.op().name()),
-                output: output.map_or_else(String::new, |fact| one_line(&fact)),
+                inputs: inputs.map(shape_and_type).collect(),
+                output: node
+                    .outputs
+                    .first()
+                    .map_or_else(String::new, |to| shape_and_type(&to.fact)),
+                attributes: origins
+                    .max_by_key(|label| label.engine_name.len())
+                    .map_or_else(String::new, |label| label.attributes.clone()),
             }
         };
         self.order.iter().map(told).collect()
@@ -268,6 +273,13 @@ impl Runnable for Plan {
         }
         Ok(tensors)
     }
+}
+
+/// Such as `1,16,112,112,f32`.
+fn shape_and_type(fact: &TypedFact) -> String {
+    let of_type = format!("{:?}", fact.datum_type).to_lowercase();
+    let shape = &fact.shape;
+    one_line(&if shape.rank() == 0 { of_type } else { format!("{shape:?},{of_type}") })
 }
 
 /// Number of values of that shape; `None` where no memory could hold as many of the widest type.

@@ -363,7 +363,7 @@ pub struct LaunchReport {
 pub struct Clock {
     /// Smallest step between two readings, in nanoseconds.
     pub resolution_ns: u64,
-    /// Mean cost of one reading, in nanoseconds.
+    /// Cost of one reading, in nanoseconds: the mean of readings that nothing disturbed.
     pub overhead_ns: u64,
 }
 
@@ -395,8 +395,13 @@ pub struct OpProfile {
     pub name: String,
     /// The engine's name of the operator.
     pub operator: String,
+    /// Shape and type of each input, weights included, such as `1,16,112,112,f32`.
+    pub inputs: Vec<String>,
     /// Shape and type of the first output, such as `1,16,112,112,f32`.
     pub output: String,
+    /// Attributes of the node of the file that it comes from, such as `kernel_shape=3,3 strides=2,2`. Empty
+    /// where there are none, and where the engine's name does not tell the node.
+    pub attributes: String,
     /// Median over the profiled inferences, in nanoseconds.
     pub median_ns: u64,
 }

@@ -64,7 +64,9 @@ fn alternate(
     let ops = nodes.into_iter().zip(&times_ns).map(|(node, times)| OpProfile {
         name: node.name,
         operator: node.operator,
+        inputs: node.inputs,
         output: node.output,
+        attributes: node.attributes,
         median_ns: median(times),
     });
     Ok(ProfileReport {

@@ -1,6 +1,6 @@
 //! The time of each operator, reported with its name and shape.
 
-use crate::onnx::{Dim, floats, input, model, node, output};
+use crate::onnx::{Dim, floats, input, model, node, output, with_whole};
 use crate::rig::{Agent, Models, launch};
 use pearl_agent::protocol::messages::{AgentDone, AgentRequest, ProbeRequest, ProfileRequest};
 use pearl_agent::protocol::wire::FailureKind;
@@ -14,7 +14,7 @@ fn a_profile_names_every_operator_with_its_shape_in_order() {
         &model(&[
             floats("w", &[64, 64], &[0.5; 4096]),
             node("MatMul", "product", &["x", "w"], &["p"]),
-            node("Softmax", "soft", &["p"], &["y"]),
+            with_whole("axis", 1, &node("Softmax", "soft", &["p"], &["y"])),
             input("x", &square),
             output("y", &square),
         ]),
@@ -32,6 +32,12 @@ fn a_profile_names_every_operator_with_its_shape_in_order() {
     assert_eq!(soft.operator, "Softmax");
     assert!(soft.output.contains("64") && soft.output.ends_with("f32"), "{}", soft.output);
     assert!(soft.median_ns > 0);
+    assert_eq!(
+        (&soft.inputs[..], soft.attributes.as_str()),
+        (std::slice::from_ref(&soft.output), "axis=1")
+    );
+    let product = &report.ops[at("product")];
+    assert!(product.inputs.iter().any(|input| input.contains("64")), "{product:?}");
 }
 
 fn probe(cpus: Vec<usize>, threads: usize, probe_ns: u64) -> AgentRequest {

@@ -1,6 +1,8 @@
 //! `pearl bench`: the latency of models on devices.
 
 mod bench_progress;
+mod columns;
+mod operator_rendering;
 mod rendering;
 mod results;
 
@@ -21,12 +23,13 @@ use crate::output::terminal::Terminal;
 use crate::output::terminal::{print_document, print_json, print_line};
 
 use bench_progress::Progress;
+use operator_rendering::operators_csv;
 use results::Results;
 
 /// Measure the latency of ONNX models on devices
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  pearl bench student.onnx\n  pearl bench *.onnx --device phone --device board --json > latencies.json\n  pearl bench student.onnx --device phone --sustained 10m\n  pearl bench detector.onnx --input images:1x3x640x640\n  pearl bench student.onnx --ops"
+    after_help = "Examples:\n  pearl bench student.onnx\n  pearl bench *.onnx --device phone --device board --json > latencies.json\n  pearl bench student.onnx --device phone --sustained 10m\n  pearl bench detector.onnx --input images:1x3x640x640\n  pearl bench student.onnx --ops --format csv"
 )]
 pub struct BenchArgs {
     /// ONNX models
@@ -61,7 +64,7 @@ pub struct BenchArgs {
     /// Exit with 0 even if a verdict says not to believe a number
     #[arg(long)]
     accept_unstable: bool,
-    /// Output format; csv cannot be combined with --ops
+    /// Output format; with --ops, csv has a line for each operator
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
     /// Print one JSON document, as --format json does
@@ -115,7 +118,8 @@ pub fn run(args: BenchArgs, terminal: &Terminal) -> anyhow::Result<()> {
     match if args.json { Format::Json } else { args.format } {
         Format::Json => print_json(&results.json())?,
         Format::Csv => {
-            print_document(rendering::csv(&results)?.trim_end())?;
+            let csv = if args.ops { operators_csv } else { rendering::csv };
+            print_document(csv(&results)?.trim_end())?;
             notes(&results);
         }
         Format::Markdown => print_line(rendering::markdown(&results).trim_end())?,
@@ -134,12 +138,6 @@ pub fn run(args: BenchArgs, terminal: &Terminal) -> anyhow::Result<()> {
 }
 
 fn order(args: &BenchArgs) -> anyhow::Result<Order> {
-    if args.ops && args.format == Format::Csv {
-        return Err(Classified::usage(
-            "--ops: the csv format has no columns for operators; use --json or another --format",
-        )
-        .into());
-    }
     let mut settings = args.measuring.settings(Settings::bench());
     settings.stopping_rule.target = args.target;
     settings.stopping_rule.max_launches = args.launches.into();

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pearl_calibration::{Comparison, Outcome, Sentinel, Verdict, compare_apart};
+use pearl_calibration::{Comparison, Estimate, Outcome, Sentinel, Verdict, compare_apart};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -14,8 +14,8 @@ use crate::device::agent_client::Agent;
 use crate::device::registry::Devices;
 use crate::measure::past_sessions;
 use crate::measure::{
-    Measurement, Session, Settings, Step, UsualSpeeds, changes, comparison_json, inputs_text,
-    model_file, result_json,
+    InPairs, Measurement, Session, Settings, Step, UsualSpeeds, changes, comparison_json,
+    inputs_text, model_file, result_json,
 };
 use crate::output::duration::ms_with_interval;
 use crate::output::error_class::{Classified, Classify, ErrorClass};
@@ -90,6 +90,8 @@ struct Compared {
     /// The comparison of the compensated latencies; only for sides measured apart under one fingerprint.
     compensated: Option<Comparison>,
     sides: [Measurement; 2],
+    /// By turns: what the sides took in the launches that are compared.
+    in_pairs: Option<[InPairs; 2]>,
     /// Numbers in the history, if the measurements were kept.
     numbers: [Option<i64>; 2],
     /// Why a measurement could not be kept.
@@ -233,6 +235,7 @@ fn by_turns(args: &CompareArgs, terminal: &Terminal) -> anyhow::Result<Compared>
         as_timed: Some(paired.as_timed),
         compensated: None,
         sides,
+        in_pairs: Some(paired.in_pairs),
         numbers,
         unkept,
         doubts,
@@ -322,6 +325,7 @@ fn apart(
         as_timed: None,
         compensated,
         sides: [first, second],
+        in_pairs: None,
         numbers: kept,
         unkept,
         doubts: doubts.into_iter().flatten().collect(),
@@ -369,13 +373,17 @@ fn settings(args: &CompareArgs) -> anyhow::Result<Settings> {
 }
 
 fn document(compared: &Compared, args: &CompareArgs) -> Value {
-    let sides = compared.sides.iter().zip(compared.numbers).map(|(side, number)| {
-        let mut side = result_json(side);
-        if let Some(number) = number {
-            side["history"] = json!(number);
-        }
-        side
-    });
+    let sides =
+        compared.sides.iter().zip(compared.numbers).enumerate().map(|(at, (of, number))| {
+            let mut side = result_json(of);
+            if let Some(number) = number {
+                side["history"] = json!(number);
+            }
+            if let Some(in_pairs) = &compared.in_pairs {
+                side["in_pairs"] = in_pairs_json(&in_pairs[at], of.compensated.is_some());
+            }
+            side
+        });
     let differences = compared.sides[0].fingerprint.differences(&compared.sides[1].fingerprint);
     let warnings = [&compared.doubts[..], &compared.remarks].concat();
     let mut document = json!({
@@ -400,24 +408,40 @@ fn document(compared: &Compared, args: &CompareArgs) -> Value {
     document
 }
 
+fn in_pairs_json(of: &InPairs, is_compensated: bool) -> Value {
+    let interval = |of: &Estimate| json!({ "point": of.point, "lo": of.lo, "hi": of.hi });
+    let mut document = json!({ "latency_ns": interval(&of.as_timed), "n_launches": of.as_timed.n });
+    if is_compensated {
+        document["compensated_ns"] = interval(&of.compensated);
+    }
+    document
+}
+
 fn print(compared: &Compared) -> anyhow::Result<()> {
-    let [first, second] = &compared.sides;
-    for (name, side) in ["A", "B"].into_iter().zip([first, second]) {
+    for (at, (name, side)) in ["A", "B"].into_iter().zip(&compared.sides).enumerate() {
         let engine = &side.fingerprint.engine;
-        let compensated = side.compensated.as_ref().map(|found| ms_with_interval(&found.latency));
-        let compensated = compensated.map_or_else(String::new, |of| format!(", compensated {of}"));
+        let compensated = side.compensated.as_ref().map(|found| found.latency);
+        // The numbers beside a ratio are of the launches that it is of.
+        let (as_timed, compensated) = match &compared.in_pairs {
+            Some(in_pairs) => {
+                (in_pairs[at].as_timed, compensated.map(|_| in_pairs[at].compensated))
+            }
+            None => (side.latency, compensated),
+        };
+        let compensated = compensated.map(|of| format!(", compensated {}", ms_with_interval(&of)));
         print_line(&format!(
-            "{name}  {} on {} with {} {}: as timed {}{compensated}",
+            "{name}  {} on {} with {} {}: as timed {}{}",
             side.model.path,
             side.device,
             engine.name,
             engine.version,
-            ms_with_interval(&side.latency),
+            ms_with_interval(&as_timed),
+            compensated.unwrap_or_default(),
         ))?;
     }
     let ratio = compared.comparison.ratio;
     let n = ratio.n;
-    // Neither ratio is that of the medians above: those medians are over all samples of a side.
+    // The ratio of the centres above is nearly, not exactly, the centre of the ratios.
     let of = match compared.how {
         How::Apart => format!("of the means of the launches' medians, {n} launches in all"),
         How::ByTurns => format!("centre of the compensated ratios of {n} pairs of launches"),

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use pearl_models::onnx;
-use pearl_models::weights::RandomWeights;
 
 use super::network_args::NetworkArgs;
+use super::recipe::FormArgs;
 use crate::output::error_class::{Classify, ErrorClass};
 use crate::output::terminal::Terminal;
+use crate::student;
 use crate::train::weights_file::{WeightsFile, replace_file};
 
 /// Write a network as an ONNX file (opset 17, fixed shapes, batch norm folded)
@@ -26,6 +26,8 @@ pub struct ExportArgs {
     /// Seed of random weights
     #[arg(long, default_value_t = 0, conflicts_with = "weights")]
     seed: u64,
+    #[command(flatten)]
+    form: FormArgs,
     /// File to write
     #[arg(short, value_name = "MODEL.onnx")]
     out: PathBuf,
@@ -36,12 +38,12 @@ pub fn run(args: ExportArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let bytes = match &args.weights {
         Some(path) => {
             let weights = WeightsFile::read(path).or_class(ErrorClass::Input)?;
-            onnx::export(&network, &weights)
+            student::trained(&network, &weights, args.form.form())
                 .or_class(ErrorClass::Input)
                 .with_context(|| path.display().to_string())?
         }
         None => {
-            onnx::export(&network, &RandomWeights { seed: args.seed }).context("random weights")?
+            student::untrained(&network, args.seed, args.form.form()).context("random weights")?
         }
     };
     replace_file(&args.out, &bytes)

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::student::InputForm;
 use crate::train::worker_protocol::{Recipe, Split};
 
 /// How many images torch trains on, and on which device.
@@ -74,6 +75,20 @@ pub struct DistillationArgs {
     /// Temperature of the teacher's softmax
     #[arg(long, default_value_t = 2.0, value_parser = positive)]
     pub temperature: f64,
+}
+
+/// What the input of a student's ONNX file takes.
+#[derive(Args)]
+pub struct FormArgs {
+    /// Let the ONNX file normalise its input, which is then pixels from 0 to 255
+    #[arg(long)]
+    raw_input: bool,
+}
+
+impl FormArgs {
+    pub fn form(&self) -> InputForm {
+        if self.raw_input { InputForm::Raw } else { InputForm::Normalised }
+    }
 }
 
 /// What a student learns from.

@@ -7,7 +7,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::measuring::{PrecisionName, sustained, wait};
-use super::recipe::{DistillationArgs, Learning, MOST_EPOCHS, MOST_IMAGES, RecipeArgs, count};
+use super::recipe::{
+    DistillationArgs, FormArgs, Learning, MOST_EPOCHS, MOST_IMAGES, RecipeArgs, count,
+};
 use super::search_progress::{SearchProgress, missed};
 use crate::data;
 use crate::device::agent_client::Agent;
@@ -98,6 +100,8 @@ pub struct SearchArgs {
     /// Print one JSON document
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    form: FormArgs,
     #[command(flatten)]
     recipe: RecipeArgs,
     #[command(flatten)]
@@ -235,6 +239,7 @@ fn config(args: &SearchArgs, usual: UsualSpeeds) -> anyhow::Result<SearchConfig>
             usual,
             ..Settings::search()
         },
+        input_form: args.form.form(),
         budget: args.budget,
         window_ns: args.window.map(|window| window.as_nanos() as u64),
         objective: args.objective,

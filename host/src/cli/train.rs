@@ -6,17 +6,18 @@ use anyhow::Context;
 use clap::Args;
 use fs_err as fs;
 use pearl_models::network::Network;
-use pearl_models::onnx;
 use serde_json::json;
 
 use super::network_args::{Named, NetworkArgs};
-use super::recipe::{DistillationArgs, Learning, RecipeArgs};
+use super::recipe::{DistillationArgs, FormArgs, Learning, RecipeArgs};
 use crate::data;
+use crate::data::class_names::class_names;
 use crate::output::error_class::{Classified, Classify, ErrorClass};
 use crate::output::terminal::Terminal;
 use crate::output::terminal::{print_json, print_line};
 use crate::search::seeds::Seeds;
 use crate::store::home;
+use crate::student::{self, Student};
 use crate::teacher::Teachers;
 use crate::train::weights_file::{WeightsFile, replace_file};
 use crate::train::worker_client::{self, Worker};
@@ -51,6 +52,8 @@ pub struct TrainArgs {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
+    form: FormArgs,
+    #[command(flatten)]
     recipe: RecipeArgs,
     #[command(flatten)]
     distillation: DistillationArgs,
@@ -60,6 +63,7 @@ pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let data_source = data::resolve(&args.data).or_class(ErrorClass::Usage)?;
     let teachers = Teachers::open()?;
     let teacher = args.teacher.as_deref().map(|name| teachers.get(name)).transpose()?;
+    let taught_by = teacher.clone().filter(|_| args.training_by == Learning::Distillation);
     let split = args.recipe.work.split();
     let loss = match (args.training_by, teacher) {
         (Learning::Hard, _) => Loss::Hard,
@@ -77,6 +81,11 @@ pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let mut worker = Worker::start(&args.recipe.work.torch_device)?;
     let data = worker.data(data_source.clone())?;
     check(&args.network.arch, &network, &data)?;
+    let classes = class_names(&data_source, data.classes).or_class(ErrorClass::Input)?;
+    let arch_id = match &named {
+        Named::Architecture(architecture) => Some(architecture.id().to_string()),
+        Named::Reference => None,
+    };
     if let Loss::Distillation { teacher, cache, .. } = &loss {
         let (teacher, cache, data) = (teacher.clone(), cache.clone(), data_source.clone());
         worker.teach(TeachRequest { teacher, data, split, cache })?;
@@ -104,8 +113,19 @@ pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let report = trained(&mut worker, &request, &args.network.arch, terminal)?;
     let onnx_path = out.join("model.onnx");
     let weights = WeightsFile::read(&weights_path)?;
-    replace_file(&onnx_path, &onnx::export(&network, &weights)?).or_class(ErrorClass::Usage)?;
     let test = report.test.context("the worker did not evaluate the test images")?;
+    let student = Student {
+        run: out.file_name().and_then(|name| name.to_str()),
+        started: None,
+        arch_id: arch_id.as_deref(),
+        classes: &classes,
+        teacher: taught_by.as_ref(),
+        test_accuracy: test.share(),
+        holdout_accuracy: report.holdout.share(),
+        measured: None,
+    };
+    let onnx = student.complete(student::trained(&network, &weights, args.form.form())?);
+    replace_file(&onnx_path, &onnx).or_class(ErrorClass::Usage)?;
     let document = json!({
         "format": "pearl.train/1",
         "network": network.name,

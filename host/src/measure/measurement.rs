@@ -207,6 +207,22 @@ impl Measurement {
         (inferences > 0.0).then(|| energy / inferences)
     }
 
+    /// The first inference of a process, which finds nothing in the caches: the median over the launches.
+    pub fn first_inference_ns(&self) -> Option<u64> {
+        self.over_launches(|launch| launch.warm_up_ns.first().copied())
+    }
+
+    /// Parsing the file and everything else that is done once before the first inference: the median over
+    /// the launches.
+    pub fn load_ns(&self) -> Option<u64> {
+        self.over_launches(|launch| Some(launch.load_ns.saturating_add(launch.optimise_ns)))
+    }
+
+    fn over_launches(&self, of: impl Fn(&LaunchReport) -> Option<u64>) -> Option<u64> {
+        let values: Vec<_> = self.launches.iter().filter_map(of).collect();
+        Samples::from_ns(&values).ok().map(|values| values.median().0)
+    }
+
     /// Time spent in timed inferences.
     pub fn timed_ns(&self) -> u64 {
         self.launches.iter().flat_map(|launch| &launch.samples_ns).sum()
@@ -354,6 +370,21 @@ mod tests {
         assert_eq!((kept.number(), kept.compensated.as_ref()), (kept.latency, None));
         assert_eq!(kept.undisturbed_speed(), None);
         assert_eq!(kept.levels(None).unwrap(), [101.0; 6]);
+    }
+
+    #[test]
+    fn load_and_first_inference_are_medians_over_the_launches_that_tell_them() {
+        let mut kept = kept();
+        kept.launches[0].warm_up_ns = vec![];
+        for (launch, first) in kept.launches[1..].iter_mut().zip([900, 300, 500, 700, 800]) {
+            launch.warm_up_ns = vec![first, 100];
+            launch.optimise_ns = 10 * first;
+        }
+        assert_eq!(kept.first_inference_ns(), Some(700));
+        // Of 2, 3001, 5001, 7001, 8001 and 9001.
+        assert_eq!(kept.load_ns(), Some(6001));
+        kept.launches.iter_mut().for_each(|launch| launch.warm_up_ns.clear());
+        assert_eq!(kept.first_inference_ns(), None);
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub use measuring_session::Session;
 pub use model::{hashed_file, model_file};
 pub use neighbours::{Characterised, PROBE, disturbance};
 pub use onnxruntime::{OnceDone, OnceRequest, run_once};
-pub use pairing::Paired;
+pub use pairing::{InPairs, Paired};
 pub use remarks::{FULL_RATE, changes, highest_khz};
 pub use result_document::{OPS_CAVEAT, comparison_json, ops_json, result_json};
 pub use settings::{Settings, UsualSpeeds};

@@ -2,8 +2,8 @@
 
 use pearl_agent::protocol::messages::{LaunchReport, ModelFile};
 use pearl_calibration::{
-    Comparison, LOOKS, LaunchView, Nanos, Sentinel, Thresholds, Verdict, compare_pairs, contended,
-    decided, launch_level,
+    Comparison, Estimate, LOOKS, LaunchView, Nanos, Sentinel, StatisticError, Thresholds, Verdict,
+    compare_pairs, contended, decided, launch_level, levels_of_pairs,
 };
 use rand::RngExt;
 
@@ -23,12 +23,23 @@ pub struct Paired {
     pub comparison: Comparison,
     /// The comparison of the medians of the same launches.
     pub as_timed: Comparison,
+    /// What either side took in the pairs that were compared.
+    pub in_pairs: [InPairs; 2],
+    /// All launches of the first, also those that the comparison leaves out.
     pub first: Measurement,
     pub second: Measurement,
     /// Number of contended pairs; they do not count if there are enough clean pairs.
     pub left_out: usize,
     /// Why not to believe the comparison; empty if nothing speaks against it.
     pub doubts: Vec<String>,
+}
+
+/// What one model took in the pairs that were compared: the same launches as the ratio.
+#[derive(Clone, Copy, Debug)]
+pub struct InPairs {
+    pub as_timed: Estimate,
+    /// The same as timed if the sentinel was not read.
+    pub compensated: Estimate,
 }
 
 impl Session<'_> {
@@ -101,17 +112,25 @@ impl Session<'_> {
             labels
         };
         let usual = self.usual(taken[0].first());
-        let compare = |pairs| compare_pairs(&those(pairs, &labels), threshold);
-        let comparison =
-            compare(compensated_pairs(&taken, usual)).or_class(ErrorClass::Unstable)?;
-        let as_timed = compare(timed_pairs(&taken)).or_class(ErrorClass::Unstable)?;
+        let compensated = those(compensated_pairs(&taken, usual), &labels);
+        let timed = those(timed_pairs(&taken), &labels);
+        let compare = |pairs: &[Pair]| compare_pairs(pairs, threshold);
+        let comparison = compare(&compensated).or_class(ErrorClass::Unstable)?;
+        let as_timed = compare(&timed).or_class(ErrorClass::Unstable)?;
+        let in_pairs = in_pairs(&timed, &compensated).or_class(ErrorClass::Unstable)?;
         let [first, second] = models;
         let [of_first, of_second] = taken;
         let first = self.close(first, of_first, before)?;
         let second = self.close(second, of_second, before)?;
         doubts.extend([&first, &second].into_iter().filter_map(doubt));
-        Ok(Paired { comparison, as_timed, first, second, left_out, doubts })
+        Ok(Paired { comparison, as_timed, in_pairs, first, second, left_out, doubts })
     }
+}
+
+fn in_pairs(timed: &[Pair], compensated: &[Pair]) -> Result<[InPairs; 2], StatisticError> {
+    let [timed, compensated] = [levels_of_pairs(timed)?, levels_of_pairs(compensated)?];
+    let side = |at: usize| InPairs { as_timed: timed[at], compensated: compensated[at] };
+    Ok([side(0), side(1)])
 }
 
 /// What speaks against one side. A drift does not: it affects both launches of a pair alike.
@@ -157,4 +176,33 @@ fn timed_pairs(taken: &[Vec<LaunchReport>; 2]) -> Vec<Pair> {
 
 fn views_of(launches: &[LaunchReport]) -> Vec<LaunchView> {
     views(launches).expect("launches without samples were refused")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_of_either_side_is_of_the_pairs_that_are_compared() {
+        let pairs: Vec<Pair> = (0..12)
+            .map(|at| {
+                if at < 2 {
+                    (Nanos(900), Nanos(100))
+                } else {
+                    (Nanos(100 + at), Nanos(200 + 2 * at))
+                }
+            })
+            .collect();
+        let labels: Vec<bool> = (0..12).map(|at| at >= 2).collect();
+        let clean = those(pairs, &labels);
+        let slower: Vec<Pair> =
+            clean.iter().map(|pair| (Nanos(2 * pair.0.0), Nanos(2 * pair.1.0))).collect();
+        let [first, second] = in_pairs(&slower, &clean).unwrap();
+        assert_eq!((first.compensated.n, second.as_timed.n), (10, 10));
+        assert_eq!((first.compensated.point, second.compensated.point), (Nanos(107), Nanos(213)));
+        assert_eq!((first.as_timed.point, second.as_timed.point), (Nanos(213), Nanos(426)));
+        let ratio = compare_pairs(&clean, 0.02).unwrap().ratio;
+        assert!((ratio.point - 2.0).abs() < 0.01, "{ratio:?}");
+        assert!(in_pairs(&slower[..3], &clean).is_err());
+    }
 }

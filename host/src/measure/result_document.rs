@@ -62,6 +62,7 @@ pub fn result_json(measurement: &Measurement) -> Value {
         measurement.launches.iter().flat_map(|launch| &launch.by_seed_ns).copied().collect();
     let known = [
         ("by_seed_ns", (!by_seed.is_empty()).then(|| json!(by_seed))),
+        ("first_inference_ns", measurement.first_inference_ns().map(Value::from)),
         ("compensated", measurement.compensated.as_ref().map(compensated_json)),
         ("usual_from", measurement.usual_from.map(|from| json!(from))),
         ("peak_memory_bytes", peak.map(Value::from)),
@@ -102,7 +103,9 @@ pub fn ops_json(report: &ProfileReport) -> Value {
             json!({
                 "name": op.name,
                 "operator": op.operator,
+                "inputs": op.inputs,
                 "output": op.output,
+                "attributes": op.attributes,
                 "median_ns": op.median_ns,
                 "share": op.median_ns as f64 / sum.max(1) as f64,
             })

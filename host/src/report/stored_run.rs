@@ -50,6 +50,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
             "cpus",
             "threads",
             "precision",
+            "input of networks",
             "sustained",
             "budget",
             "window",

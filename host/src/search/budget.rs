@@ -8,9 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use fs_err as fs;
 use pearl_calibration::quantile;
-use pearl_models::onnx;
 use pearl_models::space::Space;
-use pearl_models::weights::RandomWeights;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 
@@ -18,6 +16,7 @@ use crate::device::agent_client::Agent;
 use crate::measure::{Measurement, Session, Settings, Step, model_file};
 use crate::output::duration;
 use crate::search::seeds::Seeds;
+use crate::student::{self, InputForm};
 
 /// Random students measured to find a quantile.
 const STUDENTS: usize = 16;
@@ -74,6 +73,7 @@ pub fn measure(
     space: &Space,
     agent: &mut Agent,
     settings: &Settings,
+    form: InputForm,
     seeds: &Seeds,
     watch: impl FnMut(&Step),
 ) -> anyhow::Result<Found> {
@@ -82,7 +82,7 @@ pub fn measure(
     let models = (0..STUDENTS)
         .map(|at| {
             let path = folder.path().join(format!("student-{at:02}.onnx"));
-            write_random(&path, space, &mut rng)?;
+            write_random(&path, space, form, &mut rng)?;
             model_file(&path, settings.limits.model_bytes)
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
@@ -120,10 +120,14 @@ pub fn measure(
     Ok(Found { budget_ns, measured, remark })
 }
 
-fn write_random(path: &Path, space: &Space, rng: &mut Pcg64) -> anyhow::Result<()> {
+fn write_random(
+    path: &Path,
+    space: &Space,
+    form: InputForm,
+    rng: &mut Pcg64,
+) -> anyhow::Result<()> {
     let network = space.decode(&space.sample(rng)).context("a sampled architecture")?;
-    let bytes =
-        onnx::export(&network, &RandomWeights { seed: 0 }).context("a sampled architecture")?;
+    let bytes = student::untrained(&network, 0, form).context("a sampled architecture")?;
     Ok(fs::write(path, bytes)?)
 }
 

@@ -9,6 +9,7 @@ use crate::device::entry::Device;
 use crate::measure::{Settings, precision_name};
 use crate::search::objective::Objective;
 use crate::search::seeds::Seeds;
+use crate::student::InputForm;
 use crate::teacher::Teacher;
 use crate::train::worker_protocol::{DataSource, Loss, PolicyConfig, Recipe, Split};
 
@@ -23,6 +24,8 @@ pub struct SearchConfig {
     pub loss: Loss,
     pub device: Device,
     pub measuring: Settings,
+    /// Of every file that is measured, and of the winner's.
+    pub input_form: InputForm,
     pub budget: Budget,
     pub window_ns: Option<u64>,
     pub objective: Objective,
@@ -83,6 +86,7 @@ impl SearchConfig {
                     .sustained
                     .map_or("none".to_owned(), |length| format!("{} ns", length.as_nanos())),
             ),
+            ("input of networks", self.input_form.range().to_owned()),
             ("budget", self.budget.to_string()),
             ("window", self.window_ns.map_or("none".to_owned(), |window| format!("{window} ns"))),
             ("objective", self.objective.to_string()),

@@ -14,6 +14,7 @@ use super::policy_client::Policy;
 use super::run::{Run, RunState};
 use super::run_facts::{self, now};
 use super::{Event, SearchConfig, winner};
+use crate::data::class_names::class_names;
 use crate::device::agent_client::Agent;
 use crate::measure::Fingerprint;
 use crate::output::error_class::{Classified, Classify, ErrorClass};
@@ -129,6 +130,8 @@ pub fn search(
 fn check(config: &SearchConfig, worker: &mut Worker) -> anyhow::Result<(Space, DataReport)> {
     let data = worker.data(config.data.clone())?;
     let space = Space::new(&config.space, data.input, data.classes).or_class(ErrorClass::Usage)?;
+    // The winner's file names the classes. That a list of names is wrong is told before anything trains.
+    class_names(&config.data, data.classes).or_class(ErrorClass::Input)?;
     let (images, holdout) = (config.split.images, config.split.holdout);
     let of_the_winner = config.final_training.map(|training| ("--final-images", training.images));
     for (option, images) in std::iter::once(("--images", images)).chain(of_the_winner) {

@@ -67,7 +67,8 @@ impl Run<'_> {
                     }
                     _ => {}
                 };
-                let found = budget::measure(percent, space, agent, settings, seeds, count)?;
+                let form = config.input_form;
+                let found = budget::measure(percent, space, agent, settings, form, seeds, count)?;
                 for measurement in &found.measured {
                     self.keep(None, measurement)?;
                 }

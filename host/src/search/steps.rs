@@ -7,8 +7,6 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use pearl_agent::protocol::wire::FailureKind;
-use pearl_models::onnx;
-use pearl_models::weights::RandomWeights;
 
 use super::Event;
 use super::event::Observer;
@@ -18,6 +16,7 @@ use crate::output::error_class::{Classified, Classify, ErrorClass};
 use crate::process::child::ChildError;
 use crate::process::interrupt;
 use crate::store::{Candidate, CandidateTime, Latency, Status};
+use crate::student;
 use crate::train::weights_file::{WeightsFile, replace_file};
 use crate::train::worker_client;
 use crate::train::worker_protocol::{NetworkSource, TrainReport, TrainRequest};
@@ -126,11 +125,12 @@ impl Run<'_> {
         let network = self.space.decode(&architecture)?;
         let path = self.model_path(candidate, "onnx");
         let diverged = candidate.reason.is_some();
+        let form = self.config.input_form;
         let bytes = if diverged {
-            onnx::export(&network, &RandomWeights { seed: self.config.seeds.weights })?
+            student::untrained(&network, self.config.seeds.weights, form)?
         } else {
             let weights = WeightsFile::read(&self.weights_path(candidate))?;
-            onnx::export(&network, &weights)?
+            student::trained(&network, &weights, form)?
         };
         replace_file(&path, &bytes).or_class(ErrorClass::Usage)?;
         replace_file(&self.model_path(candidate, "json"), architecture.to_json().as_bytes())

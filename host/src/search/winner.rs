@@ -3,20 +3,23 @@
 use anyhow::Context;
 use fs_err as fs;
 use pearl_calibration::Verdict;
-use pearl_models::onnx;
 
 use super::event::Observer;
 use super::run::Run;
 use super::{Event, FinalTraining};
-use crate::measure::{Session, Settings, Step, model_file};
+use crate::data::class_names::class_names;
+use crate::measure::{Measurement, Session, Settings, Step, model_file};
 use crate::output::error_class::{Classified, Classify, ErrorClass};
 use crate::search::choice::choose;
 use crate::search::objective::Contender;
 use crate::search::steps::latency;
 use crate::store::{Best, Miss};
+use crate::student::{self, Student};
 use crate::train::weights_file::{WeightsFile, replace_file};
 use crate::train::worker_client;
-use crate::train::worker_protocol::{NetworkSource, Recipe, Split, TrainRequest};
+use crate::train::worker_protocol::{
+    Accuracy, Loss, NetworkSource, Recipe, Split, TrainReport, TrainRequest,
+};
 
 /// Trains, exports and measures the winner, unless that has been done. If it misses the budget then, the next
 /// one is taken; where none is left, the last one is returned, with what it missed by.
@@ -79,7 +82,7 @@ fn train(
         })
         .map_err(|error| worker_client::classified(&error))?;
 
-    if let Some(reason) = report.diverged {
+    if let Some(reason) = &report.diverged {
         return Err(Classified::input(format_args!(
             "candidate {index}: its final training diverged: {reason}; see all candidates with `pearl \
              report {}`, and train {}/models/{}.json with `pearl train` and a lower --learning-rate",
@@ -91,7 +94,8 @@ fn train(
     }
     let network = architecture.network().context("own architecture")?;
     let weights = WeightsFile::read(&weights_path)?;
-    replace_file(&onnx_path, &onnx::export(&network, &weights)?).or_class(ErrorClass::Usage)?;
+    let onnx = student::trained(&network, &weights, run.config.input_form)?;
+    replace_file(&onnx_path, &onnx).or_class(ErrorClass::Usage)?;
     replace_file(&out.join("best.json"), architecture.to_json().as_bytes())
         .or_class(ErrorClass::Usage)?;
 
@@ -125,6 +129,8 @@ fn train(
         Contender { lo_ns: latency.median_ns, hi_ns: latency.median_ns, ..final_one }
     };
     fs::metadata(&onnx_path).or_class(ErrorClass::Usage)?;
+    let onnx = complete(run, onnx, &candidate.arch_id, &report, &measurement)?;
+    replace_file(&onnx_path, &onnx).or_class(ErrorClass::Usage)?;
     Ok(Best {
         index,
         arch_id: candidate.arch_id,
@@ -139,4 +145,29 @@ fn train(
         within_budget: final_one.is_within(run.state.budget_ns, run.config.window_ns),
         missed,
     })
+}
+
+/// The file that was measured, with what is known of the student appended.
+fn complete(
+    run: &Run<'_>,
+    onnx: Vec<u8>,
+    arch_id: &str,
+    report: &TrainReport,
+    measurement: &Measurement,
+) -> anyhow::Result<Vec<u8>> {
+    let config = run.config;
+    let folder = fs::canonicalize(&config.out).or_class(ErrorClass::Usage)?;
+    let started = run.store.fact("started").or_class(ErrorClass::Usage)?;
+    let classes = class_names(&config.data, run.space.classes()).or_class(ErrorClass::Input)?;
+    let student = Student {
+        run: folder.file_name().and_then(|name| name.to_str()),
+        started: started.as_deref(),
+        arch_id: Some(arch_id),
+        classes: &classes,
+        teacher: config.teacher.as_ref().filter(|_| config.loss != Loss::Hard),
+        test_accuracy: report.test.map_or(0.0, Accuracy::share),
+        holdout_accuracy: report.holdout.share(),
+        measured: Some(measurement),
+    };
+    Ok(student.complete(onnx))
 }

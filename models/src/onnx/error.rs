@@ -28,6 +28,14 @@ pub enum ExportError {
         /// Name of the tensor.
         tensor: String,
     },
+    /// The normalisation of the images does not fit the network.
+    #[error("network '{network}': cannot normalise its input: {reason}")]
+    Normalisation {
+        /// Name of the network.
+        network: String,
+        /// What does not fit.
+        reason: String,
+    },
     /// The weights exceed the size of one protobuf message.
     #[error("network '{network}': {bytes} bytes of weights are more than one ONNX file holds")]
     TooLarge {

@@ -9,16 +9,24 @@
 use onnx_protobuf::{AttributeProto, GraphProto, NodeProto};
 
 use super::fold::{Parameters, Tensor, parameters};
-use super::{ExportError, proto};
+use super::{ExportError, Normalisation, proto};
 use crate::builder::{INPUT, OUTPUT};
 use crate::network::{Network, Node, NodeId};
 use crate::op::{Activation, Op};
 use crate::weights::Weights;
 
-/// Bounds of ReLU6. No node's name contains a colon, so these names are unique.
+/// Bounds of ReLU6. No node's name contains a colon, so these names and the next two are unique.
 const SIX: [(&str, f32); 2] = [("relu6:min", 0.0), ("relu6:max", 6.0)];
+/// The image while it is normalised, and after it.
+const SCALED: &str = "input:scaled";
+const NORMALISED: &str = "input:normalised";
 
-pub(crate) fn graph(network: &Network, weights: &dyn Weights) -> Result<GraphProto, ExportError> {
+/// With a normalisation the graph's input is pixels from 0 to 255, else an image that is normalised.
+pub(crate) fn graph(
+    network: &Network,
+    weights: &dyn Weights,
+    normalisation: Option<&Normalisation>,
+) -> Result<GraphProto, ExportError> {
     let image = network.input;
     let mut graph = GraphProto {
         name: network.name.clone(),
@@ -26,7 +34,10 @@ pub(crate) fn graph(network: &Network, weights: &dyn Weights) -> Result<GraphPro
         output: vec![proto::value(OUTPUT, &[1, network.classes])],
         ..Default::default()
     };
-    let values = Values::of(network);
+    if let Some(normalisation) = normalisation {
+        normalise(&mut graph, network, normalisation)?;
+    }
+    let values = Values::of(network, if normalisation.is_some() { NORMALISED } else { INPUT });
     for (id, node) in network.ids() {
         let Some((op_type, attribute)) = operator(node) else {
             continue;
@@ -54,9 +65,29 @@ pub(crate) fn graph(network: &Network, weights: &dyn Weights) -> Result<GraphPro
     Ok(graph)
 }
 
+fn normalise(
+    graph: &mut GraphProto,
+    network: &Network,
+    normalisation: &Normalisation,
+) -> Result<(), ExportError> {
+    let [scale, shift] = normalisation.factors(network)?;
+    for (image, operator, name, numbers, output) in [
+        (INPUT, "Mul", "input:scale", scale, SCALED),
+        (SCALED, "Add", "input:shift", shift, NORMALISED),
+    ] {
+        let dims = vec![1, network.input.channels, 1, 1];
+        graph.initializer.push(proto::tensor(&Tensor { name: name.to_owned(), dims, numbers }));
+        let input = vec![image.to_owned(), name.to_owned()];
+        graph.node.push(proto::node(output, operator, input, output.to_owned()));
+    }
+    Ok(())
+}
+
 /// The names of values after batch norms and dropouts are removed.
 struct Values<'n> {
     network: &'n Network,
+    /// The image that the network itself takes.
+    image: &'static str,
     /// For each node, the node that yields its value in the file.
     source: Vec<NodeId>,
     /// For each convolution, the batch norm to fold into it.
@@ -64,7 +95,7 @@ struct Values<'n> {
 }
 
 impl Values<'_> {
-    fn of(network: &Network) -> Values<'_> {
+    fn of(network: &Network, image: &'static str) -> Values<'_> {
         let mut source: Vec<NodeId> = network.ids().map(|(id, _)| id).collect();
         let mut batch_norm = vec![None; source.len()];
         for (id, node) in network.ids() {
@@ -75,13 +106,15 @@ impl Values<'_> {
                 batch_norm[node.inputs[0].index()] = Some(id);
             }
         }
-        Values { network, source, batch_norm }
+        Values { network, image, source, batch_norm }
     }
 
     fn name(&self, id: NodeId) -> String {
         let source = self.source[id.index()];
         if source == self.source[self.network.output().index()] {
             OUTPUT.to_owned()
+        } else if self.network.node(source).op == Op::Input {
+            self.image.to_owned()
         } else {
             self.network.node(source).name.clone()
         }

@@ -5,7 +5,7 @@ use onnx_protobuf::{GraphProto, Message, ModelProto};
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 
-use super::{ExportError, export, export_with_metadata};
+use super::{ExportError, Form, Normalisation, append_metadata, export, export_as};
 use crate::builder::{Builder, Conv};
 use crate::network::Network;
 use crate::op::Activation;
@@ -74,12 +74,20 @@ fn a_batch_norm_is_folded_into_weight_and_bias() {
 
 #[test]
 fn the_file_says_what_it_is() {
-    let bytes = export_with_metadata(&small(), &small_weights(), &[("pearl.run", "7")]).unwrap();
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let form = Form { metadata: &[pair("pearl.data", "7")], ..Form::default() };
+    let measured = export_as(&small(), &small_weights(), &form).unwrap();
+    let bytes = append_metadata(measured.clone(), &[pair("pearl.latency.ns", "5")]);
+    assert!(bytes.starts_with(&measured), "what was measured is not what ships");
     let model = parse(&bytes);
+    assert_eq!(model.graph, parse(&measured).graph);
     assert_eq!((model.ir_version, model.opset_import[0].version), (8, 17));
     assert_eq!((model.producer_name.as_str(), model.graph.name.as_str()), ("pearl", "small"));
     let pairs = model.metadata_props.iter().map(|pair| (pair.key.as_str(), pair.value.as_str()));
-    assert_eq!(pairs.collect::<Vec<_>>(), [("pearl.network", "small"), ("pearl.run", "7")]);
+    assert_eq!(
+        pairs.collect::<Vec<_>>(),
+        [("pearl.network", "small"), ("pearl.data", "7"), ("pearl.latency.ns", "5")]
+    );
     let dims = |value: &onnx_protobuf::ValueInfoProto| -> Vec<i64> {
         value.type_.tensor_type().shape.dim.iter().map(|dim| dim.dim_value()).collect()
     };
@@ -130,6 +138,42 @@ fn every_network_is_wired_soundly_and_in_equal_bytes() {
         let bytes = export(&network, &weights).unwrap();
         assert!(bytes == export(&network, &weights).unwrap(), "{}", network.name);
         check_wiring(&network.name, &parse(&bytes).graph);
+        let normalisation = Normalisation::placeholder(network.input.channels);
+        let raw = Form { normalisation: Some(&normalisation), ..Form::default() };
+        let raw = parse(&export_as(&network, &weights, &raw).unwrap()).graph;
+        check_wiring(&network.name, &raw);
+        assert_eq!(raw.node.len(), parse(&bytes).graph.node.len() + 2, "{}", network.name);
+    }
+}
+
+#[test]
+fn a_graph_that_normalises_takes_pixels() {
+    let normalisation = Normalisation { mean: vec![0.5], deviation: vec![0.2] };
+    let form = Form { normalisation: Some(&normalisation), ..Form::default() };
+    let model = parse(&export_as(&small(), &small_weights(), &form).unwrap());
+    let graph = &model.graph;
+    let operators: Vec<&str> = graph.node.iter().map(|node| node.op_type.as_str()).collect();
+    assert_eq!(operators, ["Mul", "Add", "Conv", "Clip", "GlobalAveragePool", "Flatten", "Gemm"]);
+    // A pixel of 255 is 1, and (1 - 0.5) / 0.2 is 2.5.
+    assert_eq!(numbers(graph, "input:scale"), [1.0 / 51.0]);
+    assert_eq!(numbers(graph, "input:shift"), [-2.5]);
+    assert_eq!(
+        (&graph.node[0].input[0], &graph.node[2].input[0]),
+        (&"input".to_owned(), &graph.node[1].output[0])
+    );
+}
+
+#[test]
+fn a_normalisation_that_does_not_fit_is_refused() {
+    for (mean, deviation, expected) in [
+        (vec![0.5, 0.5], vec![0.2], "2 means and 1 deviations for the 1 channels"),
+        (vec![0.5], vec![0.0], "mean [0.5] and deviation [0.0] are no normalisation"),
+        (vec![f64::NAN], vec![0.2], "are no normalisation"),
+    ] {
+        let normalisation = Normalisation { mean, deviation };
+        let form = Form { normalisation: Some(&normalisation), ..Form::default() };
+        let error = export_as(&small(), &small_weights(), &form).unwrap_err().to_string();
+        assert!(error.starts_with("network 'small'") && error.contains(expected), "{error}");
     }
 }
 

@@ -41,6 +41,15 @@ fn a_median_of_few_clock_steps_is_too_short() {
 }
 
 #[test]
+fn a_launch_that_was_preempted_while_its_clock_was_measured_makes_nothing_too_short() {
+    let mut launches = launches(&[58_000; 6]);
+    launches[2].clock_overhead = Nanos(2_025);
+    check(&launches, Verdict::Stable, "");
+    launches.iter_mut().for_each(|launch| launch.clock_overhead = Nanos(2_025));
+    check(&launches, Verdict::TooShort, "under 100 steps of 2055 ns");
+}
+
+#[test]
 fn a_processor_that_was_shared_is_contended() {
     let spoil = |launch: &mut LaunchView| {
         launch.cpu = Nanos(launch.wall.0 / 2);

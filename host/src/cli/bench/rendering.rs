@@ -1,26 +1,29 @@
 //! The output of `pearl bench` as a table, as CSV and as Markdown.
 
-use comfy_table::{CellAlignment, Table, presets};
 use pearl_agent::protocol::messages::ProfileReport;
 use pearl_calibration::{Estimate, Percentile, Summary, Sustained, percentile};
 
+use super::columns::{aligned, comma_separated};
+use super::operator_rendering::operators;
 use super::results::Results;
-use crate::measure::{Measurement, OPS_CAVEAT, result_json};
+use crate::measure::{Measurement, result_json};
 use crate::output::duration::{ms, ms_with_interval};
 
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 12] = [
     "model",
     "device",
     "engine",
     "as timed (95 %)",
     "compensated (95 %)",
     "other sessions",
+    "load",
+    "first inference",
     "samples",
     "launches",
     "verdict",
     "history",
 ];
-const RIGHT: [usize; 5] = [3, 4, 5, 6, 7];
+const RIGHT: [usize; 7] = [3, 4, 5, 6, 7, 8, 9];
 
 /// `None` if nothing could be measured.
 pub fn table(results: &Results<'_>) -> Option<String> {
@@ -47,7 +50,7 @@ pub fn markdown(results: &Results<'_>) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let mut text = line(&COLUMNS.map(str::to_owned));
     let rule = |at| if RIGHT.contains(&at) { "---:" } else { "---" };
-    text += &line(&std::array::from_fn::<_, 10, _>(|at| rule(at).to_owned()));
+    text += &line(&std::array::from_fn::<_, { COLUMNS.len() }, _>(|at| rule(at).to_owned()));
     for (measurement, _) in results.measured() {
         let cells = row(results, measurement);
         text += &line(&cells.map(|cell| cell.replace('|', "\\|").replace(['\n', '\r'], " ")));
@@ -61,8 +64,8 @@ pub fn markdown(results: &Results<'_>) -> String {
     text
 }
 
-/// The columns of the CSV format. Scripts rely on them: new ones go before the last two.
-const CSV_COLUMNS: [&str; 30] = [
+/// The columns of the CSV format, without `--ops`. Scripts rely on them: new ones go before the last two.
+const CSV_COLUMNS: [&str; 31] = [
     "model",
     "sha256",
     "device",
@@ -91,23 +94,22 @@ const CSV_COLUMNS: [&str; 30] = [
     "optimise_ns",
     "peak_memory_bytes",
     "arithmetic",
+    "first_inference_ns",
     "verdict",
     "history",
 ];
 
 /// # Errors
-/// None in practice: the text is written to memory, and all rows have the same columns.
+/// As [`comma_separated`].
 pub fn csv(results: &Results<'_>) -> anyhow::Result<String> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(CSV_COLUMNS)?;
-    for (measurement, _) in results.measured() {
-        writer.write_record(csv_row(results, measurement))?;
-    }
-    Ok(String::from_utf8(writer.into_inner().map_err(|error| error.into_error())?)?)
+    comma_separated(
+        &CSV_COLUMNS,
+        results.measured().map(|(measurement, _)| csv_row(results, measurement)),
+    )
 }
 
 /// An unknown number is an empty field.
-fn csv_row(results: &Results<'_>, measurement: &Measurement) -> [String; 30] {
+fn csv_row(results: &Results<'_>, measurement: &Measurement) -> [String; 31] {
     let samples = measurement.samples();
     let Summary { min, max, mean, stddev, n } = Summary::of(&samples);
     let fingerprint = &measurement.fingerprint;
@@ -151,12 +153,13 @@ fn csv_row(results: &Results<'_>, measurement: &Measurement) -> [String; 30] {
         of_document("optimise_ns"),
         of_document("peak_memory_bytes"),
         fingerprint.precision.clone(),
+        of_document("first_inference_ns"),
         measurement.judgement.verdict.to_string(),
         results.number_of(measurement).map(|id| id.to_string()).unwrap_or_default(),
     ]
 }
 
-fn row(results: &Results<'_>, measurement: &Measurement) -> [String; 10] {
+fn row(results: &Results<'_>, measurement: &Measurement) -> [String; 12] {
     let latency = measurement.latency;
     let compensated =
         measurement.compensated.as_ref().map(|found| ms_with_interval(&found.latency));
@@ -184,25 +187,13 @@ fn row(results: &Results<'_>, measurement: &Measurement) -> [String; 10] {
         results.reproducibility_of(measurement).map_or_else(String::new, |found| {
             format!("±{:.1} % ({})", 100.0 * found.half_width, found.sessions_of_all)
         }),
+        measurement.load_ns().map_or_else(String::new, ms),
+        measurement.first_inference_ns().map_or_else(String::new, ms),
         latency.n.to_string(),
         if contended > 0 { format!("{clean} + {contended} contended") } else { clean.to_string() },
         measurement.judgement.verdict.to_string(),
         results.number_of(measurement).map_or_else(String::new, |id| format!("#{id}")),
     ]
-}
-
-fn aligned<const N: usize>(header: &[&str], rows: Vec<[String; N]>, right: &[usize]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header.to_vec());
-    for row in rows {
-        table.add_row(row);
-    }
-    for column in right {
-        if let Some(column) = table.column_mut(*column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table.to_string()
 }
 
 /// The curve as one line of block characters, scaled from the fastest window to the slowest.
@@ -234,32 +225,5 @@ fn curve(measurement: &Measurement, sustained: &Sustained) -> String {
         ms(sustained.steady.point.0),
         ms(lowest),
         ms(highest)
-    )
-}
-
-fn operators(measurement: &Measurement, profile: &ProfileReport) -> String {
-    let sum: u64 = profile.ops.iter().map(|op| op.median_ns).sum();
-    let rows = profile
-        .ops
-        .iter()
-        .map(|op| {
-            let share = 100.0 * op.median_ns as f64 / sum.max(1) as f64;
-            [
-                op.name.clone(),
-                op.operator.clone(),
-                op.output.clone(),
-                format!("{:.1} µs", op.median_ns as f64 / 1e3),
-                format!("{share:.1} %"),
-            ]
-        })
-        .collect();
-    let cost = 100.0 * (profile.profiled_ns as f64 / profile.plain_ns.max(1) as f64 - 1.0);
-    format!(
-        "{} on {}, operator by operator\n{}\nprofiled {} an inference, plain {} ({cost:+.1} %): {OPS_CAVEAT}",
-        measurement.model.path,
-        measurement.device,
-        aligned(&["node", "operator", "output", "median", "share"], rows, &[3, 4]),
-        ms(profile.profiled_ns),
-        ms(profile.plain_ns)
     )
 }
