@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 /// profiles, a probe of the device; more of the platform's facts. 3: a precision for runs, too. 4: blocks of
 /// samples with readings of the reference workload (sentinel) between them; a probe reports other
 /// processes. 5: `probe` is the name of that request; the worker answers for the policy. 6: sizes
-/// for what a model's file leaves open; a launch tells the inputs that it fed.
-pub const PROTOCOL: u32 = 6;
+/// for what a model's file leaves open; a launch tells the inputs that it fed. 7: `time_limit` and
+/// `memory_limit` are failures of their own.
+pub const PROTOCOL: u32 = 7;
 
 /// Longest line that either side accepts, in bytes.
 pub const MAX_LINE: usize = 64 << 20;
@@ -72,8 +73,12 @@ pub enum FailureKind {
     BadRequest,
     /// The file, data set or network handed in cannot be used.
     BadInput,
-    /// A limit on size, time or memory was reached.
+    /// A limit on size was reached.
     Limit,
+    /// The work was not done within its time limit.
+    TimeLimit,
+    /// The work needs more memory than its limit.
+    MemoryLimit,
     /// The process that did the work crashed; the child that ran it did not.
     Crashed,
     /// Another host measures on the device.

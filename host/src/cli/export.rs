@@ -8,7 +8,7 @@ use pearl_models::onnx;
 use pearl_models::weights::RandomWeights;
 
 use super::network_args::NetworkArgs;
-use crate::output::error_class::{Classify, ErrorClass};
+use crate::output::error_class::{Classify, ClassifyWriting, ErrorClass};
 use crate::output::terminal::Terminal;
 use crate::train::weights_file::{WeightsFile, replace_file};
 
@@ -44,9 +44,7 @@ pub fn run(args: ExportArgs, terminal: &Terminal) -> anyhow::Result<()> {
             onnx::export(&network, &RandomWeights { seed: args.seed }).context("random weights")?
         }
     };
-    replace_file(&args.out, &bytes)
-        .or_class(ErrorClass::Usage)
-        .context(args.out.display().to_string())?;
+    replace_file(&args.out, &bytes).or_unwritable().context(args.out.display().to_string())?;
     let weights = if args.weights.is_some() { "" } else { " with random weights" };
     terminal.note(format!("{}: {}{weights}", args.out.display(), network.name));
     Ok(())

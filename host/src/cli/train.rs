@@ -12,7 +12,7 @@ use serde_json::json;
 use super::network_args::{Named, NetworkArgs};
 use super::recipe::{DistillationArgs, Learning, RecipeArgs};
 use crate::data;
-use crate::output::error_class::{Classified, Classify, ErrorClass};
+use crate::output::error_class::{Classified, Classify, ClassifyWriting, ErrorClass};
 use crate::output::terminal::Terminal;
 use crate::output::terminal::{print_json, print_line};
 use crate::search::seeds::Seeds;
@@ -81,8 +81,8 @@ pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
         let (teacher, cache, data) = (teacher.clone(), cache.clone(), data_source.clone());
         worker.teach(TeachRequest { teacher, data, split, cache })?;
     }
-    fs::create_dir_all(&args.out).or_class(ErrorClass::Usage)?;
-    let out = fs::canonicalize(&args.out).or_class(ErrorClass::Usage)?;
+    fs::create_dir_all(&args.out).or_unwritable()?;
+    let out = fs::canonicalize(&args.out).or_unwritable()?;
     let weights_path = out.join("model.safetensors");
     let request = TrainRequest {
         network: match named {
@@ -104,7 +104,7 @@ pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let report = trained(&mut worker, &request, &args.network.arch, terminal)?;
     let onnx_path = out.join("model.onnx");
     let weights = WeightsFile::read(&weights_path)?;
-    replace_file(&onnx_path, &onnx::export(&network, &weights)?).or_class(ErrorClass::Usage)?;
+    replace_file(&onnx_path, &onnx::export(&network, &weights)?).or_unwritable()?;
     let test = report.test.context("the worker did not evaluate the test images")?;
     let document = json!({
         "format": "pearl.train/1",
@@ -118,7 +118,7 @@ pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
         "request": request,
     });
     let text = serde_json::to_string_pretty(&document).context("the document of the training")?;
-    replace_file(&out.join("train.json"), text.as_bytes()).or_class(ErrorClass::Usage)?;
+    replace_file(&out.join("train.json"), text.as_bytes()).or_unwritable()?;
     if args.json {
         return print_json(&document);
     }

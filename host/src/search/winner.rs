@@ -9,7 +9,7 @@ use super::event::Observer;
 use super::run::Run;
 use super::{Event, FinalTraining};
 use crate::measure::{Session, Settings, Step, model_file};
-use crate::output::error_class::{Classified, Classify, ErrorClass};
+use crate::output::error_class::{Classified, Classify, ClassifyWriting, ErrorClass};
 use crate::search::choice::choose;
 use crate::search::objective::Contender;
 use crate::search::steps::latency;
@@ -91,9 +91,8 @@ fn train(
     }
     let network = architecture.network().context("own architecture")?;
     let weights = WeightsFile::read(&weights_path)?;
-    replace_file(&onnx_path, &onnx::export(&network, &weights)?).or_class(ErrorClass::Usage)?;
-    replace_file(&out.join("best.json"), architecture.to_json().as_bytes())
-        .or_class(ErrorClass::Usage)?;
+    replace_file(&onnx_path, &onnx::export(&network, &weights)?).or_unwritable()?;
+    replace_file(&out.join("best.json"), architecture.to_json().as_bytes()).or_unwritable()?;
 
     let settings =
         Settings { stopping_rule: Settings::bench().stopping_rule, ..run.measuring.clone() };
@@ -124,7 +123,7 @@ fn train(
     } else {
         Contender { lo_ns: latency.median_ns, hi_ns: latency.median_ns, ..final_one }
     };
-    fs::metadata(&onnx_path).or_class(ErrorClass::Usage)?;
+    fs::metadata(&onnx_path).or_unwritable()?;
     Ok(Best {
         index,
         arch_id: candidate.arch_id,
