@@ -292,6 +292,8 @@ fn outcome() -> impl Strategy<Value = Outcome<NoProgress, AgentDone>> {
         Just(FailureKind::BadRequest),
         Just(FailureKind::BadInput),
         Just(FailureKind::Limit),
+        Just(FailureKind::TimeLimit),
+        Just(FailureKind::MemoryLimit),
         Just(FailureKind::Crashed),
         Just(FailureKind::Busy),
         Just(FailureKind::Device),

@@ -4,4 +4,5 @@ pub mod duration;
 pub mod error_class;
 pub mod graph_json;
 pub mod sanitise;
+pub mod size;
 pub mod terminal;

@@ -9,7 +9,7 @@ use anyhow::Context;
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
-use crate::output::error_class::{Classified, Classify, ErrorClass};
+use crate::output::error_class::{Classified, Classify, ClassifyWriting, ErrorClass};
 use crate::store::home;
 use crate::train::weights_file::replace_file;
 use crate::train::worker_protocol::TeacherSource;
@@ -47,11 +47,11 @@ impl Teachers {
     pub fn list(&self) -> anyhow::Result<Vec<(String, anyhow::Result<Teacher>)>> {
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.or_class(ErrorClass::Usage)?,
+            entries => entries.or_class(ErrorClass::Machine)?,
         };
         let mut names = Vec::new();
         for entry in entries {
-            let path = entry.or_class(ErrorClass::Usage)?.path();
+            let path = entry.or_class(ErrorClass::Machine)?.path();
             if path.join(MANIFEST).is_file() {
                 names.extend(path.file_name().map(|name| name.to_string_lossy().into_owned()));
             }
@@ -122,15 +122,15 @@ impl Teachers {
     pub fn prepare(&self, name: &str) -> anyhow::Result<PathBuf> {
         check_name(name)?;
         let folder = self.folder.join(name);
-        fs::create_dir_all(&folder).or_class(ErrorClass::Usage)?;
-        fs::canonicalize(folder).or_class(ErrorClass::Usage)
+        fs::create_dir_all(&folder).or_unwritable()?;
+        fs::canonicalize(folder).or_unwritable()
     }
 
     /// Writes the manifest that makes a teacher complete.
     pub fn complete(&self, teacher: &Teacher) -> anyhow::Result<()> {
         let path = self.folder.join(&teacher.name).join(MANIFEST);
         let text = serde_json::to_string_pretty(teacher).context("teacher.json")?;
-        replace_file(&path, text.as_bytes()).or_class(ErrorClass::Usage)
+        replace_file(&path, text.as_bytes()).or_unwritable()
     }
 }
 

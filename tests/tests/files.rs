@@ -132,6 +132,16 @@ fn inputs_are_fed_what_is_given_and_otherwise_what_suits_them_and_both_are_told(
         let refused = pearl.line(&format!("--quiet bench pick.onnx {options}"));
         assert_eq!(refused.faults_of_refusal(code, words), [""; 0], "{options}");
     }
+    // A comparison calls its sides by one name throughout.
+    let line = "compare pick.onnx pick.onnx --device steady --accept-unstable";
+    let compared = pearl.line(line).ok();
+    for side in ["A", "B"] {
+        let row = format!("{side}  pick.onnx on steady");
+        assert!(compared.stdout.lines().any(|line| line.starts_with(&row)), "{compared:#?}");
+        let remark =
+            |line: &str| line.starts_with(&format!("{side}: ")) && line.contains("'place'");
+        assert!(compared.stderr.lines().any(remark), "{compared:#?}");
+    }
 }
 
 #[test]

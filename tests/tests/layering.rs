@@ -113,6 +113,16 @@ fn models_and_calibration_touch_no_file_no_clock_and_no_process() {
     assert!(!files_with(&["host/src"], &outside).is_empty(), "the words are the wrong ones");
 }
 
+/// `println!` and its kin panic where the stream is full or its reader is gone.
+#[test]
+fn nothing_is_printed_in_a_way_that_can_panic() {
+    // Written apart, so that this file does not find itself.
+    let macros = ["print", "println", "eprint", "eprintln"].map(|name| format!("{name}!("));
+    let macros: Vec<_> = macros.iter().map(String::as_str).collect();
+    let found = files_with(&["host/src", "host/worker/src", "device-agent/src"], &macros);
+    assert_eq!(found, [Path::new("host/worker/src/on_cuda.rs")]);
+}
+
 #[test]
 fn no_file_is_longer_than_one_can_read() {
     let long: Vec<_> = sources(&["host", "device-agent", "models", "calibration", "tests"])

@@ -6,7 +6,7 @@
 //! **Invariant:** a governor is changed only while the journal on disk holds its old value.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -92,7 +92,12 @@ fn put_back(sys: &Path, journal: &Path, changed: &[Change]) {
     let failed = changed.iter().filter(|Change { policy, governor }| {
         set(&sys.join(policy), governor)
             .inspect_err(|reason| {
-                eprintln!("pearl-agent: {} stays at {FIXED}: {reason}", policy.display());
+                // The host may be gone, and with it the reader of stderr.
+                let _ = writeln!(
+                    io::stderr(),
+                    "pearl-agent: {} stays at {FIXED}: {reason}",
+                    policy.display()
+                );
             })
             .is_err()
     });

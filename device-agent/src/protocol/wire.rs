@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 /// samples with readings of the reference workload (sentinel) between them; a probe reports other
 /// processes. 5: `probe` is the name of that request; the worker answers for the policy. 6: sizes
 /// for what a model's file leaves open; a launch tells the inputs that it fed. 7: a profile tells the inputs and
-/// attributes of each operator.
+/// attributes of each operator; a launch what its graph tells, and the time of other inputs; a run may be fed
+/// as a launch is; `time_limit` and `memory_limit` are failures of their own.
 pub const PROTOCOL: u32 = 7;
 
 /// Longest line that either side accepts, in bytes.
@@ -73,8 +74,12 @@ pub enum FailureKind {
     BadRequest,
     /// The file, data set or network handed in cannot be used.
     BadInput,
-    /// A limit on size, time or memory was reached.
+    /// A limit on size was reached.
     Limit,
+    /// The work was not done within its time limit.
+    TimeLimit,
+    /// The work needs more memory than its limit.
+    MemoryLimit,
     /// The process that did the work crashed; the child that ran it did not.
     Crashed,
     /// Another host measures on the device.

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** stdout carries the protocol and nothing else, unless help or the version is requested.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use super::{engine_child, service};
@@ -28,15 +29,13 @@ pub fn main() -> ExitCode {
         (Some("launch"), 1) => engine_child::main(),
         (Some("--version" | "-V"), 1) => {
             let version = env!("CARGO_PKG_VERSION");
-            println!("pearl-agent {version} (tract {}, protocol {PROTOCOL})", tract::VERSION);
-            ExitCode::SUCCESS
+            let engine = tract::VERSION;
+            print(&format!("pearl-agent {version} (tract {engine}, protocol {PROTOCOL})\n"))
         }
-        (Some("--help" | "-h"), 1) => {
-            print!("{}", HELP.replace("PROTOCOL", &PROTOCOL.to_string()));
-            ExitCode::SUCCESS
-        }
+        (Some("--help" | "-h"), 1) => print(&HELP.replace("PROTOCOL", &PROTOCOL.to_string())),
         (Some(other), _) => {
-            eprintln!(
+            let _ = writeln!(
+                io::stderr(),
                 "pearl-agent: unexpected arguments from '{other}' on; see pearl-agent --help"
             );
             ExitCode::from(2)
@@ -44,11 +43,17 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Text for a person; a reader that is gone needs none.
+fn print(text: &str) -> ExitCode {
+    let _ = io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
 fn serve() -> ExitCode {
     match service::service() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("pearl-agent: {error}");
+            let _ = writeln!(io::stderr(), "pearl-agent: {error}");
             ExitCode::FAILURE
         }
     }

@@ -90,7 +90,8 @@ impl Isolation {
             }
             Ok(Err(error)) => failure(FailureKind::Limit, format!("answer: {error}")),
             Err(RecvTimeoutError::Timeout) => {
-                failure(FailureKind::Limit, format!("not done within {} ms", time.as_millis()))
+                let what = format!("not done within {} s", time.as_secs_f64());
+                failure(FailureKind::TimeLimit, what)
             }
             Err(RecvTimeoutError::Disconnected) => {
                 failure(FailureKind::Internal, "answer not read".into())

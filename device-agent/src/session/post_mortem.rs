@@ -23,7 +23,7 @@ pub(crate) fn post_mortem(
     if signal == Some(Signal::ABORT.as_raw()) && stderr.contains(OUT_OF_MEMORY) {
         let mib = memory_bytes as f64 / f64::from(1 << 20);
         let message = format!("{model}: out of memory: limit {mib:.0} MiB");
-        return Failure::new(FailureKind::Limit, message);
+        return Failure::new(FailureKind::MemoryLimit, message);
     }
     let how = match (signal, exit.code()) {
         (Some(9), _) => {

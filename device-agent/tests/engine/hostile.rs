@@ -33,7 +33,8 @@ fn absurd_launches_are_refused_and_the_agent_goes_on() {
         let profile = ProfileRequest { launch: request.clone() };
         for request in [AgentRequest::Launch(request), AgentRequest::Profile(profile)] {
             let Err(failure) = agent.ask(request) else { panic!("{name}") };
-            let expected = [FailureKind::BadRequest, FailureKind::Limit, FailureKind::Device];
+            use FailureKind::{BadRequest, Device, Limit, MemoryLimit, TimeLimit};
+            let expected = [BadRequest, Limit, MemoryLimit, TimeLimit, Device];
             assert!(expected.contains(&failure.kind), "{name}: {}", failure.message);
             assert!(failure.message.len() < 2000, "{name}: {}", failure.message.len());
         }

@@ -48,7 +48,7 @@ fn a_launch_beyond_its_memory_is_refused_as_a_limit() {
     for mib in [256, 64, 1] {
         request.limits.memory_bytes = mib << 20;
         let failure = agent.ask(AgentRequest::Launch(request.clone())).unwrap_err();
-        assert_eq!(failure.kind, FailureKind::Limit, "{}", failure.message);
+        assert_eq!(failure.kind, FailureKind::MemoryLimit, "{}", failure.message);
         let told = format!("hungry.onnx: out of memory: limit {mib} MiB");
         assert!(failure.message.ends_with(&told), "{}", failure.message);
         serves(&mut agent, &models);
@@ -64,9 +64,9 @@ fn a_launch_beyond_its_time_is_stopped_and_leaves_no_process() {
     agent.send(AgentRequest::Launch(request));
     let process = agent.launched();
     let failure = agent.answer().unwrap_err();
-    assert_eq!(failure.kind, FailureKind::Limit);
+    assert_eq!(failure.kind, FailureKind::TimeLimit);
     assert!(
-        failure.message.ends_with("endless.onnx: not done within 1500 ms"),
+        failure.message.ends_with("endless.onnx: not done within 1.5 s"),
         "{}",
         failure.message
     );
@@ -94,7 +94,7 @@ fn no_time_at_all_is_a_limit_too() {
     let mut request = endless(&models);
     request.limits.time_ns = 0;
     let failure = Agent::leased().ask(AgentRequest::Launch(request)).unwrap_err();
-    assert_eq!(failure.kind, FailureKind::Limit);
+    assert_eq!(failure.kind, FailureKind::TimeLimit);
 }
 
 #[test]

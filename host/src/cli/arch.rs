@@ -16,7 +16,7 @@ use rand_pcg::Pcg64;
 use serde_json::{Value, json};
 
 use super::network_args::{Named, NetworkArgs, parse_input};
-use crate::output::error_class::{Classify, ErrorClass};
+use crate::output::error_class::{Classify, ClassifyWriting, ErrorClass};
 use crate::output::graph_json::nodes;
 use crate::output::terminal::{print_json, print_line};
 use crate::train::weights_file::replace_file;
@@ -104,7 +104,7 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
 
 fn sample(args: &SampleArgs) -> anyhow::Result<()> {
     let space = Space::new(&args.space, args.input, args.classes).or_class(ErrorClass::Usage)?;
-    fs::create_dir_all(&args.out).or_class(ErrorClass::Usage)?;
+    fs::create_dir_all(&args.out).or_unwritable()?;
     let mut rng = Pcg64::seed_from_u64(args.seed);
     let mut written = Vec::new();
     for _ in 0..args.n {
@@ -112,7 +112,7 @@ fn sample(args: &SampleArgs) -> anyhow::Result<()> {
         let costs = space.decode(&architecture).context("a sampled architecture")?.costs();
         let id = architecture.id();
         let path = args.out.join(format!("{id}.json"));
-        replace_file(&path, architecture.to_json().as_bytes()).or_class(ErrorClass::Usage)?;
+        replace_file(&path, architecture.to_json().as_bytes()).or_unwritable()?;
         written.push((id, path, costs));
     }
     if args.json {

@@ -6,6 +6,7 @@ mod operator_rendering;
 mod rendering;
 mod results;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::measure::past_sessions;
 use crate::measure::{
     Ops, Order, Settings, Sharing, Step, What, measure_fleet, model_file, onnxruntime_library,
 };
-use crate::output::error_class::Classified;
+use crate::output::error_class::{Classified, all_of, both_of};
 use crate::output::terminal::Terminal;
 use crate::output::terminal::{print_document, print_json, print_line};
 
@@ -92,7 +93,6 @@ pub fn run(args: BenchArgs, terminal: &Terminal) -> anyhow::Result<()> {
     }
     let mut results = Results::new(&order);
     let mut progress = Progress::new(terminal, &order);
-    let mut unkept = None;
     let left = measure_fleet(&order, |event| {
         progress.show(&event);
         if let What::Step(Step::Finished { result, .. }) = &event.what
@@ -100,21 +100,22 @@ pub fn run(args: BenchArgs, terminal: &Terminal) -> anyhow::Result<()> {
         {
             match past_sessions::keep(history, measurement) {
                 Ok(id) => results.number(measurement, id),
-                Err(error) => unkept = Some(error),
+                Err(error) => results.unkept(error),
             }
             match past_sessions::reproducibility_of(history, measurement) {
                 Ok(found) => {
                     found.into_iter().for_each(|found| results.expect(measurement, found));
                 }
-                Err(error) => unkept = Some(error),
+                Err(error) => results.unkept(error),
             }
         }
         results.take(event);
     });
     progress.close();
     results.leave(&left);
-    let accept = args.accept_unstable || unkept.is_some();
-    let notes = |of: &Results| of.notes(accept).iter().for_each(|note| terminal.note(note));
+    let notes = |of: &Results<'_>| {
+        of.notes(args.accept_unstable).iter().for_each(|note| terminal.note(note));
+    };
     match if args.json { Format::Json } else { args.format } {
         Format::Json => print_json(&results.json())?,
         Format::Csv => {
@@ -130,11 +131,8 @@ pub fn run(args: BenchArgs, terminal: &Terminal) -> anyhow::Result<()> {
             notes(&results);
         }
     }
-    // First the numbers are printed, then the error that the history could not keep them.
-    if let Some(error) = unkept {
-        return Err(error);
-    }
-    results.conclude(args.accept_unstable, terminal)
+    // First the numbers are printed, then all that failed.
+    results.conclude(args.accept_unstable)
 }
 
 fn order(args: &BenchArgs) -> anyhow::Result<Order> {
@@ -145,19 +143,15 @@ fn order(args: &BenchArgs) -> anyhow::Result<Order> {
     settings.sizes = args.inputs.sizes();
     settings.values = args.inputs.values()?;
     let devices = Devices::find(args.measuring.devices.as_deref())?;
-    let mut chosen = Vec::new();
-    for name in &args.device {
-        let device = devices.get(name)?.clone();
-        if chosen.contains(&device) {
+    let mut named = BTreeSet::new();
+    let chosen = all_of(args.device.iter().map(|name| {
+        if !named.insert(name) {
             return Err(Classified::usage(format_args!("device '{name}' is named twice")).into());
         }
-        chosen.push(device);
-    }
-    let models = args
-        .models
-        .iter()
-        .map(|path| model_file(path, settings.limits.model_bytes))
-        .collect::<anyhow::Result<_>>()?;
+        devices.get(name).cloned()
+    }));
+    let models = args.models.iter().map(|path| model_file(path, settings.limits.model_bytes));
+    let (chosen, models) = both_of(chosen, all_of(models))?;
     Ok(Order {
         devices: chosen,
         models,

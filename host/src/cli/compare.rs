@@ -18,7 +18,7 @@ use crate::measure::{
     inputs_text, model_file, result_json,
 };
 use crate::output::duration::ms_with_interval;
-use crate::output::error_class::{Classified, Classify, ErrorClass};
+use crate::output::error_class::{Classified, Classify, ErrorClass, Several, both_of};
 use crate::output::sanitise::for_terminal;
 use crate::output::terminal::Terminal;
 use crate::output::terminal::{Waiting, disturbed, print_json, print_line};
@@ -94,8 +94,8 @@ struct Compared {
     in_pairs: Option<[InPairs; 2]>,
     /// Numbers in the history, if the measurements were kept.
     numbers: [Option<i64>; 2],
-    /// Why a measurement could not be kept.
-    unkept: Option<anyhow::Error>,
+    /// Why measurements could not be kept.
+    unkept: Vec<anyhow::Error>,
     doubts: Vec<String>,
     remarks: Vec<String>,
     how: How,
@@ -141,23 +141,21 @@ pub fn run(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<()> {
         // Without --accept-unstable, the error prints the doubts.
         let accepted = compared.doubts.iter().filter(|_| args.accept_unstable);
         accepted.chain(&compared.remarks).for_each(|doubt| terminal.note(doubt));
-        for (side, name) in compared.sides.iter().zip(["first", "second"]) {
+        for (side, name) in compared.sides.iter().zip(["A", "B"]) {
             for remark in &side.judgement.remarks {
                 terminal.note(format!("{name}: {remark}"));
             }
         }
     }
-    // First the numbers are printed, then the error that the history could not keep them.
-    if let Some(error) = compared.unkept {
-        return Err(error);
+    // First the numbers are printed, then that the history could not keep them, or that they are doubtful.
+    let mut errors = compared.unkept;
+    if !compared.doubts.is_empty() && !args.accept_unstable {
+        // Each doubt already says what to do.
+        let doubts = compared.doubts.join("; ");
+        let message = format!("not to be believed: {doubts}; or accept it with --accept-unstable");
+        errors.push(Classified::new(ErrorClass::Unstable, message).into());
     }
-    if compared.doubts.is_empty() || args.accept_unstable {
-        return Ok(());
-    }
-    // Each doubt already says what to do.
-    let doubts = compared.doubts.join("; ");
-    let message = format!("not to be believed: {doubts}; or accept it with --accept-unstable");
-    Err(Classified::new(ErrorClass::Unstable, message).into())
+    Several::of(errors).map_or(Ok(()), Err)
 }
 
 fn with_baseline(args: &CompareArgs, baseline: &Path, terminal: &Terminal) -> anyhow::Result<()> {
@@ -192,13 +190,13 @@ fn with_baseline(args: &CompareArgs, baseline: &Path, terminal: &Terminal) -> an
 
 fn by_turns(args: &CompareArgs, terminal: &Terminal) -> anyhow::Result<Compared> {
     let settings = settings(args)?;
-    let files = [args.first.as_str(), args.second()]
+    let [first, second] = [args.first.as_str(), args.second()]
         .map(|path| model_file(Path::new(path), settings.limits.model_bytes));
-    let [first, second] = files;
-    let files = [first?, second?];
     let devices = Devices::find(args.measuring.devices.as_deref())?;
+    let (device, (first, second)) = both_of(devices.get(args.device()), both_of(first, second))?;
+    let files = [first, second];
     let mut history = if args.measuring.no_history { None } else { Some(past_sessions::open()?) };
-    let mut agent = Agent::connect(devices.get(args.device())?)?;
+    let mut agent = Agent::connect(device)?;
     let bar = terminal.bar(1, "{bar:24} {pos}/{len} pairs, {elapsed} so far, {eta} left  {msg}");
     let mut session = Session::new(&mut agent, &settings, args.measuring.seed);
     let mut waiting = Waiting::default();
@@ -220,12 +218,12 @@ fn by_turns(args: &CompareArgs, terminal: &Terminal) -> anyhow::Result<Compared>
         format!("{} pairs were left out: another process used the processor", paired.left_out)
     });
     let sides = [paired.first, paired.second];
-    let (mut numbers, mut unkept) = ([None; 2], None);
+    let (mut numbers, mut unkept) = ([None; 2], Vec::new());
     if let Some(history) = &mut history {
         for (number, side) in numbers.iter_mut().zip(&sides) {
             match past_sessions::keep(history, side) {
                 Ok(kept) => *number = Some(kept),
-                Err(error) => unkept = Some(error),
+                Err(error) => unkept.push(error),
             }
         }
     }
@@ -250,7 +248,7 @@ fn apart(
     terminal: &Terminal,
 ) -> anyhow::Result<Compared> {
     let mut all = Vec::new();
-    let (mut kept, mut unkept) = (numbers, None);
+    let (mut kept, mut unkept) = (numbers, Vec::new());
     for ((number, kept), path) in
         numbers.iter().zip(&mut kept).zip([args.first.as_str(), args.second()])
     {
@@ -260,7 +258,7 @@ fn apart(
                 let measurement = measure(args, path, terminal)?;
                 match keep(args, &measurement) {
                     Ok(number) => *kept = number,
-                    Err(error) => unkept = Some(error),
+                    Err(error) => unkept.push(error),
                 }
                 all.push(measurement);
             }
@@ -344,9 +342,10 @@ fn keep(args: &CompareArgs, measurement: &Measurement) -> anyhow::Result<Option<
 /// Measures a model alone.
 fn measure(args: &CompareArgs, path: &str, terminal: &Terminal) -> anyhow::Result<Measurement> {
     let settings = settings(args)?;
-    let model = model_file(Path::new(path), settings.limits.model_bytes)?;
     let devices = Devices::find(args.measuring.devices.as_deref())?;
-    let mut agent = Agent::connect(devices.get(args.device())?)?;
+    let model = model_file(Path::new(path), settings.limits.model_bytes);
+    let (device, model) = both_of(devices.get(args.device()), model)?;
+    let mut agent = Agent::connect(device)?;
     let spinner = terminal.spinner();
     let mut session = Session::new(&mut agent, &settings, args.measuring.seed);
     let mut waiting = Waiting::default();

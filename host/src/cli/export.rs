@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::network_args::NetworkArgs;
 use super::recipe::FormArgs;
-use crate::output::error_class::{Classify, ErrorClass};
+use crate::output::error_class::{Classify, ClassifyWriting, ErrorClass};
 use crate::output::terminal::Terminal;
 use crate::student;
 use crate::train::weights_file::{WeightsFile, replace_file};
@@ -46,9 +46,7 @@ pub fn run(args: ExportArgs, terminal: &Terminal) -> anyhow::Result<()> {
             student::untrained(&network, args.seed, args.form.form()).context("random weights")?
         }
     };
-    replace_file(&args.out, &bytes)
-        .or_class(ErrorClass::Usage)
-        .context(args.out.display().to_string())?;
+    replace_file(&args.out, &bytes).or_unwritable().context(args.out.display().to_string())?;
     let weights = if args.weights.is_some() { "" } else { " with random weights" };
     terminal.note(format!("{}: {}{weights}", args.out.display(), network.name));
     Ok(())

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use pearl_agent::protocol::messages::Precision;
 
+use super::limit_args::LimitArgs;
 use crate::measure::Settings;
 use crate::output::duration;
 
@@ -34,6 +35,8 @@ pub struct MeasuringArgs {
     /// Do not keep the measurements in the history
     #[arg(long)]
     pub no_history: bool,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -63,6 +66,7 @@ impl MeasuringArgs {
             precision: self.precision.into(),
             lease_wait: self.wait,
             quiet_wait: Some(self.quiet_wait),
+            limits: self.limits.limits(settings.limits),
             ..settings
         }
     }

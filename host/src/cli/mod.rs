@@ -14,6 +14,7 @@ mod devices;
 mod export;
 mod history;
 mod input_args;
+mod limit_args;
 mod measuring;
 mod network_args;
 mod onnxruntime_child;
@@ -39,9 +40,10 @@ use crate::output::terminal::Terminal;
 #[command(name = "pearl", version, propagate_version = true, arg_required_else_help = true)]
 #[command(
     after_help = "Examples:\n  pearl bench student.onnx\n  pearl search --space mnas --data \
-    fashion-mnist --teacher resnet --budget 2ms --out runs/first\n\nExit codes: 0 done; 2 wrong \
-    usage or configuration; 3 bad input; 4 device unreachable or lost; 5 \
-    measured, but not to be believed; 70 a bug; 130 interrupted."
+    fashion-mnist --teacher resnet --budget 2ms --out runs/first\n\nExit codes: 0 done; 1 slower \
+    than allowed; 2 wrong usage or configuration; 3 bad input; 4 device unreachable, lost or at a \
+    limit; 5 measured, but not to be believed; 70 a bug; 74 a file, the disk or a database of this \
+    machine failed; 130 interrupted."
 )]
 pub struct Cli {
     #[command(flatten)]

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use crate::student::InputForm;
+use crate::output::error_class::Classified;
 use crate::train::worker_protocol::{Recipe, Split};
 
 /// How many images torch trains on, and on which device.
@@ -23,6 +24,17 @@ pub struct WorkArgs {
 impl WorkArgs {
     pub fn split(&self) -> Split {
         Split { images: self.images, holdout: self.holdout }
+    }
+
+    /// Refuses a torch device of a name that there is not. Whether this machine has it, the worker says.
+    pub fn check_torch_device(&self) -> anyhow::Result<()> {
+        let name = self.torch_device.as_str();
+        let index = name.strip_prefix("cuda:").map(str::parse::<usize>);
+        if matches!(name, "auto" | "cpu" | "cuda") || index.is_some_and(|index| index.is_ok()) {
+            return Ok(());
+        }
+        let message = format!("torch device '{name}': unknown; there are auto, cpu and cuda:N");
+        Err(Classified::usage(message).into())
     }
 }
 

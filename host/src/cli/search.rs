@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
+use pearl_models::space::{Space, SpaceError};
 use serde_json::{Value, json};
 
+use super::limit_args::LimitArgs;
 use super::measuring::{PrecisionName, sustained, wait};
 use super::recipe::{
     DistillationArgs, FormArgs, Learning, MOST_EPOCHS, MOST_IMAGES, RecipeArgs, count,
@@ -17,7 +19,7 @@ use crate::device::registry::Devices;
 use crate::measure::past_sessions;
 use crate::measure::{Settings, UsualSpeeds};
 use crate::output::duration::{self, ms};
-use crate::output::error_class::{Classified, Classify, ErrorClass};
+use crate::output::error_class::{Classified, Classify, ErrorClass, all_of, both_of, told};
 use crate::output::terminal::Terminal;
 use crate::output::terminal::{print_json, print_line};
 use crate::process::interrupt;
@@ -31,12 +33,15 @@ use crate::teacher::Teachers;
 use crate::train::worker_client::Worker;
 use crate::train::worker_protocol::{Loss, PolicyConfig, Update};
 
+/// As many as in the commands of the README.
+const CANDIDATES: usize = 24;
+
 /// Search for the student that a teacher teaches best within a latency budget
 ///
 /// The same command with the same --out resumes the run.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  pearl search --space mnas --data fashion-mnist --teacher resnet \\\n      --device local --budget 2ms --candidates 48 --out runs/first"
+    after_help = "Example:\n  pearl search --space mnas --data fashion-mnist --teacher resnet \\\n      --device local --budget 2ms --candidates 24 --out runs/first"
 )]
 pub struct SearchArgs {
     /// Search space: mnas or conv20
@@ -77,7 +82,7 @@ pub struct SearchArgs {
     #[arg(long, default_value_t)]
     objective: Objective,
     /// Number of candidates to sample, train and measure in all
-    #[arg(long, default_value_t = 48)]
+    #[arg(long, default_value_t = CANDIDATES)]
     candidates: usize,
     /// What candidates learn from
     #[arg(long, value_enum, default_value_t = Learning::Distillation)]
@@ -106,6 +111,8 @@ pub struct SearchArgs {
     recipe: RecipeArgs,
     #[command(flatten)]
     distillation: DistillationArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -123,7 +130,7 @@ pub fn run(args: SearchArgs, terminal: &Terminal) -> anyhow::Result<()> {
         Err(error) if interrupt::requested() => {
             // Report the candidates so far. This fails for a run that did not start: it has none.
             let _ = stored_run::write_report(&config.out);
-            return Err(Classified::new(ErrorClass::Interrupted, format_args!("{error:#}")).into());
+            return Err(Classified::new(ErrorClass::Interrupted, told(&error)).into());
         }
         result => result?,
     };
@@ -189,17 +196,25 @@ fn has_student(outcome: &Outcome) -> anyhow::Result<()> {
 fn known_speeds(terminal: &Terminal) -> UsualSpeeds {
     let known = past_sessions::open().and_then(|history| past_sessions::usual_speeds(&history));
     known.unwrap_or_else(|error| {
-        terminal.note(format!("nothing is known of the device's usual speed: {error:#}"));
+        let why = told(&error);
+        terminal.note(format!("nothing is known of the device's usual speed: {why}"));
         UsualSpeeds::new()
     })
 }
 
 fn config(args: &SearchArgs, usual: UsualSpeeds) -> anyhow::Result<SearchConfig> {
     let devices = Devices::find(args.devices.as_deref())?;
-    let device = devices.get(&args.device)?.clone();
-    let data = data::resolve(&args.data).or_class(ErrorClass::Usage)?;
     let teachers = Teachers::open()?;
-    let teacher = args.teacher.as_deref().map(|name| teachers.get(name)).transpose()?;
+    // All names are checked before anything is reached or started.
+    let device = devices.get(&args.device).cloned();
+    let data = data::resolve(&args.data).or_class(ErrorClass::Usage);
+    let teacher = args.teacher.as_deref().map(|name| teachers.get(name)).transpose();
+    let others = all_of([
+        known_space(&args.space),
+        args.recipe.work.check_torch_device(),
+        RunLock::check_vacant(&args.out).or_class(ErrorClass::Usage),
+    ]);
+    let ((device, data), (teacher, _)) = both_of(both_of(device, data), both_of(teacher, others))?;
     let loss = match (args.searching_by, &teacher) {
         (Learning::Hard, _) => Loss::Hard,
         (Learning::Distillation, Some(teacher)) => Loss::Distillation {
@@ -237,6 +252,7 @@ fn config(args: &SearchArgs, usual: UsualSpeeds) -> anyhow::Result<SearchConfig>
             sustained: args.sustained,
             quiet_wait: Some(args.quiet_wait),
             usual,
+            limits: args.limits.limits(Settings::search().limits),
             ..Settings::search()
         },
         input_form: args.form.form(),
@@ -252,6 +268,13 @@ fn config(args: &SearchArgs, usual: UsualSpeeds) -> anyhow::Result<SearchConfig>
         out: args.out.clone(),
         command: command_line(),
     })
+}
+
+fn known_space(name: &str) -> anyhow::Result<()> {
+    if Space::names().contains(&name) {
+        return Ok(());
+    }
+    Err(Classified::usage(SpaceError::Unknown { space: name.to_owned() }).into())
 }
 
 /// The command line of this process, quoted for a shell.
@@ -348,4 +371,20 @@ fn summary(config: &SearchConfig, outcome: &Outcome, report: &Path) -> anyhow::R
         (None, None) => {}
     }
     print_line(&format!("report: {}", report.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn without_an_option_a_search_samples_as_many_candidates_as_the_readme_and_make() {
+        let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        for (file, words) in [("README.md", "--candidates "), ("Makefile", "CANDIDATES ?= ")] {
+            let text = fs::read_to_string(checkout.join(file)).unwrap();
+            assert!(text.contains(&format!("{words}{CANDIDATES}")), "{file}");
+        }
+    }
 }

@@ -14,7 +14,7 @@ use pearl_agent::protocol::wire::{Failure, FailureKind, PROTOCOL};
 
 use crate::device::agent_client::{Agent, Replaced, classified};
 use crate::device::registry::Devices;
-use crate::output::error_class::{Classify, ErrorClass};
+use crate::output::error_class::{Classify, ErrorClass, told};
 use crate::output::terminal::Terminal;
 use crate::process::child::ChildError;
 
@@ -60,7 +60,7 @@ pub fn run(args: TalkArgs, terminal: &Terminal) -> anyhow::Result<()> {
             })
         },
     )
-    .or_class(ErrorClass::Usage)?;
+    .or_class(ErrorClass::Machine)?;
     agent.release().map_err(|error| classified(&error))?;
     let traffic = agent.traffic();
     let (sent, trips) = (traffic.bytes_sent, traffic.round_trips);
@@ -106,5 +106,5 @@ fn answer(
 }
 
 fn gone(error: &anyhow::Error) -> Failure {
-    Failure::new(FailureKind::Device, format!("{error:#}"))
+    Failure::new(FailureKind::Device, told(error))
 }

@@ -12,7 +12,7 @@ use super::recipe::{RecipeArgs, WorkArgs};
 use super::train::{check, trained};
 use crate::data;
 use crate::measure::hashed_file;
-use crate::output::error_class::{Classify, ErrorClass};
+use crate::output::error_class::{Classify, ClassifyWriting, ErrorClass, told};
 use crate::output::terminal::Terminal;
 use crate::output::terminal::{print_json, print_line};
 use crate::search::seeds::Seeds;
@@ -165,8 +165,8 @@ fn import(args: &ImportArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let kept = teachers.prepare(&name)?.join("teacher.pt");
     if kept != file {
         let partial = kept.with_extension("partial");
-        fs::copy(&file, &partial).or_class(ErrorClass::Usage)?;
-        fs::rename(&partial, &kept).or_class(ErrorClass::Usage)?;
+        fs::copy(&file, &partial).or_unwritable()?;
+        fs::rename(&partial, &kept).or_unwritable()?;
     }
     let source = TeacherSource::TorchScript { file: kept };
     let mut teacher = Teacher::new(&name, &data_source.name, data.classes, source, given.sha256);
@@ -182,7 +182,7 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
             .iter()
             .map(|(name, teacher)| match teacher {
                 Ok(teacher) => json!(teacher),
-                Err(error) => json!({ "name": name, "error": format!("{error:#}") }),
+                Err(error) => json!({ "name": name, "error": told(error) }),
             })
             .collect();
         return print_json(&json!({ "format": "pearl.teachers/1", "teachers": teachers }));
@@ -193,7 +193,7 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
     for (name, teacher) in teachers {
         match teacher {
             Ok(teacher) => print_line(&line(&teacher))?,
-            Err(error) => print_line(&format!("{name}  unusable: {error:#}"))?,
+            Err(error) => print_line(&format!("{name}  unusable: {}", told(&error)))?,
         }
     }
     Ok(())

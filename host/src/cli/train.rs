@@ -12,7 +12,7 @@ use super::network_args::{Named, NetworkArgs};
 use super::recipe::{DistillationArgs, FormArgs, Learning, RecipeArgs};
 use crate::data;
 use crate::data::class_names::class_names;
-use crate::output::error_class::{Classified, Classify, ErrorClass};
+use crate::output::error_class::{Classified, Classify, ClassifyWriting, ErrorClass};
 use crate::output::terminal::Terminal;
 use crate::output::terminal::{print_json, print_line};
 use crate::search::seeds::Seeds;
@@ -90,8 +90,8 @@ pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
         let (teacher, cache, data) = (teacher.clone(), cache.clone(), data_source.clone());
         worker.teach(TeachRequest { teacher, data, split, cache })?;
     }
-    fs::create_dir_all(&args.out).or_class(ErrorClass::Usage)?;
-    let out = fs::canonicalize(&args.out).or_class(ErrorClass::Usage)?;
+    fs::create_dir_all(&args.out).or_unwritable()?;
+    let out = fs::canonicalize(&args.out).or_unwritable()?;
     let weights_path = out.join("model.safetensors");
     let request = TrainRequest {
         network: match named {
@@ -125,7 +125,7 @@ pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
         measured: None,
     };
     let onnx = student.complete(student::trained(&network, &weights, args.form.form())?);
-    replace_file(&onnx_path, &onnx).or_class(ErrorClass::Usage)?;
+    replace_file(&onnx_path, &onnx).or_unwritable()?;
     let document = json!({
         "format": "pearl.train/1",
         "network": network.name,
@@ -138,7 +138,7 @@ pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
         "request": request,
     });
     let text = serde_json::to_string_pretty(&document).context("the document of the training")?;
-    replace_file(&out.join("train.json"), text.as_bytes()).or_class(ErrorClass::Usage)?;
+    replace_file(&out.join("train.json"), text.as_bytes()).or_unwritable()?;
     if args.json {
         return print_json(&document);
     }

@@ -166,10 +166,10 @@ impl Agent {
     pub fn classified(&self, error: &ChildError) -> Classified {
         let plain = classified(error);
         match error {
-            ChildError::Failed(failure) if plain.class == ErrorClass::Device => Classified::new(
-                plain.class,
-                format_args!("device '{}': {failure}", self.device.name),
-            ),
+            ChildError::Failed(failure) if plain.class == ErrorClass::Device => {
+                let message = format!("device '{}': {failure}", self.device.name);
+                Classified::new(plain.class, message).because(failure.clone())
+            }
             _ => plain,
         }
     }
@@ -255,12 +255,19 @@ pub fn classified(error: &ChildError) -> Classified {
     let class = match error {
         ChildError::Interrupted => ErrorClass::Interrupted,
         ChildError::Failed(failure) => match failure.kind {
-            FailureKind::BadInput | FailureKind::Limit | FailureKind::Crashed => ErrorClass::Input,
+            FailureKind::BadInput | FailureKind::Crashed => ErrorClass::Input,
+            FailureKind::Limit | FailureKind::TimeLimit | FailureKind::MemoryLimit => {
+                ErrorClass::Limit
+            }
             FailureKind::BadRequest => ErrorClass::Usage,
             FailureKind::Busy | FailureKind::Device => ErrorClass::Device,
             FailureKind::Internal => ErrorClass::Bug,
         },
         _ => ErrorClass::Device,
     };
-    Classified::new(class, error)
+    let plain = Classified::new(class, error);
+    match error {
+        ChildError::Failed(failure) => plain.because(failure.clone()),
+        _ => plain,
+    }
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::device::agent_client::Agent;
 use crate::device::entry::{Device, Transport};
-use crate::output::error_class::{ErrorClass, class_of};
+use crate::output::error_class::{ErrorClass, class_of, told};
 use crate::process::child::ChildError;
 
 /// Length of the probe: long enough to see processes that run now and then.
@@ -156,7 +156,7 @@ fn unreachable(device: &Device, error: &anyhow::Error) -> Finding {
         }
         _ => "check that the device is on, that its address is right and that it lets you log in",
     };
-    let evidence = format!("{error:#}").replace(['\n', '\r'], " ");
+    let evidence = told(error).replace(['\n', '\r'], " ");
     Finding::new(Level::Obstacle, "reachability", evidence, advice)
 }
 

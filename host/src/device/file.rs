@@ -50,12 +50,12 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Vec<Device>> {
     let text = fs::read_to_string(path)
         .map_err(|error| Classified::unreadable(ErrorClass::Usage, path, &error))?;
     let file: File = toml::from_str(&text)
-        .map_err(|error| one_line(&error, &text))
+        .map_err(|error| anyhow::Error::msg(one_line(&error, &text)))
         .or_class(ErrorClass::Usage)
         .with_context(|| path.display().to_string())?;
     let device = |(name, entry): (String, Entry)| {
         let context = format!("{}: device '{name}'", path.display());
-        entry.device(name).or_class(ErrorClass::Usage).context(context)
+        entry.device(name).map_err(anyhow::Error::msg).or_class(ErrorClass::Usage).context(context)
     };
     file.device.into_iter().map(device).collect()
 }

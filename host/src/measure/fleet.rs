@@ -18,7 +18,7 @@ use super::verification::Verified;
 use super::{Fingerprint, Ledger, Measurement, Session, Settings};
 use crate::device::agent_client::Agent;
 use crate::device::entry::Device;
-use crate::output::error_class::{Classified, ErrorClass, class_of};
+use crate::output::error_class::{Classified, ErrorClass, class_of, told};
 use crate::process::child::Traffic;
 
 /// What each device does.
@@ -124,7 +124,7 @@ impl Worker<'_> {
     fn work(&self) {
         let mut agent = match Agent::connect(&self.order.devices[self.device]) {
             Ok(agent) => agent,
-            Err(error) => return self.lost(&error),
+            Err(error) => return self.lost(error),
         };
         // The lease belongs to this process, so it does not keep two threads of this process apart.
         let machine = self.machine(agent.hello().platform.boot_id.as_deref());
@@ -171,17 +171,17 @@ impl Worker<'_> {
     }
 
     /// A device that could not be reached fails every model that was meant for it alone.
-    fn lost(&self, error: &anyhow::Error) {
+    fn lost(&self, error: anyhow::Error) {
         self.fail_all(&(0..self.order.models.len()).collect::<Vec<_>>(), error);
     }
 
-    fn fail_all(&self, models: &[usize], error: &anyhow::Error) {
-        let told = || Classified::new(class_of(error), format_args!("{error:#}")).into();
-        match self.order.sharing {
-            Sharing::All => models
-                .iter()
-                .for_each(|at| self.tell(What::Failed { at: Some(*at), error: told() })),
-            Sharing::Among => self.tell(What::Failed { at: None, error: told() }),
+    fn fail_all(&self, models: &[usize], error: anyhow::Error) {
+        if self.order.sharing == Sharing::Among {
+            return self.tell(What::Failed { at: None, error });
+        }
+        let shared = Classified::new(class_of(&error), told(&error)).shared(&Arc::new(error));
+        for at in models {
+            self.tell(What::Failed { at: Some(*at), error: shared.clone().into() });
         }
     }
 
@@ -219,7 +219,7 @@ impl Worker<'_> {
             (Err(error), Sharing::All)
                 if class_of(&error) != ErrorClass::Interrupted && !open.is_empty() =>
             {
-                self.fail_all(&open, &error);
+                self.fail_all(&open, error);
                 Ok(())
             }
             (result, _) => result,

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use pearl_agent::protocol::messages::{LaunchReport, LaunchRequest, Limits, ModelFile, Sampling};
-use pearl_agent::protocol::wire::FailureKind;
+use pearl_agent::protocol::wire::{Failure, FailureKind};
 
 use super::Session;
 use super::settings::nanos;
@@ -37,6 +37,16 @@ impl Session<'_> {
         }
     }
 
+    /// As [`Session::attempt`], for work on a model: a failure by a limit names the option that raises it.
+    pub(super) fn attempt_within_limits<T>(
+        &mut self,
+        ask: impl FnMut(&mut Agent) -> Result<T, ChildError>,
+    ) -> anyhow::Result<Result<T, ChildError>> {
+        let result = self.attempt(ask)?;
+        let raisable = self.limits().memory_bytes == self.settings.limits.memory_bytes;
+        Ok(result.map_err(|error| advised(error, raisable)))
+    }
+
     pub(super) fn place(
         &mut self,
         at: usize,
@@ -62,7 +72,7 @@ impl Session<'_> {
             request.other_seeds = tried.map(|more| self.input_seed.wrapping_add(more)).collect();
         }
         let since = Instant::now();
-        let launched = self.attempt(|agent| agent.launch(request.clone()))?;
+        let launched = self.attempt_within_limits(|agent| agent.launch(request.clone()))?;
         if let Ok(report) = &launched {
             self.ledger.launched(report);
             let useful = report.wall_ns + report.warm_up_ns.iter().sum::<u64>();
@@ -107,6 +117,20 @@ impl Session<'_> {
     }
 }
 
+/// `raisable` says whether the device has more memory than the limit.
+fn advised(error: ChildError, raisable: bool) -> ChildError {
+    let ChildError::Failed(Failure { kind, message }) = error else { return error };
+    let advice = match kind {
+        FailureKind::TimeLimit => "; give each launch more with --limit, such as --limit 10m",
+        FailureKind::MemoryLimit if raisable => {
+            "; give it more with --memory-limit, such as --memory-limit 16GB"
+        }
+        FailureKind::MemoryLimit => "; the device has no more: measure a smaller model",
+        _ => "",
+    };
+    ChildError::Failed(Failure { kind, message: message + advice })
+}
+
 /// Whether every later request would fail as well.
 fn ends_everything(error: &ChildError) -> bool {
     match error {
@@ -115,5 +139,27 @@ fn ends_everything(error: &ChildError) -> bool {
             matches!(failure.kind, FailureKind::Internal | FailureKind::Busy)
         }
         error => error.lost(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_by_a_limit_names_the_option_that_raises_it() {
+        for (kind, raisable, told) in [
+            (FailureKind::TimeLimit, true, "m.onnx: why; give each launch more with --limit"),
+            (FailureKind::MemoryLimit, true, "m.onnx: why; give it more with --memory-limit"),
+            (FailureKind::MemoryLimit, false, "m.onnx: why; the device has no more"),
+            (FailureKind::BadInput, true, "m.onnx: why"),
+        ] {
+            let error = ChildError::Failed(Failure::new(kind, "m.onnx: why"));
+            let ChildError::Failed(failure) = advised(error, raisable) else { panic!("{kind:?}") };
+            assert_eq!(failure.kind, kind);
+            assert!(failure.message.starts_with(told), "{}", failure.message);
+            let plain = kind == FailureKind::BadInput;
+            assert_eq!(failure.message.contains("--"), !plain && raisable, "{}", failure.message);
+        }
     }
 }

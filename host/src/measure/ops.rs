@@ -21,7 +21,7 @@ impl Session<'_> {
             let placed = placed.map_err(|error| session.agent.classified(&error))?;
             let slice = session.settings.sampling.slice_ns;
             let request = ProfileRequest { launch: session.request(placed.there, slice) };
-            let profiled = session.attempt(|agent| agent.profile(request.clone()))?;
+            let profiled = session.attempt_within_limits(|agent| agent.profile(request.clone()))?;
             Ok(profiled.map_err(|error| session.agent.classified(&error))?)
         })
     }

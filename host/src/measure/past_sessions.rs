@@ -14,7 +14,8 @@ use crate::store::{Entry, History, HistoryError, Kept};
 pub fn open() -> anyhow::Result<History> {
     History::open(&home::folder()?).map_err(|error| {
         let advice = "name a folder of your own in PEARL_HOME, or measure with --no-history";
-        Classified::usage(format_args!("the history cannot be opened: {error}; {advice}")).into()
+        let message = format!("the history cannot be opened: {error}; {advice}");
+        Classified::usage(message).because(error).into()
     })
 }
 
@@ -83,12 +84,18 @@ pub fn keep(history: &mut History, measurement: &Measurement) -> anyhow::Result<
     history.keep(&entry, &document).or_class(ErrorClass::Usage)
 }
 
+/// A measurement that is not there is bad input. Where the database failed, that counts more.
+pub fn classified(error: HistoryError) -> Classified {
+    let class = match error {
+        HistoryError::Absent { .. } => ErrorClass::Input,
+        _ => ErrorClass::Usage,
+    };
+    Classified::new(class, &error).because(error)
+}
+
 /// A measurement by its number.
 pub fn load(history: &History, id: i64) -> anyhow::Result<(Kept, Measurement)> {
-    let (kept, document) = history.get(id).map_err(|error| match error {
-        HistoryError::Absent { .. } => Classified::input(error),
-        error => Classified::usage(error),
-    })?;
+    let (kept, document) = history.get(id).map_err(classified)?;
     let measurement = serde_json::from_str(&document).map_err(|error| {
         Classified::input(format_args!("measurement #{id} of the history: {error}"))
     })?;

@@ -41,7 +41,7 @@ impl Session<'_> {
         while since.elapsed() < length || launches.len() < LEAST_WINDOWS {
             let begun = nanos(since.elapsed());
             let asked = Instant::now();
-            match self.attempt(|agent| agent.launch(request.clone()))? {
+            match self.attempt_within_limits(|agent| agent.launch(request.clone()))? {
                 Ok(_) if self.losses.agents > losses => return Ok(Err(interrupted(&model))),
                 Ok(report) if report.samples_ns.is_empty() => return Ok(Err(no_samples(&model))),
                 Ok(report) => {

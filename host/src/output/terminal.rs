@@ -7,7 +7,7 @@ use anyhow::Context;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
-use crate::output::error_class::Classified;
+use crate::output::error_class::{Classified, ErrorClass};
 use crate::output::sanitise::for_terminal;
 use crate::process::child;
 
@@ -81,7 +81,11 @@ pub fn print_document(text: &str) -> anyhow::Result<()> {
     match writeln!(io::stdout().lock(), "{text}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => {
-            written.map_err(|error| Classified::usage(format_args!("stdout: {error}")).into())
+            let failed = |error: io::Error| -> anyhow::Error {
+                let message = format!("stdout: {error}");
+                Classified::new(ErrorClass::Machine, message).because(error).into()
+            };
+            written.map_err(failed)
         }
     }
 }

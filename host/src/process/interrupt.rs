@@ -26,7 +26,7 @@ pub fn install() -> std::io::Result<()> {
     }
     for signal in [SIGINT, SIGTERM] {
         // Order matters: the shutdown runs only if an earlier signal has set the flag.
-        let status = ErrorClass::Interrupted as i32;
+        let status = ErrorClass::Interrupted.code().into();
         flag::register_conditional_shutdown(signal, status, Arc::clone(requested))?;
         flag::register(signal, Arc::clone(requested))?;
     }

@@ -11,7 +11,7 @@ use pearl_models::space::Space;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::output::error_class::{Classified, Classify, ErrorClass};
+use crate::output::error_class::{Classified, Classify, ClassifyWriting, ErrorClass};
 use crate::report::view::{
     BestView, CandidateStatus, CandidateView, ChoiceView, DecisionView, LatencyView,
     PolicyUpdateView, RunState, RunView, SettingsView, TeacherView, TrainedView, WallTime,
@@ -26,14 +26,14 @@ use crate::train::worker_protocol::PolicyUpdate;
 pub fn write_report(run: &Path) -> anyhow::Result<PathBuf> {
     let path = run.join("report.html");
     let page = render(&view(run)?)?;
-    replace_file(&path, page.as_bytes()).or_class(ErrorClass::Usage)?;
+    replace_file(&path, page.as_bytes()).or_unwritable()?;
     Ok(path)
 }
 
 /// Writes the picture of accuracy against latency.
 pub fn write_picture(run: &Path, path: &Path) -> anyhow::Result<()> {
     let picture = scatter_svg(&view(run)?)?;
-    replace_file(path, picture.as_bytes()).or_class(ErrorClass::Usage)
+    replace_file(path, picture.as_bytes()).or_unwritable()
 }
 
 /// The settings of a run, in groups.

@@ -17,7 +17,7 @@ use super::{Event, SearchConfig, winner};
 use crate::data::class_names::class_names;
 use crate::device::agent_client::Agent;
 use crate::measure::Fingerprint;
-use crate::output::error_class::{Classified, Classify, ErrorClass};
+use crate::output::error_class::{Classified, Classify, ClassifyWriting, ErrorClass};
 use crate::process::interrupt;
 use crate::search::choice::choose;
 use crate::store::{Best, Candidate, CandidateTime, Status, Store};
@@ -80,7 +80,7 @@ pub fn search(
     let mut settings = config.settings();
     settings.push(("data sha256".to_owned(), data.sha256));
     store.settle(&settings).or_class(ErrorClass::Usage)?;
-    fs::create_dir_all(config.out.join("models")).or_class(ErrorClass::Usage)?;
+    fs::create_dir_all(config.out.join("models")).or_unwritable()?;
     let policy = Policy::restore(config, &space, store, worker)?;
     let candidates = store.candidates().or_class(ErrorClass::Usage)?;
     let state = RunState { budget_ns: 0, policy, candidates };

@@ -12,7 +12,7 @@ use super::Event;
 use super::event::Observer;
 use super::run::Run;
 use crate::measure::{Measurement, Session, Step, model_file};
-use crate::output::error_class::{Classified, Classify, ErrorClass};
+use crate::output::error_class::{Classified, Classify, ClassifyWriting, ErrorClass, told};
 use crate::process::child::ChildError;
 use crate::process::interrupt;
 use crate::store::{Candidate, CandidateTime, Latency, Status};
@@ -59,7 +59,7 @@ impl Run<'_> {
             Err(ChildError::Failed(failure)) if failure.kind == FailureKind::BadInput => {
                 return Err(Classified::input(failure).into());
             }
-            Err(error @ ChildError::Start { .. }) => {
+            Err(error) if ends_the_search(&error) => {
                 return Err(worker_client::classified(&error).into());
             }
             Err(error) => {
@@ -104,7 +104,7 @@ impl Run<'_> {
                 }
                 Err(error) => {
                     candidate.status = Status::Failed;
-                    add_reason(candidate, format!("{error:#}"));
+                    add_reason(candidate, told(&error));
                     break;
                 }
             }
@@ -132,10 +132,19 @@ impl Run<'_> {
             let weights = WeightsFile::read(&self.weights_path(candidate))?;
             student::trained(&network, &weights, form)?
         };
-        replace_file(&path, &bytes).or_class(ErrorClass::Usage)?;
+        replace_file(&path, &bytes).or_unwritable()?;
         replace_file(&self.model_path(candidate, "json"), architecture.to_json().as_bytes())
-            .or_class(ErrorClass::Usage)?;
+            .or_unwritable()?;
         Ok(path)
+    }
+}
+
+/// Whether every other candidate would fail as well: there is no worker, or this machine's disk is full.
+fn ends_the_search(error: &ChildError) -> bool {
+    match error {
+        ChildError::Start { .. } => true,
+        ChildError::Failed(failure) => failure.kind == FailureKind::Device,
+        _ => false,
     }
 }
 

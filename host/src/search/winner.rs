@@ -9,7 +9,7 @@ use super::run::Run;
 use super::{Event, FinalTraining};
 use crate::data::class_names::class_names;
 use crate::measure::{Measurement, Session, Settings, Step, model_file};
-use crate::output::error_class::{Classified, Classify, ErrorClass};
+use crate::output::error_class::{Classified, Classify, ClassifyWriting, ErrorClass};
 use crate::search::choice::choose;
 use crate::search::objective::Contender;
 use crate::search::steps::latency;
@@ -95,9 +95,8 @@ fn train(
     let network = architecture.network().context("own architecture")?;
     let weights = WeightsFile::read(&weights_path)?;
     let onnx = student::trained(&network, &weights, run.config.input_form)?;
-    replace_file(&onnx_path, &onnx).or_class(ErrorClass::Usage)?;
-    replace_file(&out.join("best.json"), architecture.to_json().as_bytes())
-        .or_class(ErrorClass::Usage)?;
+    replace_file(&onnx_path, &onnx).or_unwritable()?;
+    replace_file(&out.join("best.json"), architecture.to_json().as_bytes()).or_unwritable()?;
 
     let settings =
         Settings { stopping_rule: Settings::bench().stopping_rule, ..run.measuring.clone() };
@@ -128,9 +127,9 @@ fn train(
     } else {
         Contender { lo_ns: latency.median_ns, hi_ns: latency.median_ns, ..final_one }
     };
-    fs::metadata(&onnx_path).or_class(ErrorClass::Usage)?;
+    fs::metadata(&onnx_path).or_unwritable()?;
     let onnx = complete(run, onnx, &candidate.arch_id, &report, &measurement)?;
-    replace_file(&onnx_path, &onnx).or_class(ErrorClass::Usage)?;
+    replace_file(&onnx_path, &onnx).or_unwritable()?;
     Ok(Best {
         index,
         arch_id: candidate.arch_id,

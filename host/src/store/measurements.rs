@@ -13,8 +13,9 @@ use pearl_agent::protocol::messages::Engine;
 use pearl_calibration::{Nanos, Sentinel};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::is_full;
 use super::schema::{self, Schema, SchemaError};
+use super::{failed, is_full};
+use crate::output::error_class::Classified;
 
 /// Version of the history.
 ///
@@ -94,13 +95,19 @@ pub enum HistoryError {
     #[error("{file}: not a history of measurements; move it away, or use another PEARL_HOME")]
     Foreign { file: String },
     #[error("{file}: the disk is full; free some space, or measure with --no-history")]
-    Full { file: String },
+    Full { file: String, source: Classified },
     #[error("{file}: there is no measurement #{id}; see `pearl history list`")]
     Absent { file: String, id: i64 },
     #[error("{file}: {source}")]
-    Sql { file: String, source: rusqlite::Error },
+    Sql { file: String, source: Classified },
     #[error("{0}")]
-    Io(#[from] std::io::Error),
+    Io(#[source] Classified),
+}
+
+impl From<std::io::Error> for HistoryError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(Classified::unwritable(error))
+    }
 }
 
 /// A measurement on its way into the history.
@@ -312,13 +319,15 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Kept> {
 fn classify(file: &str, error: rusqlite::Error) -> HistoryError {
     use rusqlite::ErrorCode;
     let file = file.to_owned();
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => HistoryError::Full { file },
-        Some(ErrorCode::SystemIoFailure) if is_full(&file) => HistoryError::Full { file },
+    let code = error.sqlite_error_code();
+    let source = failed(error);
+    match code {
+        Some(ErrorCode::DiskFull) => HistoryError::Full { file, source },
+        Some(ErrorCode::SystemIoFailure) if is_full(&file) => HistoryError::Full { file, source },
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             HistoryError::Foreign { file }
         }
-        _ => HistoryError::Sql { file, source: error },
+        _ => HistoryError::Sql { file, source },
     }
 }
 

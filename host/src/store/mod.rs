@@ -24,6 +24,8 @@ use std::path::{Path, PathBuf};
 
 use schema::SchemaError;
 
+use crate::output::duration::ms;
+use crate::output::error_class::{Classified, ErrorClass};
 use crate::train::worker_protocol::PolicyUpdate;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -43,19 +45,31 @@ pub enum StoreError {
     #[error("{file}: not a run database; use another --out")]
     Foreign { file: String },
     #[error(
-        "{file}: the run was made with other settings ({setting}: {stored}, now {given}); repeat its command or use another --out"
+        "{file}: the run was made with other settings ({setting}: {}, now {}); repeat its command or use another --out",
+        readable(stored),
+        readable(given)
     )]
     OtherConfiguration { file: String, setting: String, stored: String, given: String },
+    #[error("{path}: not a folder; use another --out")]
+    NotAFolder { path: String },
+    #[error("{folder}: neither empty nor a run directory, it holds '{entry}'; use another --out")]
+    Occupied { folder: String, entry: String },
     #[error("{folder}: in use by another process; wait for it, or use another --out")]
     InUse { folder: String },
     #[error("{file}: the disk is full; free some space and repeat the command, which resumes")]
-    Full { file: String },
+    Full { file: String, source: Classified },
     #[error("{file}: {source}")]
-    Sql { file: String, source: rusqlite::Error },
+    Sql { file: String, source: Classified },
     #[error("{file}: {what} is damaged: {why}")]
     Damaged { file: String, what: String, why: String },
     #[error("{0}")]
-    Io(#[from] std::io::Error),
+    Io(#[source] Classified),
+}
+
+impl From<std::io::Error> for StoreError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Io(Classified::unwritable(error))
+    }
 }
 
 pub struct Store {
@@ -265,13 +279,30 @@ fn refused(file: &str, error: SchemaError) -> StoreError {
 fn classify(file: &str, error: rusqlite::Error) -> StoreError {
     use rusqlite::ErrorCode;
     let file = file.to_owned();
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => StoreError::Full { file },
+    let code = error.sqlite_error_code();
+    let source = failed(error);
+    match code {
+        Some(ErrorCode::DiskFull) => StoreError::Full { file, source },
         // The log's shared memory and a first page that cannot grow are reported as plain I/O errors.
-        Some(ErrorCode::SystemIoFailure) if is_full(&file) => StoreError::Full { file },
+        Some(ErrorCode::SystemIoFailure) if is_full(&file) => StoreError::Full { file, source },
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => StoreError::Foreign { file },
-        _ => StoreError::Sql { file, source: error },
+        _ => StoreError::Sql { file, source },
     }
+}
+
+/// What SQLite itself refuses is a failure of this machine; a value of another kind is a damaged file.
+fn failed(error: rusqlite::Error) -> Classified {
+    let class = match error.sqlite_error_code() {
+        Some(_) => ErrorClass::Machine,
+        None => ErrorClass::Input,
+    };
+    Classified::new(class, &error).because(error)
+}
+
+/// A setting for people. Durations are stored in nanoseconds.
+fn readable(setting: &str) -> String {
+    let ns = setting.strip_suffix(" ns").and_then(|ns| ns.parse().ok());
+    ns.map_or_else(|| setting.to_owned(), ms)
 }
 
 fn is_full(file: &str) -> bool {

@@ -7,8 +7,9 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-use super::StoreError;
+use super::{Store, StoreError};
 
+const LOCK: &str = ".lock";
 const TRIES: usize = 10;
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -25,7 +26,7 @@ impl RunLock {
             .create(true)
             .truncate(false)
             .write(true)
-            .open(folder.join(".lock"))?
+            .open(folder.join(LOCK))?
             .into();
         for _ in 0..TRIES {
             match file.try_lock() {
@@ -38,9 +39,29 @@ impl RunLock {
         Err(StoreError::InUse { folder: folder.display().to_string() })
     }
 
+    /// Refuses a folder that holds something else than a run, and changes nothing.
+    pub fn check_vacant(folder: &Path) -> Result<(), StoreError> {
+        let there = folder.ancestors().find(|path| path.exists());
+        if let Some(path) = there.filter(|path| !path.is_dir()) {
+            return Err(StoreError::NotAFolder { path: path.display().to_string() });
+        }
+        if !folder.exists() || Store::path(folder).exists() {
+            return Ok(());
+        }
+        for entry in fs_err::read_dir(folder)? {
+            let name = entry?.file_name();
+            // A search that was refused leaves its lock.
+            if name != LOCK {
+                let (folder, entry) = (folder.display().to_string(), name.display().to_string());
+                return Err(StoreError::Occupied { folder, entry });
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a process uses the directory now.
     pub fn is_held(folder: &Path) -> bool {
-        let file = File::open(folder.join(".lock"));
+        let file = File::open(folder.join(LOCK));
         file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 }
@@ -48,6 +69,23 @@ impl RunLock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_is_made_in_a_folder_that_is_empty_or_holds_a_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("run");
+        RunLock::check_vacant(&run).unwrap();
+        drop(RunLock::take(&run).unwrap());
+        RunLock::check_vacant(&run).unwrap();
+        std::fs::write(run.join("thesis.tex"), "").unwrap();
+        let error = RunLock::check_vacant(&run).unwrap_err().to_string();
+        assert!(error.contains("run: neither empty") && error.contains("'thesis.tex'"), "{error}");
+        std::fs::write(Store::path(&run), "").unwrap();
+        RunLock::check_vacant(&run).unwrap();
+        let below = run.join("thesis.tex/run");
+        let error = RunLock::check_vacant(&below).unwrap_err().to_string();
+        assert!(error.contains("thesis.tex: not a folder"), "{error}");
+    }
 
     #[test]
     fn a_directory_is_held_as_long_as_its_lock() {

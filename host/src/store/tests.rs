@@ -1,4 +1,5 @@
 use super::*;
+use crate::output::error_class::{Classify, class_of};
 
 fn candidate(index: usize) -> Candidate {
     Candidate {
@@ -78,6 +79,31 @@ fn another_configuration_is_refused_and_nothing_is_overwritten() {
     let error = store.settle(&setting("25ms")).unwrap_err().to_string();
     assert!(["budget", "15ms", "25ms"].iter().all(|word| error.contains(word)), "{error}");
     assert_eq!(store.settings().unwrap(), setting("15ms"));
+}
+
+#[test]
+fn a_duration_of_another_configuration_is_told_in_milliseconds() {
+    let (_folder, file) = folder();
+    let mut store = Store::open(&file).unwrap();
+    let setting = |value: &str| [("budget".to_owned(), value.to_owned())];
+    store.settle(&setting("p50")).unwrap();
+    let error = store.settle(&setting("2000000 ns")).unwrap_err().to_string();
+    assert!(error.contains("(budget: p50, now 2.000 ms)"), "{error}");
+}
+
+#[test]
+fn a_database_that_fails_is_a_failure_of_this_machine_whatever_it_is_called_later() {
+    let (folder, _) = folder();
+    let missing = Store::open(&folder.path().join("absent/pearl.db")).err().unwrap();
+    let error = anyhow::Error::from(missing).context("the run");
+    assert_eq!(class_of(&error), ErrorClass::Machine);
+    assert!(error.chain().any(|layer| layer.is::<rusqlite::Error>()), "{error:?}");
+    let later: anyhow::Result<()> = Err(error).or_class(ErrorClass::Usage);
+    assert_eq!(class_of(&later.unwrap_err()), ErrorClass::Machine);
+    let used = RunLock::take(folder.path()).unwrap();
+    let in_use: anyhow::Result<RunLock> = RunLock::take(folder.path()).or_class(ErrorClass::Usage);
+    assert_eq!(class_of(&in_use.unwrap_err()), ErrorClass::Usage);
+    drop(used);
 }
 
 #[test]

@@ -179,7 +179,10 @@ pub fn write<'a>(
 pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let path = &path.canonicalize().unwrap_or_else(|_| path.to_owned());
     if path.exists() && !path.is_file() {
-        return Err(io::Error::other("something other than a file has this name"));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "something other than a file has this name",
+        ));
     }
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

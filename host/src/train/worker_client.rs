@@ -18,7 +18,7 @@ use super::worker_protocol::{
     DataReport, DataSource, PolicyReport, PolicyRequest, TeachReport, TeachRequest, TrainProgress,
     TrainReport, TrainRequest, WorkerDone, WorkerHello, WorkerRequest,
 };
-use crate::output::error_class::{Classified, ErrorClass};
+use crate::output::error_class::{Classified, ErrorClass, told};
 use crate::process::child::{Child, ChildError, Deadline};
 use crate::process::streams::Streams;
 
@@ -153,7 +153,11 @@ fn reusable<T>(result: &Result<T, ChildError>) -> bool {
             | FailureKind::BadRequest
             | FailureKind::Busy
             | FailureKind::Device => true,
-            FailureKind::Limit | FailureKind::Crashed | FailureKind::Internal => false,
+            FailureKind::Limit
+            | FailureKind::TimeLimit
+            | FailureKind::MemoryLimit
+            | FailureKind::Crashed
+            | FailureKind::Internal => false,
         },
         Err(_) => false,
     }
@@ -165,13 +169,22 @@ pub fn classified(error: &ChildError) -> Classified {
         ChildError::Interrupted => ErrorClass::Interrupted,
         ChildError::Start { .. } => ErrorClass::Usage,
         ChildError::Failed(failure) => match failure.kind {
-            FailureKind::BadInput | FailureKind::Limit => ErrorClass::Input,
-            FailureKind::BadRequest | FailureKind::Busy | FailureKind::Device => ErrorClass::Usage,
+            FailureKind::BadInput
+            | FailureKind::Limit
+            | FailureKind::TimeLimit
+            | FailureKind::MemoryLimit => ErrorClass::Input,
+            FailureKind::BadRequest | FailureKind::Busy => ErrorClass::Usage,
+            // A worker's device is this machine.
+            FailureKind::Device => ErrorClass::Machine,
             FailureKind::Crashed | FailureKind::Internal => ErrorClass::Bug,
         },
         _ => ErrorClass::Bug,
     };
-    Classified::new(kind, error)
+    let plain = Classified::new(kind, error);
+    match error {
+        ChildError::Failed(failure) => plain.because(failure.clone()),
+        _ => plain,
+    }
 }
 
 fn unusable(result: Result<WorkerDone, ChildError>) -> anyhow::Error {
@@ -198,7 +211,7 @@ type Started = (Child<WorkerRequest, TrainProgress, WorkerDone>, WorkerHello);
 fn start(torch_device: &str) -> Result<Started, ChildError> {
     let program = program().map_err(|error| ChildError::Start {
         name: "worker".to_owned(),
-        source: io::Error::other(format!("{error:#}")),
+        source: io::Error::other(told(&error)),
     })?;
     let streams = Streams::spawn(prepare(&mut Command::new(program)))
         .map_err(|source| ChildError::Start { name: "worker".to_owned(), source })?;

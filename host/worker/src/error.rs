@@ -18,7 +18,7 @@ use crate::policy::PolicyError;
 use crate::teachers::teacher_module::TeacherError;
 use crate::torch_device::TorchDeviceError;
 use crate::torch_error::first_line;
-use pearl::train::weights_file::WeightsError;
+use pearl::train::weights_file::{WeightsError, WeightsProblem};
 
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
@@ -73,11 +73,14 @@ impl From<WorkerError> for Failure {
             Data(_) | Teacher(_) if short_of_memory(&text) => FailureKind::Limit,
             Data(_) | Teacher(_) if text.contains("CUDA error") => FailureKind::Internal,
             NoHello | Protocol { .. } | Request(_) | TorchDevice(_) => FailureKind::BadRequest,
+            // This machine's disk.
+            Write { .. } | Weights(WeightsError { problem: WeightsProblem::Write(_), .. }) => {
+                FailureKind::Device
+            }
             Data(_) | Teacher(_) | Weights(_) => FailureKind::BadInput,
             Architecture(_) | Reference(_) => FailureKind::BadInput,
             Policy(PolicyError::Torch(_) | PolicyError::NotFinite { .. }) => FailureKind::Internal,
             Policy(_) => FailureKind::BadRequest,
-            Write { .. } => FailureKind::BadInput,
             Memory(_) => FailureKind::Limit,
             Gone(_) | Torch(_) => FailureKind::Internal,
         };
@@ -132,6 +135,17 @@ mod tests {
     #[should_panic = "a bug of ours"]
     fn any_other_panic_goes_on() {
         let _ = without_panics::<()>(|| panic!("a bug of ours"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_not_called_bad_input() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let weights =
+            WeightsError { path: "w.safetensors".into(), problem: WeightsProblem::Write(full()) };
+        let logits = WorkerError::Write { path: "logits".into(), source: full() };
+        for error in [WorkerError::from(weights), logits] {
+            assert_eq!(Failure::from(error).kind, FailureKind::Device);
+        }
     }
 
     #[test]

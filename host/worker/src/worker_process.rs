@@ -5,7 +5,7 @@
 
 use std::env;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,7 +25,9 @@ pub fn main() -> ExitCode {
     match &words[..] {
         [] => error_class::report(run()),
         [word] if word == "--version" => {
-            println!(
+            // A reader that is gone needs no version.
+            let _ = writeln!(
+                io::stdout(),
                 "pearl-worker {}, torch {}",
                 env!("CARGO_PKG_VERSION"),
                 env!("PEARL_TORCH_VERSION")
@@ -33,7 +35,8 @@ pub fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         _ => {
-            eprintln!(
+            let _ = writeln!(
+                io::stderr(),
                 "pearl-worker trains for `pearl search`, `pearl train` and `pearl teacher`, which start it; \
                  `pearl-worker --version` prints its version and torch's"
             );
@@ -48,7 +51,7 @@ pub fn main() -> ExitCode {
 /// If stdin or stdout fails.
 fn run() -> anyhow::Result<()> {
     if let Err(error) = environment::ensure() {
-        eprintln!("worker: continues with the default environment: {error}");
+        let _ = writeln!(io::stderr(), "worker: continues with the default environment: {error}");
     }
     let mut out = BufWriter::new(protocol_output().context("worker: cannot set up its output")?);
     let busy = Arc::new(AtomicBool::new(false));

@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 use crate::measure::{
     FleetEvent, Ledger, Measurement, Order, Step, Verified, What, ops_json, result_json,
 };
-use crate::output::error_class::{Classified, ErrorClass, class_of};
-use crate::output::terminal::Terminal;
+use crate::output::error_class::{Classified, ErrorClass, Several, class_of, told};
 use crate::process::child::Traffic;
 
 /// Results in the order of devices and models, not in the order of their arrival.
@@ -26,8 +25,16 @@ pub struct Results<'a> {
     reproducibility: BTreeMap<(String, String), Reproducibility>,
     /// Which other processes used each device before the first measurement.
     others: BTreeMap<usize, String>,
-    failures: Vec<anyhow::Error>,
+    failures: Vec<Failure>,
     devices: BTreeMap<usize, (Ledger, Traffic)>,
+}
+
+/// What failed, in the order of arrival.
+struct Failure {
+    /// Indices of device and model, as far as one device or one model failed.
+    device: Option<usize>,
+    model: Option<usize>,
+    error: anyhow::Error,
 }
 
 impl<'a> Results<'a> {
@@ -52,7 +59,7 @@ impl<'a> Results<'a> {
                 Ok(measurement) => {
                     self.measured.insert((device, at), measurement);
                 }
-                Err(error) => self.failures.push(error),
+                Err(error) => self.fail(Some(device), Some(at), error),
             },
             What::Step(Step::Disturbed { who, waits: false }) => {
                 self.others.insert(device, who);
@@ -63,32 +70,68 @@ impl<'a> Results<'a> {
             }
             What::Verified { at, verified } => {
                 if !verified.agrees {
-                    self.failures.push(differs(&self.order.models[at].path, &verified));
+                    let error = differs(&self.order.models[at].path, &verified);
+                    self.fail(Some(device), Some(at), error);
                 }
                 self.verified.insert((device, at), verified);
             }
-            What::Failed { at, error } => self.failures.push(self.named(device, at, error)),
+            What::Failed { at, error } => self.fail(Some(device), at, error),
             What::Done { ledger, traffic } => {
                 self.devices.insert(device, (ledger, traffic));
             }
         }
     }
 
-    /// Adds the model and the device to an error that does not name them.
-    fn named(&self, device: usize, at: Option<usize>, error: anyhow::Error) -> anyhow::Error {
-        let text = format!("{error:#}");
-        let model = at.map(|at| self.order.models[at].path.as_str()).unwrap_or_default();
-        let name = &self.order.devices[device].name;
-        let several = self.order.devices.len() > 1 && !text.contains(&format!("'{name}'"));
-        if text.contains(model) && !several {
-            return error;
+    fn fail(&mut self, device: Option<usize>, model: Option<usize>, error: anyhow::Error) {
+        self.failures.push(Failure { device, model, error });
+    }
+
+    /// Records why a measurement could not be kept; one history fails many of them alike.
+    pub fn unkept(&mut self, error: anyhow::Error) {
+        let text = told(&error);
+        if !self.failures.iter().any(|failure| told(&failure.error) == text) {
+            self.fail(None, None, error);
         }
-        let prefix = match (text.contains(model), several) {
-            (false, true) => format!("device '{name}': {model}"),
-            (false, false) => model.to_owned(),
-            (true, _) => format!("device '{name}'"),
+    }
+
+    /// The message of a failure that fails these models, with the models and the device where the error does
+    /// not name them.
+    fn named(&self, failure: &Failure, models: &[usize]) -> String {
+        let text = told(&failure.error);
+        let paths = models.iter().map(|at| self.order.models[*at].path.as_str());
+        let unnamed: Vec<_> = paths.filter(|path| !text.contains(path)).collect();
+        let mut parts = Vec::new();
+        if let Some(device) = failure.device.filter(|_| self.order.devices.len() > 1) {
+            let name = format!("'{}'", self.order.devices[device].name);
+            parts.extend((!text.contains(&name)).then(|| format!("device {name}")));
+        }
+        parts.extend((!unnamed.is_empty()).then(|| unnamed.join(", ")));
+        parts.push(text);
+        parts.join(": ")
+    }
+
+    /// The failures, one error for each cause: what a lost device cost is told once, with the models.
+    fn causes(mut self) -> Vec<anyhow::Error> {
+        let failures = std::mem::take(&mut self.failures);
+        let mut causes: Vec<(Failure, Vec<usize>)> = Vec::new();
+        for failure in failures {
+            let text = told(&failure.error);
+            let same = causes
+                .iter_mut()
+                .find(|(cause, _)| cause.device == failure.device && told(&cause.error) == text);
+            match same {
+                Some((_, models)) => models.extend(failure.model),
+                None => {
+                    let models = failure.model.into_iter().collect();
+                    causes.push((failure, models));
+                }
+            }
+        }
+        let error = |(failure, models): (Failure, Vec<usize>)| -> anyhow::Error {
+            let message = self.named(&failure, &models);
+            Classified::new(class_of(&failure.error), message).because(failure.error).into()
         };
-        Classified::new(class_of(&error), format_args!("{prefix}: {text}")).into()
+        causes.into_iter().map(error).collect()
     }
 
     pub fn number(&mut self, measurement: &Measurement, id: i64) {
@@ -105,11 +148,8 @@ impl<'a> Results<'a> {
 
     /// Records a failure for each model that no device was left to measure.
     pub fn leave(&mut self, models: &[usize]) {
-        for at in models {
-            let message =
-                format!("{}: no device is left to measure it on", self.order.models[*at].path);
-            self.failures.push(Classified::new(ErrorClass::Device, message).into());
-        }
+        let left = || Classified::new(ErrorClass::Device, "no device is left to measure it on");
+        models.iter().for_each(|at| self.fail(None, Some(*at), left().into()));
     }
 
     pub fn measured(&self) -> impl Iterator<Item = (&Measurement, Option<&ProfileReport>)> {
@@ -142,7 +182,9 @@ impl<'a> Results<'a> {
                 result
             })
             .collect();
-        let errors: Vec<_> = self.failures.iter().map(|error| format!("{error:#}")).collect();
+        let models = |failure: &Failure| failure.model.into_iter().collect::<Vec<_>>();
+        let errors = self.failures.iter().map(|failure| self.named(failure, &models(failure)));
+        let errors: Vec<_> = errors.collect();
         let devices: Vec<_> = self
             .devices
             .iter()
@@ -238,25 +280,11 @@ impl<'a> Results<'a> {
         all.filter(|measurement| measurement.judgement.verdict != Verdict::Stable).collect()
     }
 
-    /// Returns one failure as the error: an interrupt, else a failed device, else the first failure. The
-    /// others are printed before it as notes.
-    pub fn conclude(mut self, accept_unstable: bool, terminal: &Terminal) -> anyhow::Result<()> {
-        let count = self.failures.len();
-        if count > 0 {
-            let worst =
-                |of: ErrorClass| self.failures.iter().position(|error| class_of(error) == of);
-            let at =
-                worst(ErrorClass::Interrupted).or_else(|| worst(ErrorClass::Device)).unwrap_or(0);
-            let told = self.failures.remove(at);
-            // A lost device fails every model that was left; the cause is printed once.
-            if !matches!(class_of(&told), ErrorClass::Interrupted | ErrorClass::Device) {
-                for other in &self.failures {
-                    terminal.note(format!("also failed: {other:#}"));
-                }
-            }
-            let others =
-                if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
-            return Err(Classified::new(class_of(&told), format_args!("{told:#}{others}")).into());
+    /// # Errors
+    /// All failures; if nothing failed, the verdicts that say not to believe a number.
+    pub fn conclude(self, accept_unstable: bool) -> anyhow::Result<()> {
+        if !self.failures.is_empty() {
+            return Several::of(self.causes()).map_or(Ok(()), Err);
         }
         let doubted = self.doubted();
         if doubted.is_empty() || accept_unstable {

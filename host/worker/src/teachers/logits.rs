@@ -3,6 +3,7 @@
 //! **Invariant:** a file is named by a hash of all that its content follows from. A file is used only if
 //! its key, its shape and its hash agree with its content; else the logits are computed again.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -95,7 +96,11 @@ pub fn ensure(
                 let logits = tensor(&values, &dims, device)?;
                 return Ok((TeacherLogits { key, logits, accuracy }, Origin::Disk));
             }
-            Err(why) => eprintln!("{}: {why}; computing the logits again", path.display()),
+            Err(why) => {
+                // The host is gone where its stderr is: then the logits are of no use either.
+                let _ =
+                    writeln!(io::stderr(), "{}: {why}; computing the logits again", path.display());
+            }
         }
     }
     let teacher = Teacher::load(source, data, device)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{IsTerminal, stderr, stdin};
+use std::io::{IsTerminal, Write, stderr, stdin};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -80,7 +80,7 @@ fn typed(question: String) -> Option<Secret> {
                 // Make typed text visible again.
                 let _ = tcsetattr(&terminal, OptionalActions::Now, &before);
                 LEFT.store(true, Ordering::Relaxed);
-                eprintln!("\nno answer");
+                let _ = writeln!(stderr(), "\nno answer");
                 return None;
             }
         }
