@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::measuring::{PrecisionName, sustained, wait};
 use super::recipe::{DistillationArgs, Learning, MOST_EPOCHS, MOST_IMAGES, RecipeArgs, count};
@@ -24,7 +24,7 @@ use crate::search::objective::Objective;
 use crate::search::seeds::Seeds;
 use crate::search::{self, Budget, FinalTraining, Observer, Outcome, SearchConfig};
 use crate::store::home;
-use crate::store::{Candidate, RunLock, Status, Store};
+use crate::store::{Candidate, OtherConditions, RunLock, Segment, Status, Store};
 use crate::teacher::Teachers;
 use crate::train::worker_client::Worker;
 use crate::train::worker_protocol::{Loss, PolicyConfig, Update};
@@ -95,6 +95,10 @@ pub struct SearchArgs {
     /// Run directory
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Go on in a new segment of the run where the device, agent, engine, torch, its threads or the teacher
+    /// are not those of before. Without this, that is refused
+    #[arg(long)]
+    new_segment: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -139,7 +143,9 @@ fn run_search(config: &SearchConfig, observer: &mut Observer<'_>) -> anyhow::Res
     let since = Instant::now();
     let _lock = RunLock::take(&config.out).or_class(ErrorClass::Usage)?;
     let file = Store::path(&config.out);
-    Store::compare_stored(&file, &config.settings()).or_class(ErrorClass::Usage)?;
+    if let Some(run) = Store::find(&file).or_class(ErrorClass::Usage)? {
+        run.compare(&config.settings()).or_class(ErrorClass::Usage)?;
+    }
     let mut agent = Agent::connect(&config.device)?;
     let start = || Worker::start(&config.torch_device);
     let (prepared, mut worker) = search::prepare(config, &mut agent, start, since, observer)?;
@@ -244,6 +250,11 @@ fn config(args: &SearchArgs, usual: UsualSpeeds) -> anyhow::Result<SearchConfig>
         candidates: args.candidates,
         final_training: (args.final_epochs > 0)
             .then_some(FinalTraining { epochs: args.final_epochs, images: args.final_images }),
+        other_conditions: if args.new_segment {
+            OtherConditions::NewSegment
+        } else {
+            OtherConditions::Refuse
+        },
         out: args.out.clone(),
         command: command_line(),
     })
@@ -276,6 +287,7 @@ fn document(run: &Path, outcome: &Outcome) -> Value {
             "verdict": best.verdict,
             "within_budget": best.within_budget,
             "missed": best.missed,
+            "segment": best.segment,
             "onnx": run.join("best.onnx"),
         })
     });
@@ -287,6 +299,7 @@ fn document(run: &Path, outcome: &Outcome) -> Value {
         "engine": outcome.engine,
         "wall_ns": outcome.wall_ns,
         "candidates": outcome.candidates.iter().map(candidate_json).collect::<Vec<_>>(),
+        "segments": outcome.segments.iter().map(segment_json).collect::<Vec<_>>(),
         "chosen": outcome.chosen,
         "best": best,
     })
@@ -307,7 +320,15 @@ fn candidate_json(candidate: &Candidate) -> Value {
         "params": candidate.params,
         "macs": candidate.macs,
         "time": candidate.time,
+        "segment": candidate.segment,
     })
+}
+
+fn segment_json(segment: &Segment) -> Value {
+    let named = segment.conditions.iter();
+    let conditions: Map<_, _> =
+        named.map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+    json!({ "index": segment.index, "started": segment.started, "conditions": conditions })
 }
 
 fn summary(config: &SearchConfig, outcome: &Outcome, report: &Path) -> anyhow::Result<()> {

@@ -55,6 +55,20 @@ impl Fingerprint {
         sha256(&text)[..16].to_owned()
     }
 
+    /// Every part by its name, whole, as a run keeps it.
+    pub fn parts(&self) -> Vec<(String, String)> {
+        let Ok(Value::Object(fields)) = serde_json::to_value(self) else { return Vec::new() };
+        let named = |field: &str| field.replace('_', " ");
+        let parts = fields.iter().flat_map(|(field, value)| match value {
+            Value::Object(inner) => inner
+                .iter()
+                .map(|(part, value)| (named(&format!("{field} {part}")), whole(value)))
+                .collect::<Vec<_>>(),
+            value => vec![(named(field), whole(value))],
+        });
+        parts.collect()
+    }
+
     /// The fields in which two differ, each as `field: this, other`.
     pub fn differences(&self, other: &Self) -> Vec<String> {
         let fields = |of: &Self| serde_json::to_value(of).expect("a fingerprint is plain data");
@@ -73,9 +87,16 @@ impl Fingerprint {
 
 fn plain(value: &Value) -> String {
     match value {
-        Value::Null => "unknown".to_owned(),
         Value::String(text) => text.chars().take(16).collect(),
         Value::Object(fields) => fields.values().map(plain).collect::<Vec<_>>().join(" "),
+        other => whole(other),
+    }
+}
+
+fn whole(value: &Value) -> String {
+    match value {
+        Value::Null => "unknown".to_owned(),
+        Value::String(text) => text.clone(),
         other => other.to_string(),
     }
 }
@@ -105,6 +126,17 @@ mod tests {
             agent_version: "0.1.0".into(),
             agent_build: "ab".repeat(32),
         }
+    }
+
+    #[test]
+    fn a_run_keeps_every_part_whole() {
+        let parts = fingerprint().parts();
+        let of =
+            |name: &str| parts.iter().find(|(part, _)| part == name).map(|(_, of)| of.as_str());
+        assert_eq!(of("agent build"), Some("ab".repeat(32).as_str()));
+        assert_eq!(of("engine version"), Some("0.23.9"));
+        assert_eq!((of("cpus"), of("governor")), (Some("[4,5]"), Some("unknown")));
+        assert_eq!(of("engine"), None);
     }
 
     #[test]

@@ -14,11 +14,12 @@ use serde::de::DeserializeOwned;
 use crate::output::error_class::{Classified, Classify, ErrorClass};
 use crate::report::view::{
     BestView, CandidateStatus, CandidateView, ChoiceView, DecisionView, LatencyView,
-    PolicyUpdateView, RunState, RunView, SettingsView, TeacherView, TrainedView, WallTime,
+    PolicyUpdateView, RunState, RunView, SegmentView, SettingsView, TeacherView, TrainedView,
+    WallTime,
 };
 use crate::report::{render, scatter_svg};
 use crate::search::choice::choose;
-use crate::store::{Best, Candidate, RunLock, Status, Store};
+use crate::store::{Best, Candidate, RunLock, Segment, Status, Store, differences};
 use crate::train::weights_file::replace_file;
 use crate::train::worker_protocol::PolicyUpdate;
 
@@ -112,7 +113,11 @@ fn view(run: &Path) -> anyhow::Result<RunView> {
     let window_ns = setting("window").strip_suffix(" ns").and_then(|ns| ns.parse().ok());
     let total: usize = facts.required("total")?;
     let done = candidates.iter().filter(|candidate| candidate.status.is_final()).count();
+    let segments = store.segments().or_class(ErrorClass::Usage)?;
+    let current = segments.last().map_or(0, |segment| segment.index);
     let trained: Option<Best> = facts.optional("best")?;
+    // A student of an earlier segment is trained and measured again.
+    let trained = trained.filter(|best| best.segment == current);
     let missed = trained.as_ref().map(Best::all_missed).unwrap_or_default();
     let chosen = choose(&candidates, budget_ns, window_ns, &missed);
     let last = trained.as_ref().filter(|best| !best.within_budget).map(|best| best.index);
@@ -128,7 +133,7 @@ fn view(run: &Path) -> anyhow::Result<RunView> {
             RunState::Interrupted { done, total }
         },
         command: facts.text("command")?.unwrap_or_default(),
-        settings: sections(&settings, &hello, facts.optional("worker")?, &facts)?,
+        settings: sections(&settings, &segments, &hello, facts.optional("worker")?, &facts)?,
         remarks: facts.text("budget_remark")?.into_iter().collect(),
         started: facts.text("started")?.unwrap_or_default(),
         ended: facts.text("ended")?,
@@ -156,6 +161,7 @@ fn view(run: &Path) -> anyhow::Result<RunView> {
             .iter()
             .map(update_view)
             .collect(),
+        segments: segment_views(&segments, &candidates),
     })
 }
 
@@ -190,6 +196,7 @@ impl Facts<'_> {
 
 fn sections(
     settings: &[(String, String)],
+    segments: &[Segment],
     hello: &AgentHello,
     worker: Option<Worker>,
     facts: &Facts<'_>,
@@ -206,21 +213,43 @@ fn sections(
                 .collect(),
         })
         .collect();
-    let Engine { name, version } = &hello.engine;
-    let platform = &hello.platform;
-    let mut entries = vec![
-        pair("pearl", &facts.text("program")?.unwrap_or_default()),
-        pair("engine", &format!("{name} {version}")),
-        pair("agent", &hello.version),
-        pair("agent sha256", &hello.build),
-        pair("device", &format!("{} {}", platform.os, platform.arch)),
-    ];
-    entries.extend(platform.cpu_model.as_ref().map(|model| pair("processor", model)));
-    if let Some(worker) = worker {
-        entries.push(pair("torch", &format!("{} on {}", worker.torch, worker.torch_device)));
+    let mut entries = vec![pair("pearl", &facts.text("program")?.unwrap_or_default())];
+    if segments.is_empty() {
+        // A run of an older format.
+        let Engine { name, version } = &hello.engine;
+        let platform = &hello.platform;
+        entries.push(pair("engine", &format!("{name} {version}")));
+        entries.push(pair("agent", &hello.version));
+        entries.push(pair("agent sha256", &hello.build));
+        entries.push(pair("device", &format!("{} {}", platform.os, platform.arch)));
+        entries.extend(platform.cpu_model.as_ref().map(|model| pair("processor", model)));
+        if let Some(worker) = worker {
+            entries.push(pair("torch", &format!("{} on {}", worker.torch, worker.torch_device)));
+        }
     }
     sections.push(SettingsView { title: "Versions".to_owned(), entries });
+    sections.extend(segments.iter().map(|segment| SettingsView {
+        title: if segments.len() > 1 {
+            format!("Conditions of segment {}", segment.index)
+        } else {
+            "Conditions".to_owned()
+        },
+        entries: segment.conditions.clone(),
+    }));
     Ok(sections)
+}
+
+fn segment_views(segments: &[Segment], candidates: &[Candidate]) -> Vec<SegmentView> {
+    let before = std::iter::once(None).chain(segments.iter().map(Some));
+    let view = |(segment, before): (&Segment, Option<&Segment>)| SegmentView {
+        index: segment.index as u64,
+        started: segment.started.clone(),
+        candidates: candidates.iter().filter(|one| one.segment == segment.index).count(),
+        differences: before
+            .map(|before| differences(&before.conditions, &segment.conditions))
+            .unwrap_or_default(),
+    };
+    segments.iter().zip(before).map(view).collect()
 }
 
 fn wall_time(candidates: &[Candidate], wall_ns: u64) -> WallTime {
@@ -273,6 +302,7 @@ fn candidate_view(candidate: &Candidate) -> CandidateView {
         reward: candidate.reward,
         params: Some(candidate.params),
         macs: Some(candidate.macs),
+        segment: candidate.segment as u64,
     }
 }
 

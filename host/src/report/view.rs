@@ -36,6 +36,20 @@ pub struct RunView {
     pub decisions: Vec<DecisionView>,
     /// The updates of the policy, in the order in which they happened.
     pub updates: Vec<PolicyUpdateView>,
+    /// The stretches of the run, in their order; empty if the run does not tell.
+    pub segments: Vec<SegmentView>,
+}
+
+/// A stretch of the run whose numbers were made under the same conditions.
+#[derive(Clone, Debug)]
+pub struct SegmentView {
+    pub index: u64,
+    /// When the segment started, already in words.
+    pub started: String,
+    /// How many of the candidates are of this segment.
+    pub candidates: usize,
+    /// What differs from the segment before.
+    pub differences: Vec<String>,
 }
 
 /// What one update of the policy did.
@@ -99,6 +113,8 @@ pub struct CandidateView {
     pub reward: Option<f64>,
     pub params: Option<u64>,
     pub macs: Option<u64>,
+    /// [`SegmentView::index`] of the segment that the numbers are of.
+    pub segment: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -206,6 +222,11 @@ impl RunView {
     pub(super) fn chosen(&self) -> Option<&CandidateView> {
         let best = self.best.as_ref()?;
         self.candidates.iter().find(|candidate| candidate.index == best.candidate)
+    }
+
+    /// Whether the conditions changed in the course of the run.
+    pub(super) fn has_segments(&self) -> bool {
+        self.segments.len() > 1
     }
 
     pub(super) fn trained(&self) -> Option<&TrainedView> {

@@ -14,11 +14,13 @@ mod measurements;
 mod policy_update;
 mod run_lock;
 mod schema;
+mod segment;
 
 pub use best::{Best, Miss};
 pub use candidate::{Candidate, CandidateTime, Latency, Status};
 pub use measurements::{Entry, HISTORY_FORMAT, History, HistoryError, Kept};
 pub use run_lock::RunLock;
+pub use segment::{Entered, OtherConditions, Segment, differences};
 
 use std::path::{Path, PathBuf};
 
@@ -30,8 +32,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 /// Version of the database.
 ///
-/// Changelog: 1, the first. 2: what each update of the policy did.
-pub const FORMAT: i64 = 2;
+/// Changelog: 1, the first. 2: what each update of the policy did. 3: the conditions of each segment.
+pub const FORMAT: i64 = 3;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -46,6 +48,10 @@ pub enum StoreError {
         "{file}: the run was made with other settings ({setting}: {stored}, now {given}); repeat its command or use another --out"
     )]
     OtherConfiguration { file: String, setting: String, stored: String, given: String },
+    #[error(
+        "{file}: the run was made under other conditions ({differences}); restore them, go on in a new segment with --new-segment, or use another --out"
+    )]
+    OtherConditions { file: String, differences: String },
     #[error("{folder}: in use by another process; wait for it, or use another --out")]
     InUse { folder: String },
     #[error("{file}: the disk is full; free some space and repeat the command, which resumes")]
@@ -88,20 +94,20 @@ impl Store {
         Ok(Self { db, file })
     }
 
-    /// Compares `settings` with those of the run in `path`, if there is one, and changes nothing.
-    pub fn compare_stored(path: &Path, settings: &[(String, String)]) -> Result<(), StoreError> {
+    /// The run in `path`, for a look that changes nothing; none where there is none yet.
+    pub fn find(path: &Path) -> Result<Option<Self>, StoreError> {
         if !path.is_file() {
-            return Ok(());
+            return Ok(None);
         }
         let file = path.display().to_string();
         let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
             .map_err(|error| classify(&file, error))?;
         // A disk that was full may have left an empty file.
         if schema::is_empty(&db).map_err(|error| classify(&file, error))? {
-            return Ok(());
+            return Ok(None);
         }
         schema::check_readable(&db, &schema::RUN).map_err(|error| refused(&file, error))?;
-        Self { db, file }.compare(settings)
+        Ok(Some(Self { db, file }))
     }
 
     /// A fact of the run, such as its configuration.
@@ -121,6 +127,12 @@ impl Store {
             )
             .map_err(|error| self.sql(error))?;
         Ok(())
+    }
+
+    /// Takes a fact back.
+    pub fn clear_fact(&mut self, key: &str) -> Result<(), StoreError> {
+        let cleared = self.db.execute("DELETE FROM fact WHERE key = ?1", [key]);
+        cleared.map(|_| ()).map_err(|error| self.sql(error))
     }
 
     /// Compares `settings` with those that the run was made with.

@@ -1,6 +1,6 @@
 use super::*;
 
-fn candidate(index: usize) -> Candidate {
+pub(super) fn candidate(index: usize) -> Candidate {
     Candidate {
         index,
         arch_id: "0123456789abcdef".to_owned(),
@@ -15,13 +15,14 @@ fn candidate(index: usize) -> Candidate {
         latency: None,
         reward: None,
         time: CandidateTime::default(),
+        segment: 0,
     }
 }
 
 const UPDATE: PolicyUpdate =
     PolicyUpdate { loss: 0.1 + 0.2, entropy: 35.5, baseline: 0.8, grad_norm: 1.25 };
 
-fn done(index: usize) -> Candidate {
+pub(super) fn done(index: usize) -> Candidate {
     Candidate {
         status: Status::Done,
         accuracy: Some(0.875),
@@ -31,7 +32,7 @@ fn done(index: usize) -> Candidate {
     }
 }
 
-fn folder() -> (tempfile::TempDir, PathBuf) {
+pub(super) fn folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("pearl.db");
     (folder, file)
