@@ -158,6 +158,37 @@ fn an_agent_that_dies_in_a_measurement_is_replaced() {
 }
 
 #[test]
+fn a_report_says_whether_the_run_is_running_interrupted_or_finished() {
+    let hunt = Hunt::new(2);
+    let state = |expected: &str| {
+        let said = hunt.pearl.run(["report", hunt.run.to_str().unwrap()]).ok().stderr;
+        assert!(said.contains(&format!("the run is {expected}")), "{said}");
+        let page = std::fs::read_to_string(hunt.run.join("report.html")).unwrap();
+        let (_, rest) = page.split_once("<span class=\"state ").unwrap();
+        assert!(rest.contains(&format!("{expected}</span>")), "{expected}");
+        // Only a finished run tells when it ended.
+        rest.split_once("<p class=\"muted\">").unwrap().1.contains(" UTC to ")
+    };
+    let mut host = hunt.start();
+    hunt.in_training(&mut host, 1);
+    assert!(!state("running: 1 of 2 candidates"));
+    host.signal(Signal::KILL);
+    host.finish(DEADLINE);
+    assert!(!state("interrupted after 1 of 2 candidates"));
+    hunt.pearl.run(hunt.search.args(&hunt.run)).ok();
+    assert!(state("finished"));
+
+    // The end of before is none once the run goes on.
+    let more = SmallSearch { candidates: 3, ..hunt.search.clone() };
+    let mut host = hunt.pearl.start(more.args(&hunt.run));
+    hunt.in_training(&mut host, 2);
+    assert!(!state("running: 2 of 3 candidates"));
+    host.signal(Signal::KILL);
+    host.finish(DEADLINE);
+    assert!(!state("interrupted after 2 of 3 candidates"));
+}
+
+#[test]
 fn a_killed_search_goes_on_under_another_agent_in_a_new_segment_alone() {
     let hunt = Hunt::new(3);
     let mut host = hunt.start();

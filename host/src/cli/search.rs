@@ -127,7 +127,7 @@ pub fn run(args: SearchArgs, terminal: &Terminal) -> anyhow::Result<()> {
         }
         result => result?,
     };
-    let report = stored_run::write_report(&config.out)?;
+    let (report, _) = stored_run::write_report(&config.out)?;
     if args.json {
         print_json(&document(&config.out, &outcome))?;
     } else {

@@ -67,19 +67,15 @@ fn style() -> PreEscaped<String> {
 }
 
 fn header(view: &RunView) -> Markup {
-    let (state, words) = match view.state {
-        RunState::Finished => ("finished", "finished".to_owned()),
-        RunState::Interrupted { done, total } => {
-            ("interrupted", format!("interrupted after {done} of {total} candidates"))
-        }
-        RunState::Running { done, total } => {
-            ("running", format!("running: {done} of {total} candidates"))
-        }
+    let state = match view.state {
+        RunState::Finished => "finished",
+        RunState::Interrupted { .. } => "interrupted",
+        RunState::Running { .. } => "running",
     };
     html! {
         header {
             h1 {
-                bdi { (view.title) } " " span.state.(state) { (words) }
+                bdi { (view.title) } " " span.state.(state) { (view.state) }
             }
             p.muted {
                 bdi { (view.directory) } " · "

@@ -23,18 +23,19 @@ use crate::store::{Best, Candidate, RunLock, Segment, Status, Store, differences
 use crate::train::weights_file::replace_file;
 use crate::train::worker_protocol::PolicyUpdate;
 
-/// Writes `report.html` into the run directory.
-pub fn write_report(run: &Path) -> anyhow::Result<PathBuf> {
+/// Writes `report.html` into the run directory. Returns its path, and how far the run is.
+pub fn write_report(run: &Path) -> anyhow::Result<(PathBuf, RunState)> {
     let path = run.join("report.html");
-    let page = render(&view(run)?)?;
-    replace_file(&path, page.as_bytes()).or_class(ErrorClass::Usage)?;
-    Ok(path)
+    let view = view(run)?;
+    replace_file(&path, render(&view)?.as_bytes()).or_class(ErrorClass::Usage)?;
+    Ok((path, view.state))
 }
 
-/// Writes the picture of accuracy against latency.
-pub fn write_picture(run: &Path, path: &Path) -> anyhow::Result<()> {
-    let picture = scatter_svg(&view(run)?)?;
-    replace_file(path, picture.as_bytes()).or_class(ErrorClass::Usage)
+/// Writes the picture of accuracy against latency. Returns how far the run is.
+pub fn write_picture(run: &Path, path: &Path) -> anyhow::Result<RunState> {
+    let view = view(run)?;
+    replace_file(path, scatter_svg(&view)?.as_bytes()).or_class(ErrorClass::Usage)?;
+    Ok(view.state)
 }
 
 /// The settings of a run, in groups.
@@ -100,6 +101,8 @@ fn view(run: &Path) -> anyhow::Result<RunView> {
         ))
         .into());
     }
+    // Before the run is read: a search that ends in between has then been running.
+    let is_held = RunLock::is_held(run);
     let store = Store::open_read_only(&file).or_class(ErrorClass::Usage)?;
     let facts = Facts { store: &store, file: &file };
     let candidates = store.candidates().or_class(ErrorClass::Usage)?;
@@ -113,6 +116,8 @@ fn view(run: &Path) -> anyhow::Result<RunView> {
     let window_ns = setting("window").strip_suffix(" ns").and_then(|ns| ns.parse().ok());
     let total: usize = facts.required("total")?;
     let done = candidates.iter().filter(|candidate| candidate.status.is_final()).count();
+    let ended = facts.text("ended")?;
+    let state = state(is_held, ended.is_some(), done, total);
     let segments = store.segments().or_class(ErrorClass::Usage)?;
     let current = segments.last().map_or(0, |segment| segment.index);
     let trained: Option<Best> = facts.optional("best")?;
@@ -125,18 +130,12 @@ fn view(run: &Path) -> anyhow::Result<RunView> {
     Ok(RunView {
         title: format!("{} on {}, {}", setting("space"), setting("device"), setting("data")),
         directory: run.display().to_string(),
-        state: if done >= total {
-            RunState::Finished
-        } else if RunLock::is_held(run) {
-            RunState::Running { done, total }
-        } else {
-            RunState::Interrupted { done, total }
-        },
+        state,
         command: facts.text("command")?.unwrap_or_default(),
         settings: sections(&settings, &segments, &hello, facts.optional("worker")?, &facts)?,
         remarks: facts.text("budget_remark")?.into_iter().collect(),
         started: facts.text("started")?.unwrap_or_default(),
-        ended: facts.text("ended")?,
+        ended: ended.filter(|_| state == RunState::Finished),
         wall: wall_time(&candidates, facts.required("wall_ns")?),
         device: setting("device"),
         engine: hello.engine.clone(),
@@ -163,6 +162,16 @@ fn view(run: &Path) -> anyhow::Result<RunView> {
             .collect(),
         segments: segment_views(&segments, &candidates),
     })
+}
+
+/// A search that trains its winner, or that was asked for more candidates, runs although all candidates
+/// that are known are done.
+fn state(is_held: bool, has_ended: bool, done: usize, total: usize) -> RunState {
+    match (is_held, has_ended && done >= total) {
+        (true, _) => RunState::Running { done, total },
+        (false, true) => RunState::Finished,
+        (false, false) => RunState::Interrupted { done, total },
+    }
 }
 
 struct Facts<'a> {
@@ -347,4 +356,27 @@ fn decisions(
         })
     };
     Ok(marginals.iter().enumerate().filter_map(|(at, row)| view(at, row)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_running_while_its_lock_is_held_and_finished_once_it_ended() {
+        let (done, total) = (3, 3);
+        for (is_held, has_ended, done, expected) in [
+            (true, false, 1, RunState::Running { done: 1, total }),
+            // The winner is being trained; or more candidates were asked for after the end.
+            (true, false, 3, RunState::Running { done, total }),
+            (true, true, 3, RunState::Running { done, total }),
+            (false, true, 3, RunState::Finished),
+            (false, false, 3, RunState::Interrupted { done, total }),
+            (false, false, 1, RunState::Interrupted { done: 1, total }),
+            // An older version left the end of before standing.
+            (false, true, 1, RunState::Interrupted { done: 1, total }),
+        ] {
+            assert_eq!(state(is_held, has_ended, done, total), expected);
+        }
+    }
 }

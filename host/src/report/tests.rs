@@ -237,6 +237,9 @@ fn an_interrupted_run_says_how_far_it_came() {
     let page = check(&RunView { state, ended: None, ..finished(13) });
     assert!(page.contains("interrupted after 13 of 24 candidates"));
     assert!(page.contains("since 2026-03-01"));
+    let state = RunState::Interrupted { done: 24, total: 24 };
+    let page = check(&RunView { state, ended: None, ..finished(24) });
+    assert!(page.contains("interrupted before the winner of 24 candidates was ready"));
 }
 
 #[test]

@@ -4,6 +4,8 @@
 //! measurements is named here, so that a report of a stored run is rendered exactly as one of a live
 //! run.
 
+use std::fmt;
+
 use pearl_agent::protocol::messages::Engine;
 
 /// One search, finished or not.
@@ -68,9 +70,32 @@ pub struct PolicyUpdateView {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunState {
+    /// All candidates are done, and the winner was tried.
     Finished,
-    Interrupted { done: usize, total: usize },
-    Running { done: usize, total: usize },
+    Interrupted {
+        done: usize,
+        total: usize,
+    },
+    /// A search uses the run directory now.
+    Running {
+        done: usize,
+        total: usize,
+    },
+}
+
+impl fmt::Display for RunState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Finished => f.write_str("finished"),
+            Self::Interrupted { done, total } if done >= total => {
+                write!(f, "interrupted before the winner of {total} candidates was ready")
+            }
+            Self::Interrupted { done, total } => {
+                write!(f, "interrupted after {done} of {total} candidates")
+            }
+            Self::Running { done, total } => write!(f, "running: {done} of {total} candidates"),
+        }
+    }
 }
 
 /// A titled group of settings, such as `space` or `device`.

@@ -89,6 +89,7 @@ pub fn search(
     store.settle(&settings).or_class(ErrorClass::Usage)?;
     let entered = store.enter_segment(&conditions, &now(), config.other_conditions);
     let entered = entered.or_class(ErrorClass::Usage)?;
+    store.clear_fact("ended").or_class(ErrorClass::Usage)?;
     observer(Event::Segment { entered: &entered });
     fs::create_dir_all(config.out.join("models")).or_class(ErrorClass::Usage)?;
     let policy = Policy::restore(config, &space, store, worker)?;
