@@ -61,14 +61,17 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
     let model = args.model.as_deref().map(|path| model_file(path, u64::MAX)).transpose()?;
     let identity = model.as_ref().map(ModelFile::identity);
     let history = past_sessions::open()?;
-    let kept = history.latest(args.n as usize, identity.as_deref()).map_err(Classified::usage)?;
+    let kept =
+        history.latest(args.n as usize, identity.as_deref()).map_err(past_sessions::classified)?;
     if args.json {
         let all: Vec<_> = kept.iter().map(kept_json).collect();
         return print_json(&json!({ "format": "pearl.history/1", "measurements": all }));
     }
     if kept.is_empty() {
         return match &model {
-            Some(model) if !history.latest(1, None).map_err(Classified::usage)?.is_empty() => {
+            Some(model)
+                if !history.latest(1, None).map_err(past_sessions::classified)?.is_empty() =>
+            {
                 let path = &model.path;
                 print_line(&format!("no measurement of {path} is kept; see `pearl history list`"))
             }

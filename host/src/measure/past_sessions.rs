@@ -5,7 +5,7 @@
 use anyhow::Context;
 use pearl_calibration::{Reproducibility, Verdict, reproducibility, usual_speed};
 
-use crate::measure::{Characterised, Measurement, UsualSpeeds, inputs_text};
+use crate::measure::{Characterised, Measurement, UsualSpeeds, document, inputs_text};
 use crate::output::error_class::{Classified, Classify, ErrorClass};
 use crate::store::home;
 use crate::store::{Entry, History, HistoryError, Kept};
@@ -61,7 +61,7 @@ fn now() -> String {
 
 /// Keeps a measurement and returns its number.
 pub fn keep(history: &mut History, measurement: &Measurement) -> anyhow::Result<i64> {
-    let document = serde_json::to_string(measurement).context("own measurement")?;
+    let document = document::write(measurement).context("own measurement")?;
     let latency = measurement.latency;
     let entry = Entry {
         at: now(),
@@ -83,14 +83,19 @@ pub fn keep(history: &mut History, measurement: &Measurement) -> anyhow::Result<
     history.keep(&entry, &document).or_class(ErrorClass::Usage)
 }
 
+/// A measurement that is not there, or damaged, is bad input.
+pub fn classified(error: HistoryError) -> Classified {
+    match error {
+        HistoryError::Absent { .. } | HistoryError::Damaged { .. } => Classified::input(error),
+        error => Classified::usage(error),
+    }
+}
+
 /// A measurement by its number.
 pub fn load(history: &History, id: i64) -> anyhow::Result<(Kept, Measurement)> {
-    let (kept, document) = history.get(id).map_err(|error| match error {
-        HistoryError::Absent { .. } => Classified::input(error),
-        error => Classified::usage(error),
-    })?;
-    let measurement = serde_json::from_str(&document).map_err(|error| {
-        Classified::input(format_args!("measurement #{id} of the history: {error}"))
+    let (kept, document) = history.get(id).map_err(classified)?;
+    let measurement = document::read(&document).map_err(|error| {
+        Classified::input(format_args!("measurement #{id} of the history is damaged: {error}"))
     })?;
     Ok((kept, measurement))
 }

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use pearl_agent::protocol::messages::{AgentHello, Engine};
+use pearl_agent::protocol::messages::Engine;
 use pearl_models::shape::ImageShape;
 use pearl_models::space::Space;
 use serde::Deserialize;
@@ -19,7 +19,9 @@ use crate::report::view::{
 };
 use crate::report::{render, scatter_svg};
 use crate::search::choice::choose;
-use crate::store::{Best, Candidate, RunLock, Segment, Status, Store, differences};
+use crate::store::{
+    Best, Candidate, RunAgent, RunLock, RunWorker, Segment, Status, Store, StoreError, differences,
+};
 use crate::train::weights_file::replace_file;
 use crate::train::worker_protocol::PolicyUpdate;
 
@@ -84,13 +86,6 @@ struct Teacher {
     test_accuracy: Option<f64>,
 }
 
-/// The parts of the worker's handshake that a report shows.
-#[derive(Deserialize)]
-struct Worker {
-    torch: String,
-    torch_device: String,
-}
-
 fn view(run: &Path) -> anyhow::Result<RunView> {
     let file = Store::path(run);
     if !file.is_file() {
@@ -105,9 +100,9 @@ fn view(run: &Path) -> anyhow::Result<RunView> {
     let is_held = RunLock::is_held(run);
     let store = Store::open_read_only(&file).or_class(ErrorClass::Usage)?;
     let facts = Facts { store: &store, file: &file };
-    let candidates = store.candidates().or_class(ErrorClass::Usage)?;
+    let candidates = store.candidates().map_err(StoreError::classified)?;
     let budget_ns: u64 = facts.required("budget_ns")?;
-    let hello: AgentHello = facts.required("agent")?;
+    let agent: RunAgent = facts.required("agent")?;
     let settings = store.settings().or_class(ErrorClass::Usage)?;
     let setting = |name: &str| {
         let found = settings.iter().find(|(setting, _)| setting == name);
@@ -132,13 +127,13 @@ fn view(run: &Path) -> anyhow::Result<RunView> {
         directory: run.display().to_string(),
         state,
         command: facts.text("command")?.unwrap_or_default(),
-        settings: sections(&settings, &segments, &hello, facts.optional("worker")?, &facts)?,
+        settings: sections(&settings, &segments, &agent, facts.optional("worker")?, &facts)?,
         remarks: facts.text("budget_remark")?.into_iter().collect(),
         started: facts.text("started")?.unwrap_or_default(),
         ended: ended.filter(|_| state == RunState::Finished),
         wall: wall_time(&candidates, facts.required("wall_ns")?),
         device: setting("device"),
-        engine: hello.engine.clone(),
+        engine: Engine { name: agent.engine.name, version: agent.engine.version },
         budget_ns,
         window_ns,
         teacher: facts.optional::<Teacher>("teacher")?.map(|teacher| TeacherView {
@@ -187,7 +182,7 @@ impl Facts<'_> {
     fn optional<T: DeserializeOwned>(&self, key: &str) -> anyhow::Result<Option<T>> {
         let Some(text) = self.text(key)? else { return Ok(None) };
         let value = serde_json::from_str(&text)
-            .or_class(ErrorClass::Usage)
+            .or_class(ErrorClass::Input)
             .with_context(|| format!("{}: '{key}' is damaged", self.file.display()))?;
         Ok(Some(value))
     }
@@ -206,8 +201,8 @@ impl Facts<'_> {
 fn sections(
     settings: &[(String, String)],
     segments: &[Segment],
-    hello: &AgentHello,
-    worker: Option<Worker>,
+    agent: &RunAgent,
+    worker: Option<RunWorker>,
     facts: &Facts<'_>,
 ) -> anyhow::Result<Vec<SettingsView>> {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -225,11 +220,10 @@ fn sections(
     let mut entries = vec![pair("pearl", &facts.text("program")?.unwrap_or_default())];
     if segments.is_empty() {
         // A run of an older format.
-        let Engine { name, version } = &hello.engine;
-        let platform = &hello.platform;
-        entries.push(pair("engine", &format!("{name} {version}")));
-        entries.push(pair("agent", &hello.version));
-        entries.push(pair("agent sha256", &hello.build));
+        let platform = &agent.platform;
+        entries.push(pair("engine", &format!("{} {}", agent.engine.name, agent.engine.version)));
+        entries.push(pair("agent", &agent.version));
+        entries.push(pair("agent sha256", &agent.build));
         entries.push(pair("device", &format!("{} {}", platform.os, platform.arch)));
         entries.extend(platform.cpu_model.as_ref().map(|model| pair("processor", model)));
         if let Some(worker) = worker {

@@ -19,7 +19,7 @@ use crate::measure::Fingerprint;
 use crate::output::error_class::{Classified, Classify, ErrorClass};
 use crate::process::interrupt;
 use crate::search::choice::choose;
-use crate::store::{Best, Candidate, CandidateTime, Segment, Status, Store};
+use crate::store::{Best, Candidate, CandidateTime, Segment, Status, Store, StoreError};
 use crate::train::worker_client::Worker;
 use crate::train::worker_protocol::{DataReport, Loss, TeachRequest};
 
@@ -93,7 +93,7 @@ pub fn search(
     observer(Event::Segment { entered: &entered });
     fs::create_dir_all(config.out.join("models")).or_class(ErrorClass::Usage)?;
     let policy = Policy::restore(config, &space, store, worker)?;
-    let candidates = store.candidates().or_class(ErrorClass::Usage)?;
+    let candidates = store.candidates().map_err(StoreError::classified)?;
     let state = RunState { budget_ns: 0, policy, candidates, segment: entered.segment };
     let measuring = config.measuring.clone();
     let mut run = Run { config, store, worker, agent, space, measuring, state, since };
@@ -235,7 +235,7 @@ impl Run<'_> {
             let file = Store::path(&self.config.out);
             let message =
                 format!("{}: candidate {index} is damaged; use another --out", file.display());
-            return Err(Classified::usage(message).into());
+            return Err(Classified::input(message).into());
         }
         self.state.candidates[index] = candidate;
         Ok(())

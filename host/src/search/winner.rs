@@ -23,8 +23,8 @@ use crate::train::worker_protocol::{NetworkSource, Recipe, Split, TrainRequest};
 pub(super) fn make(run: &mut Run<'_>, observer: &mut Observer<'_>) -> anyhow::Result<Option<Best>> {
     let Some(training) = run.config.final_training else { return Ok(None) };
     let stored = run.store.fact("best").or_class(ErrorClass::Usage)?;
-    let last: Option<Best> =
-        stored.map(|text| serde_json::from_str(&text)).transpose().or_class(ErrorClass::Usage)?;
+    let last = stored.map(|text| serde_json::from_str(&text)).transpose();
+    let last: Option<Best> = last.or_class(ErrorClass::Input).context("the stored winner")?;
     // What an earlier segment found holds under its conditions alone.
     let mut last = last.filter(|best| best.segment == run.state.segment);
     loop {

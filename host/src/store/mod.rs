@@ -12,6 +12,7 @@ mod candidate;
 pub mod home;
 mod measurements;
 mod policy_update;
+mod programs;
 mod run_lock;
 mod schema;
 mod segment;
@@ -19,6 +20,7 @@ mod segment;
 pub use best::{Best, Miss};
 pub use candidate::{Candidate, CandidateTime, Latency, Status};
 pub use measurements::{Entry, HISTORY_FORMAT, History, HistoryError, Kept};
+pub use programs::{RunAgent, RunWorker};
 pub use run_lock::RunLock;
 pub use segment::{Entered, OtherConditions, Segment, differences};
 
@@ -26,6 +28,7 @@ use std::path::{Path, PathBuf};
 
 use schema::SchemaError;
 
+use crate::output::error_class::Classified;
 use crate::train::worker_protocol::PolicyUpdate;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -62,6 +65,16 @@ pub enum StoreError {
     Damaged { file: String, what: String, why: String },
     #[error("{0}")]
     Io(#[from] std::io::Error),
+}
+
+impl StoreError {
+    /// A damaged row is bad input.
+    pub fn classified(self) -> Classified {
+        match self {
+            Self::Damaged { .. } => Classified::input(self),
+            error => Classified::usage(error),
+        }
+    }
 }
 
 pub struct Store {
@@ -181,8 +194,24 @@ impl Store {
         read().map_err(|error| self.sql(error))
     }
 
+    /// The candidates, in the order of sampling.
+    ///
+    /// # Errors
+    /// The first row that is damaged, by its number.
     pub fn candidates(&self) -> Result<Vec<Candidate>, StoreError> {
-        candidate::all(&self.db).map_err(|error| self.sql(error))
+        let rows = candidate::all(&self.db).map_err(|error| self.sql(error))?;
+        let damaged = |index: i64, why: String| StoreError::Damaged {
+            file: self.file.clone(),
+            what: format!("candidate {index}"),
+            why,
+        };
+        let numbered = rows.into_iter().zip(0_i64..);
+        let whole = numbered.map(|((index, row), expected)| match row {
+            _ if index != expected => Err(damaged(expected, "its row is missing".to_owned())),
+            Ok(candidate) => Ok(candidate),
+            Err(error) => Err(damaged(index, error.to_string())),
+        });
+        whole.collect()
     }
 
     /// The policy's state as of the last transaction.
