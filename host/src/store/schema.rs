@@ -191,6 +191,8 @@ WITH kept (name, fact, path) AS (VALUES
     ('os', 'agent', '$.platform.os'),
     ('cpu model', 'agent', '$.platform.cpu_model'),
     ('soc', 'agent', '$.platform.android.soc'),
+    ('kernel', 'agent', '$.platform.kernel'),
+    ('cpu quota milli', 'agent', '$.platform.cgroup.cpu_milli'),
     ('engine name', 'agent', '$.engine.name'),
     ('engine version', 'agent', '$.engine.version'),
     ('agent version', 'agent', '$.version'),

@@ -95,6 +95,10 @@ same_fields! {
         lists { frequency_khz: u64, temperature_mc: (String, i64), }
         options {
             governor: String,
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            preference: String,
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            boost: bool,
             load_milli: u64,
             memory_available_bytes: u64,
             battery: BatteryV1,

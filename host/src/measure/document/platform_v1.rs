@@ -19,6 +19,8 @@ same_fields! {
             kernel: String,
             cpu_model: String,
             memory_bytes: u64,
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            hypervisor: String,
             android: AndroidV1,
             boot_id: String,
         }
