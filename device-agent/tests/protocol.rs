@@ -143,11 +143,15 @@ fn request() -> impl Strategy<Value = AgentRequest> {
 prop_compose! {
     fn state()(
         frequency_khz: Vec<u64>, governor: Option<String>,
+        (preference, boost) in any::<(Option<String>, Option<bool>)>(),
         temperature_mc: Vec<(String, i64)>, load_milli: Option<u64>,
         memory_available_bytes: Option<u64>, battery: Option<(Option<u64>, Option<String>)>,
     ) -> State {
         let battery = battery.map(|(percent, status)| Battery { percent, status });
-        State { frequency_khz, governor, temperature_mc, load_milli, memory_available_bytes, battery }
+        State {
+            frequency_khz, governor, preference, boost, temperature_mc, load_milli,
+            memory_available_bytes, battery,
+        }
     }
 }
 
@@ -266,11 +270,12 @@ prop_compose! {
         (kernel, cpu_model, boot_id) in any::<(Option<String>, Option<String>, Option<String>)>(),
         cpus: Vec<usize>, clusters in vec(cluster(), 0..3), memory_bytes: Option<u64>,
         (cgroup_memory, cpu_milli) in any::<(Option<u64>, Option<u64>)>(),
+        hypervisor: Option<String>,
         android in proptest::option::of(android()), (half_precision, root) in any::<(bool, bool)>(),
     ) -> Platform {
         Platform {
             arch, os, kernel, cpu_model, cpus, clusters, memory_bytes,
-            cgroup: Cgroup { memory_bytes: cgroup_memory, cpu_milli },
+            cgroup: Cgroup { memory_bytes: cgroup_memory, cpu_milli }, hypervisor,
             android, half_precision, root, boot_id, folder,
         }
     }

@@ -158,6 +158,69 @@ fn an_agent_that_dies_in_a_measurement_is_replaced() {
 }
 
 #[test]
+fn a_report_says_whether_the_run_is_running_interrupted_or_finished() {
+    let hunt = Hunt::new(2);
+    let state = |expected: &str| {
+        let said = hunt.pearl.run(["report", hunt.run.to_str().unwrap()]).ok().stderr;
+        assert!(said.contains(&format!("the run is {expected}")), "{said}");
+        let page = std::fs::read_to_string(hunt.run.join("report.html")).unwrap();
+        let (_, rest) = page.split_once("<span class=\"state ").unwrap();
+        assert!(rest.contains(&format!("{expected}</span>")), "{expected}");
+        // Only a finished run tells when it ended.
+        rest.split_once("<p class=\"muted\">").unwrap().1.contains(" UTC to ")
+    };
+    let mut host = hunt.start();
+    hunt.in_training(&mut host, 1);
+    assert!(!state("running: 1 of 2 candidates"));
+    host.signal(Signal::KILL);
+    host.finish(DEADLINE);
+    assert!(!state("interrupted after 1 of 2 candidates"));
+    hunt.pearl.run(hunt.search.args(&hunt.run)).ok();
+    assert!(state("finished"));
+
+    // The end of before is none once the run goes on.
+    let more = SmallSearch { candidates: 3, ..hunt.search.clone() };
+    let mut host = hunt.pearl.start(more.args(&hunt.run));
+    hunt.in_training(&mut host, 2);
+    assert!(!state("running: 2 of 3 candidates"));
+    host.signal(Signal::KILL);
+    host.finish(DEADLINE);
+    assert!(!state("interrupted after 2 of 3 candidates"));
+}
+
+#[test]
+fn a_killed_search_goes_on_under_another_agent_in_a_new_segment_alone() {
+    let hunt = Hunt::new(3);
+    let mut host = hunt.start();
+    hunt.in_training(&mut host, 1);
+    let family = descendants(host.id());
+    host.signal(Signal::KILL);
+    host.finish(DEADLINE);
+    assert_eq!(survivors(family), []);
+    let open = || RunDatabase::of(&hunt.run).open().unwrap();
+    let altered = "UPDATE condition SET value = 'another' WHERE name = 'agent build'";
+    assert_eq!(open().execute(altered, []).unwrap(), 1);
+
+    let before = rows(&hunt.run);
+    let refused = hunt.pearl.run(hunt.search.args(&hunt.run));
+    let words = ["agent build: another, now", "--new-segment"];
+    assert_eq!(refused.faults_of_refusal(2, &words), [""; 0]);
+    assert_eq!(rows(&hunt.run), before);
+
+    hunt.pearl.run(hunt.search.clone().with("--new-segment").args(&hunt.run)).ok();
+    let after = rows(&hunt.run);
+    assert!(after.len() == 3 && after.iter().all(|row| row.status == "done"), "{after:?}");
+    assert_eq!(after[0], before[0]);
+    // All numbers of the candidate that was open are of the new segment.
+    let segment = |index: usize| -> i64 {
+        let sql = "SELECT segment FROM candidate WHERE idx = ?1";
+        open().query_row(sql, [index as i64], |row| row.get(0)).unwrap()
+    };
+    assert_eq!([0, 1, 2].map(segment), [0, 1, 1]);
+    assert_eq!(RunDatabase::of(&hunt.run).faults(), [""; 0]);
+}
+
+#[test]
 fn an_interrupted_search_says_how_to_go_on_and_does() {
     for signal in [Signal::INT, Signal::TERM] {
         let hunt = Hunt::new(3);

@@ -67,6 +67,9 @@ fn many_models_are_measured_on_many_devices_in_the_order_given() {
             assert!(result[field].as_u64().unwrap() > 0, "{field}: {result}");
         }
         assert!(result["stability_score"].as_f64().unwrap() > 99.0, "{result}");
+        let detail = &result["device"]["detail"];
+        assert!(detail["wrapper"].as_array().unwrap().len() >= 2, "{result}");
+        assert!(detail["kernel"].is_string(), "{result}");
         // Never zero where it cannot be known.
         assert_ne!(result["energy_per_inference_uj"], 0, "{result}");
     }
@@ -386,6 +389,7 @@ fn the_doctor_has_evidence_for_everything_and_says_what_stops_a_device() {
         "reachability",
         "agent",
         "lease",
+        "system",
         "clock rates",
         "temperature",
         "load",

@@ -15,6 +15,7 @@ use pearl_tests::run_database::RunDatabase;
 use pearl_tests::running::Running;
 use pearl_tests::small_search::SmallSearch;
 use rusqlite::Connection;
+use serde_json::Value;
 
 /// A finished search of one candidate, made once.
 struct Made {
@@ -107,11 +108,79 @@ fn a_run_of_a_newer_format_is_not_touched() {
     let made = made();
     let run = made.copy("newer");
     let db = Connection::open(RunDatabase::of(&run).path()).unwrap();
-    db.pragma_update(None, "user_version", 3).unwrap();
+    db.pragma_update(None, "user_version", 4).unwrap();
     db.close().unwrap();
-    assert_eq!(made.refused(&made.search, &run, &["format 3", "newer"]), [""; 0]);
+    assert_eq!(made.refused(&made.search, &run, &["format 4", "newer"]), [""; 0]);
     let report = made.pearl.run(["--quiet", "report", run.to_str().unwrap()]);
-    assert_eq!(report.faults_of_refusal(2, &["format 3", "newer"]), [""; 0]);
+    assert_eq!(report.faults_of_refusal(2, &["format 4", "newer"]), [""; 0]);
+}
+
+#[test]
+fn a_run_goes_on_under_other_conditions_only_in_a_new_segment_which_is_shown() {
+    let made = made();
+    for (name, words) in [
+        ("agent build", "agent build: another, now"),
+        ("engine version", "engine version: another, now 0."),
+        ("torch", "torch: another, now"),
+        ("training threads", "training threads: another, now"),
+        ("teacher sha256", "teacher sha256: another, now none"),
+    ] {
+        let run = made.copy(&format!("another {name}"));
+        let db = Connection::open(RunDatabase::of(&run).path()).unwrap();
+        let altered = db.execute("UPDATE condition SET value = 'another' WHERE name = ?1", [name]);
+        assert_eq!(altered.unwrap(), 1, "{name}");
+        db.close().unwrap();
+        assert_eq!(made.refused(&made.search, &run, &[words, "--new-segment"]), [""; 0], "{name}");
+    }
+
+    let run = made.pearl.path("another agent build");
+    let more = SmallSearch { candidates: 3, ..made.search.clone() }.with("--new-segment");
+    let document = made.pearl.run(more.args(&run)).ok().json();
+    let segments = document["segments"].as_array().unwrap();
+    assert_eq!(segments.len(), 2, "{document}");
+    let build = |segment: &Value| segment["conditions"]["agent build"].clone();
+    assert_eq!(build(&segments[0]), "another");
+    assert_eq!(build(&segments[1]).as_str().unwrap().len(), 64);
+    let candidates = document["candidates"].as_array().unwrap();
+    let of: Vec<_> = candidates.iter().map(|one| one["segment"].as_u64().unwrap()).collect();
+    assert_eq!(of, [0, 1, 1]);
+    let report = fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(report.contains("<h2>Segments</h2>") && report.contains("agent build: another, now"));
+    // Nothing has changed since: no further segment, and no option is needed.
+    for search in [more, SmallSearch { candidates: 3, ..made.search.clone() }] {
+        let again = made.pearl.run(search.args(&run)).ok().json();
+        assert_eq!(again["segments"], document["segments"]);
+        assert_eq!(again["candidates"], document["candidates"]);
+    }
+}
+
+/// Makes a run look as format 1 left it.
+fn to_the_first_format(db: &Connection) {
+    db.execute_batch(
+        "DROP TABLE policy_update; DROP TABLE condition; DROP TABLE segment;
+         ALTER TABLE candidate DROP COLUMN segment;
+         INSERT INTO fact (key, value) VALUES ('setting.teacher sha256', 'none');
+         PRAGMA user_version = 1",
+    )
+    .unwrap();
+}
+
+#[test]
+fn the_conditions_that_a_run_of_an_older_format_tells_are_compared_too() {
+    let made = made();
+    let run = made.copy("older-agent");
+    let db = Connection::open(RunDatabase::of(&run).path()).unwrap();
+    to_the_first_format(&db);
+    let altered =
+        "UPDATE fact SET value = json_set(value, '$.build', 'another') WHERE key = 'agent'";
+    assert_eq!(db.execute(altered, []).unwrap(), 1);
+    db.close().unwrap();
+    let refused = made.pearl.run(made.search.args(&run));
+    let words = ["agent build: another, now", "--new-segment"];
+    assert_eq!(refused.faults_of_refusal(2, &words), [""; 0]);
+    let search = made.search.clone().with("--new-segment");
+    let document = made.pearl.run(search.args(&run)).ok().json();
+    assert_eq!(document["segments"].as_array().unwrap().len(), 2, "{document}");
 }
 
 #[test]
@@ -121,11 +190,17 @@ fn a_run_of_the_first_format_is_reported_as_it_is_and_goes_on() {
     let open = || Connection::open(RunDatabase::of(&run).path()).unwrap();
     let format =
         || -> i64 { open().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap() };
-    open().execute_batch("DROP TABLE policy_update; PRAGMA user_version = 1").unwrap();
+    to_the_first_format(&open());
     made.pearl.run(["--quiet", "report", run.to_str().unwrap()]).ok();
     assert_eq!(format(), 1);
-    made.pearl.run(made.search.args(&run)).ok();
-    assert_eq!(format(), 2);
+    let document = made.pearl.run(made.search.args(&run)).ok().json();
+    assert_eq!(format(), 3);
+    // What the older format did not keep is kept from now on.
+    let segments = document["segments"].as_array().unwrap();
+    assert_eq!(segments.len(), 1, "{document}");
+    for name in ["agent build", "training threads", "governor"] {
+        assert!(segments[0]["conditions"][name].is_string(), "{name}: {document}");
+    }
 }
 
 #[test]

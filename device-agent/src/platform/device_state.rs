@@ -20,11 +20,22 @@ pub(crate) fn state(tree: &Tree, cpus: &[usize]) -> State {
     State {
         frequency_khz: current.unwrap_or_default(),
         governor: in_use.first().and_then(|cpu| tree.text(file(cpu, "scaling_governor"))),
+        preference: in_use
+            .first()
+            .and_then(|cpu| tree.text(file(cpu, "energy_performance_preference"))),
+        boost: boost(tree),
         temperature_mc: (0..MOST_ZONES).map_while(|number| zone(tree, number)).flatten().collect(),
         load_milli: tree.text("proc/loadavg").and_then(|text| load_milli(&text)),
         memory_available_bytes: procfs::kibibytes_of(tree, "MemAvailable"),
         battery: battery(tree),
     }
+}
+
+/// Intel's driver has a switch of its own, which means the contrary.
+fn boost(tree: &Tree) -> Option<bool> {
+    let number = |file: &str| tree.number::<u8>(format!("sys/devices/system/cpu/{file}"));
+    let intel = number("intel_pstate/no_turbo").map(|off| off == 0);
+    intel.or_else(|| number("cpufreq/boost").map(|on| on != 0))
 }
 
 /// `None` where there is no such zone, `Some(None)` where the zone does not report its temperature.
@@ -72,6 +83,8 @@ mod tests {
             (cpu(6, "scaling_cur_freq"), "2802000"),
             (cpu(7, "scaling_cur_freq"), "1164000"),
             (cpu(6, "scaling_governor"), "sched_pixel"),
+            (cpu(6, "energy_performance_preference"), "balance_power"),
+            ("sys/devices/system/cpu/cpufreq/boost".into(), "1"),
             (zone(0, "type"), "BIG"),
             (zone(0, "temp"), "41500"),
             (zone(1, "type"), "silent"),
@@ -89,6 +102,7 @@ mod tests {
         let state = state(&phone, &[6, 7]);
         assert_eq!(state.frequency_khz, [2_802_000, 1_164_000]);
         assert_eq!(state.governor.as_deref(), Some("sched_pixel"));
+        assert_eq!((state.preference.as_deref(), state.boost), (Some("balance_power"), Some(true)));
         assert_eq!(state.temperature_mc, [("BIG".to_owned(), 41_500), ("frost".to_owned(), -3000)]);
         assert_eq!(state.memory_available_bytes, Some(2048 * 1024));
         let battery = Battery { percent: Some(83), status: Some("Discharging".into()) };
@@ -102,6 +116,19 @@ mod tests {
         // Clock rates that are not known of all processors are not reported.
         let half = tree(&[("sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq", "1")]);
         assert_eq!(state(&half, &[0, 1]), State::default());
+    }
+
+    #[test]
+    fn the_switch_of_either_driver_is_read() {
+        for (file, text, expected) in [
+            ("intel_pstate/no_turbo", "1", Some(false)),
+            ("intel_pstate/no_turbo", "0", Some(true)),
+            ("cpufreq/boost", "0", Some(false)),
+            ("cpufreq/boost", "odd", None),
+        ] {
+            let tree = tree(&[(format!("sys/devices/system/cpu/{file}"), text)]);
+            assert_eq!(boost(&tree), expected, "{file} {text}");
+        }
     }
 
     #[test]

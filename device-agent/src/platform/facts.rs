@@ -5,7 +5,7 @@
 use super::procfs::{self, Tree};
 use crate::engine::Engine;
 use crate::engine::tract::Tract;
-use crate::platform::{android, boot, cgroup, pinning, topology};
+use crate::platform::{android, boot, cgroup, hypervisor, pinning, topology};
 use crate::session::folder::Folder;
 use pearl_agent::protocol::messages::Platform;
 
@@ -22,6 +22,7 @@ pub(crate) fn facts(folder: Option<&Folder>) -> Platform {
         cpus,
         memory_bytes: procfs::kibibytes_of(&tree, "MemTotal"),
         cgroup: cgroup::cgroup(&tree),
+        hypervisor: hypervisor::hypervisor(&tree),
         android: android::android(),
         half_precision: Tract.half_precision(),
         root: rustix::process::geteuid().is_root(),

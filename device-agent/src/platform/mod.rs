@@ -10,6 +10,7 @@ pub(crate) mod device_state;
 pub(crate) mod energy;
 pub(crate) mod facts;
 pub(crate) mod frequency;
+mod hypervisor;
 pub mod memory;
 pub(crate) mod others;
 pub(crate) mod pinning;

@@ -22,6 +22,9 @@ pub struct Platform {
     pub memory_bytes: Option<u64>,
     /// The limits of the control group that the agent runs in.
     pub cgroup: Cgroup,
+    /// The hypervisor, or the machine that it shows, where the device is a virtual machine.
+    #[serde(default)]
+    pub hypervisor: Option<String>,
     /// Only on Android.
     pub android: Option<Android>,
     /// Whether the processors compute in half precision themselves.
@@ -77,6 +80,12 @@ pub struct State {
     pub frequency_khz: Vec<u64>,
     /// The kernel's governor of the first processor in use, such as `schedutil`.
     pub governor: Option<String>,
+    /// How its driver weighs speed against power, such as `balance_performance`.
+    #[serde(default)]
+    pub preference: Option<String>,
+    /// Whether it may run faster than its nominal clock rate.
+    #[serde(default)]
+    pub boost: Option<bool>,
     /// Thermal zones: name and thousandths of a degree Celsius.
     pub temperature_mc: Vec<(String, i64)>,
     /// Load average over a minute, in thousandths.

@@ -21,10 +21,13 @@ pub struct ReportArgs {
 }
 
 pub fn run(args: ReportArgs, terminal: &Terminal) -> anyhow::Result<()> {
-    let (what, path) = match args.picture {
-        Some(path) => ("picture", stored_run::write_picture(&args.run, &path).map(|()| path)?),
+    let (what, (path, state)) = match args.picture {
+        Some(path) => {
+            let state = stored_run::write_picture(&args.run, &path)?;
+            ("picture", (path, state))
+        }
         None => ("report", stored_run::write_report(&args.run)?),
     };
-    terminal.note(format!("the {what} was written"));
+    terminal.note(format!("the {what} was written; the run is {state}"));
     print_line(&path.display().to_string())
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use pearl_models::space::{Space, SpaceError};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::limit_args::LimitArgs;
 use super::measuring::{PrecisionName, sustained, wait};
@@ -28,7 +28,7 @@ use crate::search::objective::Objective;
 use crate::search::seeds::Seeds;
 use crate::search::{self, Budget, FinalTraining, Observer, Outcome, SearchConfig};
 use crate::store::home;
-use crate::store::{Candidate, RunLock, Status, Store};
+use crate::store::{Candidate, OtherConditions, RunLock, Segment, Status, Store};
 use crate::teacher::Teachers;
 use crate::train::worker_client::Worker;
 use crate::train::worker_protocol::{Loss, PolicyConfig, Update};
@@ -102,6 +102,10 @@ pub struct SearchArgs {
     /// Run directory
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Go on in a new segment of the run where the device, agent, engine, torch, its threads or the teacher
+    /// are not those of before. Without this, that is refused
+    #[arg(long)]
+    new_segment: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -134,7 +138,7 @@ pub fn run(args: SearchArgs, terminal: &Terminal) -> anyhow::Result<()> {
         }
         result => result?,
     };
-    let report = stored_run::write_report(&config.out)?;
+    let (report, _) = stored_run::write_report(&config.out)?;
     if args.json {
         print_json(&document(&config.out, &outcome))?;
     } else {
@@ -150,7 +154,9 @@ fn run_search(config: &SearchConfig, observer: &mut Observer<'_>) -> anyhow::Res
     let since = Instant::now();
     let _lock = RunLock::take(&config.out).or_class(ErrorClass::Usage)?;
     let file = Store::path(&config.out);
-    Store::compare_stored(&file, &config.settings()).or_class(ErrorClass::Usage)?;
+    if let Some(run) = Store::find(&file).or_class(ErrorClass::Usage)? {
+        run.compare(&config.settings()).or_class(ErrorClass::Usage)?;
+    }
     let mut agent = Agent::connect(&config.device)?;
     let start = || Worker::start(&config.torch_device);
     let (prepared, mut worker) = search::prepare(config, &mut agent, start, since, observer)?;
@@ -265,6 +271,11 @@ fn config(args: &SearchArgs, usual: UsualSpeeds) -> anyhow::Result<SearchConfig>
         candidates: args.candidates,
         final_training: (args.final_epochs > 0)
             .then_some(FinalTraining { epochs: args.final_epochs, images: args.final_images }),
+        other_conditions: if args.new_segment {
+            OtherConditions::NewSegment
+        } else {
+            OtherConditions::Refuse
+        },
         out: args.out.clone(),
         command: command_line(),
     })
@@ -304,6 +315,7 @@ fn document(run: &Path, outcome: &Outcome) -> Value {
             "verdict": best.verdict,
             "within_budget": best.within_budget,
             "missed": best.missed,
+            "segment": best.segment,
             "onnx": run.join("best.onnx"),
         })
     });
@@ -315,6 +327,7 @@ fn document(run: &Path, outcome: &Outcome) -> Value {
         "engine": outcome.engine,
         "wall_ns": outcome.wall_ns,
         "candidates": outcome.candidates.iter().map(candidate_json).collect::<Vec<_>>(),
+        "segments": outcome.segments.iter().map(segment_json).collect::<Vec<_>>(),
         "chosen": outcome.chosen,
         "best": best,
     })
@@ -335,7 +348,15 @@ fn candidate_json(candidate: &Candidate) -> Value {
         "params": candidate.params,
         "macs": candidate.macs,
         "time": candidate.time,
+        "segment": candidate.segment,
     })
+}
+
+fn segment_json(segment: &Segment) -> Value {
+    let named = segment.conditions.iter();
+    let conditions: Map<_, _> =
+        named.map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+    json!({ "index": segment.index, "started": segment.started, "conditions": conditions })
 }
 
 fn summary(config: &SearchConfig, outcome: &Outcome, report: &Path) -> anyhow::Result<()> {

@@ -37,6 +37,20 @@ impl<'a> SearchProgress<'a> {
 
     pub fn show(&mut self, event: &Event<'_>) {
         match event {
+            Event::Segment { entered } => {
+                if !entered.differences.is_empty() {
+                    let differences = entered.differences.join("; ");
+                    self.terminal
+                        .note(format!("segment {} begins: {differences}", entered.segment));
+                }
+                if !entered.added.is_empty() {
+                    let added = entered.added.join(", ");
+                    self.terminal.note(format!(
+                        "the version of pearl that began the run did not keep: {added}; they are kept \
+                         from now on"
+                    ));
+                }
+            }
             Event::FindingBudget { launches } => {
                 self.waiting = Waiting::default();
                 self.step.set_message(format!("finding the budget: launch {launches}"));

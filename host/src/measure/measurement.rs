@@ -25,22 +25,19 @@ pub enum UsualFrom {
 }
 
 /// The samples, the latency that they give, and the verdict on it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug)]
 pub struct Measurement {
     pub model: ModelFile,
     pub device: String,
     pub fingerprint: Fingerprint,
     /// What the device reported about itself, if that was kept.
-    #[serde(default)]
     pub platform: Option<Platform>,
     /// The latency as timed: the centre of the medians of the launches that count, and its 95 % interval.
     pub latency: Estimate,
     /// The latency with the slowdown of the device removed; absent if the reference workload (sentinel)
     /// was not read.
-    #[serde(default)]
     pub compensated: Option<Compensated>,
     /// Where the sentinel's usual speed comes from.
-    #[serde(default)]
     pub usual_from: Option<UsualFrom>,
     pub judgement: Judgement,
     /// All launches, in time order.
@@ -331,6 +328,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::measure::document;
 
     /// A measurement as the first format of the history holds it.
     fn kept() -> Measurement {
@@ -346,7 +344,7 @@ mod tests {
             "peak_memory_bytes": null, "energy_uj": null,
             "state_before": state, "state_after": state,
         });
-        serde_json::from_value(json!({
+        let document = json!({
             "model": { "path": "a.onnx", "sha256": "00" },
             "device": "local",
             "fingerprint": {
@@ -360,8 +358,8 @@ mod tests {
             "launches": vec![launch; 6],
             "contended": vec![false; 6],
             "sustained": null,
-        }))
-        .unwrap()
+        });
+        document::read(&document.to_string()).unwrap()
     }
 
     #[test]

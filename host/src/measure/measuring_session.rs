@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use pearl_agent::protocol::messages::{LaunchReport, ModelFile};
+use pearl_agent::protocol::messages::{LaunchReport, ModelFile, State};
 use pearl_agent::protocol::wire::{Failure, FailureKind};
 use pearl_calibration::{Next, Sentinel, Thresholds};
 use rand::seq::SliceRandom;
@@ -236,14 +236,14 @@ impl<'a> Session<'a> {
         measurement
     }
 
-    /// The fingerprint of this session; the governor is known only after the first launch.
+    /// The fingerprint of this session; the frequency policy is known only after the first launch.
     pub fn fingerprint(&self, launch: Option<&LaunchReport>) -> Fingerprint {
-        self.fingerprint_with(launch.and_then(|launch| launch.state_before.governor.clone()))
+        self.fingerprint_with(launch.map(|launch| &launch.state_before))
     }
 
-    pub(super) fn fingerprint_with(&self, governor: Option<String>) -> Fingerprint {
+    pub(super) fn fingerprint_with(&self, state: Option<&State>) -> Fingerprint {
         let (device, hello) = (self.agent.device(), self.agent.hello());
-        Fingerprint::new(device, hello, governor, self.threads(), self.settings.precision)
+        Fingerprint::new(device, hello, state, self.threads(), self.settings.precision)
     }
 
     pub(super) fn threads(&self) -> usize {

@@ -8,6 +8,7 @@
 //! its fingerprint and its verdict; nothing is measured on a device that is not leased.
 
 mod cooldown;
+pub mod document;
 mod fingerprint;
 mod fleet;
 mod launching;

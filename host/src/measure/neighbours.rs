@@ -91,7 +91,7 @@ impl Session<'_> {
         self.hold(observer, |session, observer| {
             let since = Instant::now();
             let mut readings = Vec::<Reading>::new();
-            let governor = loop {
+            let state = loop {
                 interrupt::check()?;
                 let look = session.look(STRETCH.min(length), session.threads())?;
                 let look = look.map_err(|error| session.agent.classified(&error))?;
@@ -99,7 +99,7 @@ impl Session<'_> {
                 let (elapsed_ns, of_ns) = (nanos(since.elapsed()), nanos(length));
                 observer(Step::Characterising { elapsed_ns, of_ns });
                 if elapsed_ns >= of_ns {
-                    break look.state.governor;
+                    break look.state;
                 }
             };
             let usual = speed_of(readings.iter().map(sentinel)).ok_or_else(|| {
@@ -109,7 +109,7 @@ impl Session<'_> {
                     format_args!("device '{device}': the agent read no sentinel"),
                 )
             })?;
-            let fingerprint = session.fingerprint_with(governor);
+            let fingerprint = session.fingerprint_with(Some(&state));
             Ok(Characterised { fingerprint, usual, readings: readings.len() })
         })
     }

@@ -5,7 +5,7 @@
 use anyhow::Context;
 use pearl_calibration::{Reproducibility, Verdict, reproducibility, usual_speed};
 
-use crate::measure::{Characterised, Measurement, UsualSpeeds, inputs_text};
+use crate::measure::{Characterised, Measurement, UsualSpeeds, document, inputs_text};
 use crate::output::error_class::{Classified, Classify, ErrorClass};
 use crate::store::home;
 use crate::store::{Entry, History, HistoryError, Kept};
@@ -62,7 +62,7 @@ fn now() -> String {
 
 /// Keeps a measurement and returns its number.
 pub fn keep(history: &mut History, measurement: &Measurement) -> anyhow::Result<i64> {
-    let document = serde_json::to_string(measurement).context("own measurement")?;
+    let document = document::write(measurement).context("own measurement")?;
     let latency = measurement.latency;
     let entry = Entry {
         at: now(),
@@ -84,10 +84,10 @@ pub fn keep(history: &mut History, measurement: &Measurement) -> anyhow::Result<
     history.keep(&entry, &document).or_class(ErrorClass::Usage)
 }
 
-/// A measurement that is not there is bad input. Where the database failed, that counts more.
+/// A measurement that is not there, or damaged, is bad input. Where the database failed, that counts more.
 pub fn classified(error: HistoryError) -> Classified {
     let class = match error {
-        HistoryError::Absent { .. } => ErrorClass::Input,
+        HistoryError::Absent { .. } | HistoryError::Damaged { .. } => ErrorClass::Input,
         _ => ErrorClass::Usage,
     };
     Classified::new(class, &error).because(error)
@@ -96,8 +96,8 @@ pub fn classified(error: HistoryError) -> Classified {
 /// A measurement by its number.
 pub fn load(history: &History, id: i64) -> anyhow::Result<(Kept, Measurement)> {
     let (kept, document) = history.get(id).map_err(classified)?;
-    let measurement = serde_json::from_str(&document).map_err(|error| {
-        Classified::input(format_args!("measurement #{id} of the history: {error}"))
+    let measurement = document::read(&document).map_err(|error| {
+        Classified::input(format_args!("measurement #{id} of the history is damaged: {error}"))
     })?;
     Ok((kept, measurement))
 }

@@ -43,10 +43,10 @@ fn filled(view: &RunView) -> Markup {
         }
         div.scroll role="region" tabindex="0" aria-label="Candidates by reward" {
             table.candidates {
-                (heads())
+                (heads(view))
                 tbody {
                     @for candidate in shown.iter().chain(straggler) {
-                        (row(candidate, view.budget_ns, is_chosen(candidate)))
+                        (row(candidate, view, is_chosen(candidate)))
                     }
                 }
             }
@@ -58,7 +58,7 @@ fn filled(view: &RunView) -> Markup {
     }
 }
 
-fn heads() -> Markup {
+fn heads(view: &RunView) -> Markup {
     html! {
         thead {
             tr {
@@ -72,6 +72,9 @@ fn heads() -> Markup {
                 th.n scope="col" { "of budget" }
                 th.n scope="col" { "parameters" }
                 th.n scope="col" { "MACs" }
+                @if view.has_segments() {
+                    th.n scope="col" { "segment" }
+                }
             }
         }
     }
@@ -89,11 +92,11 @@ fn sorted(candidates: &[CandidateView]) -> Vec<&CandidateView> {
     sorted
 }
 
-fn row(candidate: &CandidateView, budget_ns: u64, is_chosen: bool) -> Markup {
+fn row(candidate: &CandidateView, view: &RunView, is_chosen: bool) -> Markup {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| NONE.to_owned());
     let of_latency = |text: fn(LatencyView) -> String| or_none(candidate.latency.map(text));
     let of_budget =
-        candidate.latency.map(|latency| percent(latency.point_ns as f64 / budget_ns as f64));
+        candidate.latency.map(|latency| percent(latency.point_ns as f64 / view.budget_ns as f64));
     html! {
         tr class=[is_chosen.then_some("best")] {
             td.n { (candidate.index) }
@@ -114,6 +117,9 @@ fn row(candidate: &CandidateView, budget_ns: u64, is_chosen: bool) -> Markup {
             td.n { (or_none(of_budget)) }
             td.n { (or_none(candidate.params.map(count))) }
             td.n { (or_none(candidate.macs.map(count))) }
+            @if view.has_segments() {
+                td.n { (candidate.segment) }
+            }
         }
     }
 }

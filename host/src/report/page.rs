@@ -22,6 +22,8 @@ use crate::report::settings_table::repeat;
 const STYLE: &str = include_str!("report.css");
 /// Longest name of a decision or of a choice that is shown, in characters.
 const LONGEST_NAME: usize = 80;
+/// Longest list of what changed between two segments, in characters.
+const LONGEST_CHANGE: usize = 1000;
 
 pub(super) fn page(view: &RunView) -> Result<String, ReportError> {
     let page = html! {
@@ -36,6 +38,7 @@ pub(super) fn page(view: &RunView) -> Result<String, ReportError> {
                     (reward_over_the_search(view)?)
                     (policy(view)?)
                     (table(view))
+                    (segments(view))
                     (repeat(view))
                     (reading(view))
                 }
@@ -64,19 +67,15 @@ fn style() -> PreEscaped<String> {
 }
 
 fn header(view: &RunView) -> Markup {
-    let (state, words) = match view.state {
-        RunState::Finished => ("finished", "finished".to_owned()),
-        RunState::Interrupted { done, total } => {
-            ("interrupted", format!("interrupted after {done} of {total} candidates"))
-        }
-        RunState::Running { done, total } => {
-            ("running", format!("running: {done} of {total} candidates"))
-        }
+    let state = match view.state {
+        RunState::Finished => "finished",
+        RunState::Interrupted { .. } => "interrupted",
+        RunState::Running { .. } => "running",
     };
     html! {
         header {
             h1 {
-                bdi { (view.title) } " " span.state.(state) { (words) }
+                bdi { (view.title) } " " span.state.(state) { (view.state) }
             }
             p.muted {
                 bdi { (view.directory) } " · "
@@ -188,6 +187,44 @@ fn choice_row(decision: &DecisionView, choice: &ChoiceView) -> Markup {
             td.n { (percent(1.0 / decision.choices.len() as f64)) }
             td.n { (choice.first_quarter) }
             td.n { (choice.last_quarter) }
+        }
+    }
+}
+
+/// What changed in the course of the run; empty if nothing did.
+fn segments(view: &RunView) -> Markup {
+    if !view.has_segments() {
+        return Markup::default();
+    }
+    html! {
+        section {
+            h2 { "Segments" }
+            p.muted {
+                "The run went on under other conditions. Latencies and accuracies of different segments \
+                 are not strictly comparable; the chosen student is trained and measured in the last one."
+            }
+            div.scroll {
+                table {
+                    thead {
+                        tr {
+                            th.n scope="col" { "segment" }
+                            th scope="col" { "since" }
+                            th.n scope="col" { "candidates" }
+                            th scope="col" { "what changed" }
+                        }
+                    }
+                    tbody {
+                        @for segment in &view.segments {
+                            tr {
+                                td.n { (segment.index) }
+                                td { bdi { (one_line(&segment.started, LONGEST_NAME)) } }
+                                td.n { (segment.candidates) }
+                                td { bdi { (one_line(&segment.differences.join("; "), LONGEST_CHANGE)) } }
+                            }
+                        }
+                    }
+                }
+            }
         }
     }
 }

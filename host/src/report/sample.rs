@@ -61,6 +61,7 @@ pub(super) fn empty() -> RunView {
             PolicyUpdateView { candidate: 2, loss: -0.36, entropy: 36.1, baseline: 0.79, grad_norm: 1.4 },
             PolicyUpdateView { candidate: 5, loss: 0.02, entropy: 35.2, baseline: 0.80, grad_norm: 0.9 },
         ],
+        segments: vec![SegmentView { index: 0, started: "2026-03-01 10:02:11 UTC".to_owned(), candidates: 24, differences: Vec::new() }],
     }
 }
 
@@ -131,6 +132,7 @@ fn candidate(position: usize, count: usize, stream: &mut Stream) -> CandidateVie
         reward: believed.then(|| accuracy * ratio.powf(-0.07)),
         params: Some((120_000.0 + 900_000.0 * size) as u64),
         macs: Some((4e6 + 31e6 * size) as u64),
+        segment: 0,
     }
 }
 

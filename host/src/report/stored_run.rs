@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use pearl_agent::protocol::messages::{AgentHello, Engine};
+use pearl_agent::protocol::messages::Engine;
 use pearl_models::shape::ImageShape;
 use pearl_models::space::Space;
 use serde::Deserialize;
@@ -14,26 +14,30 @@ use serde::de::DeserializeOwned;
 use crate::output::error_class::{Classified, Classify, ClassifyWriting, ErrorClass};
 use crate::report::view::{
     BestView, CandidateStatus, CandidateView, ChoiceView, DecisionView, LatencyView,
-    PolicyUpdateView, RunState, RunView, SettingsView, TeacherView, TrainedView, WallTime,
+    PolicyUpdateView, RunState, RunView, SegmentView, SettingsView, TeacherView, TrainedView,
+    WallTime,
 };
 use crate::report::{render, scatter_svg};
 use crate::search::choice::choose;
-use crate::store::{Best, Candidate, RunLock, Status, Store};
+use crate::store::{
+    Best, Candidate, RunAgent, RunLock, RunWorker, Segment, Status, Store, StoreError, differences,
+};
 use crate::train::weights_file::replace_file;
 use crate::train::worker_protocol::PolicyUpdate;
 
-/// Writes `report.html` into the run directory.
-pub fn write_report(run: &Path) -> anyhow::Result<PathBuf> {
+/// Writes `report.html` into the run directory. Returns its path, and how far the run is.
+pub fn write_report(run: &Path) -> anyhow::Result<(PathBuf, RunState)> {
     let path = run.join("report.html");
-    let page = render(&view(run)?)?;
-    replace_file(&path, page.as_bytes()).or_unwritable()?;
-    Ok(path)
+    let view = view(run)?;
+    replace_file(&path, render(&view)?.as_bytes()).or_unwritable()?;
+    Ok((path, view.state))
 }
 
-/// Writes the picture of accuracy against latency.
-pub fn write_picture(run: &Path, path: &Path) -> anyhow::Result<()> {
-    let picture = scatter_svg(&view(run)?)?;
-    replace_file(path, picture.as_bytes()).or_unwritable()
+/// Writes the picture of accuracy against latency. Returns how far the run is.
+pub fn write_picture(run: &Path, path: &Path) -> anyhow::Result<RunState> {
+    let view = view(run)?;
+    replace_file(path, scatter_svg(&view)?.as_bytes()).or_unwritable()?;
+    Ok(view.state)
 }
 
 /// The settings of a run, in groups.
@@ -83,13 +87,6 @@ struct Teacher {
     test_accuracy: Option<f64>,
 }
 
-/// The parts of the worker's handshake that a report shows.
-#[derive(Deserialize)]
-struct Worker {
-    torch: String,
-    torch_device: String,
-}
-
 fn view(run: &Path) -> anyhow::Result<RunView> {
     let file = Store::path(run);
     if !file.is_file() {
@@ -100,11 +97,13 @@ fn view(run: &Path) -> anyhow::Result<RunView> {
         ))
         .into());
     }
+    // Before the run is read: a search that ends in between has then been running.
+    let is_held = RunLock::is_held(run);
     let store = Store::open_read_only(&file).or_class(ErrorClass::Usage)?;
     let facts = Facts { store: &store, file: &file };
-    let candidates = store.candidates().or_class(ErrorClass::Usage)?;
+    let candidates = store.candidates().map_err(StoreError::classified)?;
     let budget_ns: u64 = facts.required("budget_ns")?;
-    let hello: AgentHello = facts.required("agent")?;
+    let agent: RunAgent = facts.required("agent")?;
     let settings = store.settings().or_class(ErrorClass::Usage)?;
     let setting = |name: &str| {
         let found = settings.iter().find(|(setting, _)| setting == name);
@@ -113,7 +112,13 @@ fn view(run: &Path) -> anyhow::Result<RunView> {
     let window_ns = setting("window").strip_suffix(" ns").and_then(|ns| ns.parse().ok());
     let total: usize = facts.required("total")?;
     let done = candidates.iter().filter(|candidate| candidate.status.is_final()).count();
+    let ended = facts.text("ended")?;
+    let state = state(is_held, ended.is_some(), done, total);
+    let segments = store.segments().or_class(ErrorClass::Usage)?;
+    let current = segments.last().map_or(0, |segment| segment.index);
     let trained: Option<Best> = facts.optional("best")?;
+    // A student of an earlier segment is trained and measured again.
+    let trained = trained.filter(|best| best.segment == current);
     let missed = trained.as_ref().map(Best::all_missed).unwrap_or_default();
     let chosen = choose(&candidates, budget_ns, window_ns, &missed);
     let last = trained.as_ref().filter(|best| !best.within_budget).map(|best| best.index);
@@ -121,21 +126,15 @@ fn view(run: &Path) -> anyhow::Result<RunView> {
     Ok(RunView {
         title: format!("{} on {}, {}", setting("space"), setting("device"), setting("data")),
         directory: run.display().to_string(),
-        state: if done >= total {
-            RunState::Finished
-        } else if RunLock::is_held(run) {
-            RunState::Running { done, total }
-        } else {
-            RunState::Interrupted { done, total }
-        },
+        state,
         command: facts.text("command")?.unwrap_or_default(),
-        settings: sections(&settings, &hello, facts.optional("worker")?, &facts)?,
+        settings: sections(&settings, &segments, &agent, facts.optional("worker")?, &facts)?,
         remarks: facts.text("budget_remark")?.into_iter().collect(),
         started: facts.text("started")?.unwrap_or_default(),
-        ended: facts.text("ended")?,
+        ended: ended.filter(|_| state == RunState::Finished),
         wall: wall_time(&candidates, facts.required("wall_ns")?),
         device: setting("device"),
-        engine: hello.engine.clone(),
+        engine: Engine { name: agent.engine.name, version: agent.engine.version },
         budget_ns,
         window_ns,
         teacher: facts.optional::<Teacher>("teacher")?.map(|teacher| TeacherView {
@@ -157,7 +156,18 @@ fn view(run: &Path) -> anyhow::Result<RunView> {
             .iter()
             .map(update_view)
             .collect(),
+        segments: segment_views(&segments, &candidates),
     })
+}
+
+/// A search that trains its winner, or that was asked for more candidates, runs although all candidates
+/// that are known are done.
+fn state(is_held: bool, has_ended: bool, done: usize, total: usize) -> RunState {
+    match (is_held, has_ended && done >= total) {
+        (true, _) => RunState::Running { done, total },
+        (false, true) => RunState::Finished,
+        (false, false) => RunState::Interrupted { done, total },
+    }
 }
 
 struct Facts<'a> {
@@ -173,7 +183,7 @@ impl Facts<'_> {
     fn optional<T: DeserializeOwned>(&self, key: &str) -> anyhow::Result<Option<T>> {
         let Some(text) = self.text(key)? else { return Ok(None) };
         let value = serde_json::from_str(&text)
-            .or_class(ErrorClass::Usage)
+            .or_class(ErrorClass::Input)
             .with_context(|| format!("{}: '{key}' is damaged", self.file.display()))?;
         Ok(Some(value))
     }
@@ -191,8 +201,9 @@ impl Facts<'_> {
 
 fn sections(
     settings: &[(String, String)],
-    hello: &AgentHello,
-    worker: Option<Worker>,
+    segments: &[Segment],
+    agent: &RunAgent,
+    worker: Option<RunWorker>,
     facts: &Facts<'_>,
 ) -> anyhow::Result<Vec<SettingsView>> {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -207,21 +218,42 @@ fn sections(
                 .collect(),
         })
         .collect();
-    let Engine { name, version } = &hello.engine;
-    let platform = &hello.platform;
-    let mut entries = vec![
-        pair("pearl", &facts.text("program")?.unwrap_or_default()),
-        pair("engine", &format!("{name} {version}")),
-        pair("agent", &hello.version),
-        pair("agent sha256", &hello.build),
-        pair("device", &format!("{} {}", platform.os, platform.arch)),
-    ];
-    entries.extend(platform.cpu_model.as_ref().map(|model| pair("processor", model)));
-    if let Some(worker) = worker {
-        entries.push(pair("torch", &format!("{} on {}", worker.torch, worker.torch_device)));
+    let mut entries = vec![pair("pearl", &facts.text("program")?.unwrap_or_default())];
+    if segments.is_empty() {
+        // A run of an older format.
+        let platform = &agent.platform;
+        entries.push(pair("engine", &format!("{} {}", agent.engine.name, agent.engine.version)));
+        entries.push(pair("agent", &agent.version));
+        entries.push(pair("agent sha256", &agent.build));
+        entries.push(pair("device", &format!("{} {}", platform.os, platform.arch)));
+        entries.extend(platform.cpu_model.as_ref().map(|model| pair("processor", model)));
+        if let Some(worker) = worker {
+            entries.push(pair("torch", &format!("{} on {}", worker.torch, worker.torch_device)));
+        }
     }
     sections.push(SettingsView { title: "Versions".to_owned(), entries });
+    sections.extend(segments.iter().map(|segment| SettingsView {
+        title: if segments.len() > 1 {
+            format!("Conditions of segment {}", segment.index)
+        } else {
+            "Conditions".to_owned()
+        },
+        entries: segment.conditions.clone(),
+    }));
     Ok(sections)
+}
+
+fn segment_views(segments: &[Segment], candidates: &[Candidate]) -> Vec<SegmentView> {
+    let before = std::iter::once(None).chain(segments.iter().map(Some));
+    let view = |(segment, before): (&Segment, Option<&Segment>)| SegmentView {
+        index: segment.index as u64,
+        started: segment.started.clone(),
+        candidates: candidates.iter().filter(|one| one.segment == segment.index).count(),
+        differences: before
+            .map(|before| differences(&before.conditions, &segment.conditions))
+            .unwrap_or_default(),
+    };
+    segments.iter().zip(before).map(view).collect()
 }
 
 fn wall_time(candidates: &[Candidate], wall_ns: u64) -> WallTime {
@@ -274,6 +306,7 @@ fn candidate_view(candidate: &Candidate) -> CandidateView {
         reward: candidate.reward,
         params: Some(candidate.params),
         macs: Some(candidate.macs),
+        segment: candidate.segment as u64,
     }
 }
 
@@ -318,4 +351,27 @@ fn decisions(
         })
     };
     Ok(marginals.iter().enumerate().filter_map(|(at, row)| view(at, row)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_running_while_its_lock_is_held_and_finished_once_it_ended() {
+        let (done, total) = (3, 3);
+        for (is_held, has_ended, done, expected) in [
+            (true, false, 1, RunState::Running { done: 1, total }),
+            // The winner is being trained; or more candidates were asked for after the end.
+            (true, false, 3, RunState::Running { done, total }),
+            (true, true, 3, RunState::Running { done, total }),
+            (false, true, 3, RunState::Finished),
+            (false, false, 3, RunState::Interrupted { done, total }),
+            (false, false, 1, RunState::Interrupted { done: 1, total }),
+            // An older version left the end of before standing.
+            (false, true, 1, RunState::Interrupted { done: 1, total }),
+        ] {
+            assert_eq!(state(is_held, has_ended, done, total), expected);
+        }
+    }
 }

@@ -196,6 +196,32 @@ fn a_run_of_failures_shows_each_reason() {
 }
 
 #[test]
+fn a_run_that_went_on_under_other_conditions_shows_its_segments() {
+    let mut view = finished(12);
+    assert!(!check(&view).contains("<h2>Segments</h2>"));
+    view.candidates[9].segment = 1;
+    let differences = vec!["torch: 2.13.0, now 2.14.0".to_owned(), HOSTILE.to_owned()];
+    view.segments.push(SegmentView {
+        index: 1,
+        candidates: 3,
+        differences,
+        ..view.segments[0].clone()
+    });
+    let page = check(&view);
+    for expect in [
+        "<h2>Segments</h2>",
+        "torch: 2.13.0, now 2.14.0; ",
+        "<th class=\"n\" scope=\"col\">segment</th>",
+    ] {
+        assert!(page.contains(expect), "{expect}");
+    }
+    let table = page.split("<table class=\"candidates\">").nth(1).unwrap();
+    let table = table.split("</table>").next().unwrap();
+    let of = |segment: u64| table.matches(&format!("<td class=\"n\">{segment}</td></tr>")).count();
+    assert_eq!((of(0), of(1)), (11, 1));
+}
+
+#[test]
 fn equal_latencies_and_accuracies_are_drawn() {
     let mut view = finished(20);
     for candidate in &mut view.candidates {
@@ -211,6 +237,9 @@ fn an_interrupted_run_says_how_far_it_came() {
     let page = check(&RunView { state, ended: None, ..finished(13) });
     assert!(page.contains("interrupted after 13 of 24 candidates"));
     assert!(page.contains("since 2026-03-01"));
+    let state = RunState::Interrupted { done: 24, total: 24 };
+    let page = check(&RunView { state, ended: None, ..finished(24) });
+    assert!(page.contains("interrupted before the winner of 24 candidates was ready"));
 }
 
 #[test]

@@ -4,6 +4,8 @@
 //! measurements is named here, so that a report of a stored run is rendered exactly as one of a live
 //! run.
 
+use std::fmt;
+
 use pearl_agent::protocol::messages::Engine;
 
 /// One search, finished or not.
@@ -36,6 +38,20 @@ pub struct RunView {
     pub decisions: Vec<DecisionView>,
     /// The updates of the policy, in the order in which they happened.
     pub updates: Vec<PolicyUpdateView>,
+    /// The stretches of the run, in their order; empty if the run does not tell.
+    pub segments: Vec<SegmentView>,
+}
+
+/// A stretch of the run whose numbers were made under the same conditions.
+#[derive(Clone, Debug)]
+pub struct SegmentView {
+    pub index: u64,
+    /// When the segment started, already in words.
+    pub started: String,
+    /// How many of the candidates are of this segment.
+    pub candidates: usize,
+    /// What differs from the segment before.
+    pub differences: Vec<String>,
 }
 
 /// What one update of the policy did.
@@ -54,9 +70,32 @@ pub struct PolicyUpdateView {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunState {
+    /// All candidates are done, and the winner was tried.
     Finished,
-    Interrupted { done: usize, total: usize },
-    Running { done: usize, total: usize },
+    Interrupted {
+        done: usize,
+        total: usize,
+    },
+    /// A search uses the run directory now.
+    Running {
+        done: usize,
+        total: usize,
+    },
+}
+
+impl fmt::Display for RunState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Finished => f.write_str("finished"),
+            Self::Interrupted { done, total } if done >= total => {
+                write!(f, "interrupted before the winner of {total} candidates was ready")
+            }
+            Self::Interrupted { done, total } => {
+                write!(f, "interrupted after {done} of {total} candidates")
+            }
+            Self::Running { done, total } => write!(f, "running: {done} of {total} candidates"),
+        }
+    }
 }
 
 /// A titled group of settings, such as `space` or `device`.
@@ -99,6 +138,8 @@ pub struct CandidateView {
     pub reward: Option<f64>,
     pub params: Option<u64>,
     pub macs: Option<u64>,
+    /// [`SegmentView::index`] of the segment that the numbers are of.
+    pub segment: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -206,6 +247,11 @@ impl RunView {
     pub(super) fn chosen(&self) -> Option<&CandidateView> {
         let best = self.best.as_ref()?;
         self.candidates.iter().find(|candidate| candidate.index == best.candidate)
+    }
+
+    /// Whether the conditions changed in the course of the run.
+    pub(super) fn has_segments(&self) -> bool {
+        self.segments.len() > 1
     }
 
     pub(super) fn trained(&self) -> Option<&TrainedView> {

@@ -6,12 +6,13 @@ use serde::Serialize;
 
 use super::Budget;
 use crate::device::entry::Device;
-use crate::measure::{Settings, precision_name};
+use crate::measure::{Fingerprint, Settings, precision_name};
 use crate::search::objective::Objective;
 use crate::search::seeds::Seeds;
 use crate::student::InputForm;
+use crate::store::OtherConditions;
 use crate::teacher::Teacher;
-use crate::train::worker_protocol::{DataSource, Loss, PolicyConfig, Recipe, Split};
+use crate::train::worker_protocol::{DataSource, Loss, PolicyConfig, Recipe, Split, WorkerHello};
 
 #[derive(Clone, Debug)]
 pub struct SearchConfig {
@@ -35,6 +36,8 @@ pub struct SearchConfig {
     pub candidates: usize,
     /// How the winner is trained; none leaves it untrained.
     pub final_training: Option<FinalTraining>,
+    /// What to do if the run goes on under other conditions than before.
+    pub other_conditions: OtherConditions,
     /// The run directory.
     pub out: PathBuf,
     /// The command line that repeats the run, for readers of the report.
@@ -68,7 +71,6 @@ impl SearchConfig {
             ("held-out images", self.split.holdout.to_string()),
             ("split", "by class".to_owned()),
             ("teacher", teacher.map_or("none".to_owned(), |teacher| teacher.name.clone())),
-            ("teacher sha256", teacher.map_or("none".to_owned(), |teacher| teacher.sha256.clone())),
             ("searching by", loss),
             ("epochs", recipe.epochs.to_string()),
             ("batch", recipe.batch.to_string()),
@@ -101,5 +103,30 @@ impl SearchConfig {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .to_vec()
+    }
+
+    /// What the numbers of the run depend on besides its settings: the device, the engine, the agent, what
+    /// trains, and the teacher's content.
+    pub fn conditions(
+        &self,
+        fingerprint: &Fingerprint,
+        worker: &WorkerHello,
+    ) -> Vec<(String, String)> {
+        let teacher = self.teacher.as_ref();
+        let mut all = fingerprint.parts();
+        all.extend(
+            [
+                ("worker version", worker.version.clone()),
+                ("torch", worker.torch.clone()),
+                ("torch device", worker.torch_device.clone()),
+                ("training threads", worker.threads.to_string()),
+                (
+                    "teacher sha256",
+                    teacher.map_or("none".to_owned(), |teacher| teacher.sha256.clone()),
+                ),
+            ]
+            .map(|(name, value)| (name.to_owned(), value)),
+        );
+        all
     }
 }

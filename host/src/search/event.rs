@@ -1,6 +1,6 @@
 //! The events that a search reports to its observer.
 
-use crate::store::{Best, Candidate};
+use crate::store::{Best, Candidate, Entered};
 
 #[derive(Debug)]
 pub enum Event<'a> {
@@ -8,6 +8,10 @@ pub enum Event<'a> {
     Started {
         total: usize,
         known: &'a [Candidate],
+    },
+    /// The segment that the search goes on in is known.
+    Segment {
+        entered: &'a Entered,
     },
     /// Students are measured to find the budget.
     FindingBudget {

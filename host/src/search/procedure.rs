@@ -20,7 +20,7 @@ use crate::measure::Fingerprint;
 use crate::output::error_class::{Classified, Classify, ClassifyWriting, ErrorClass};
 use crate::process::interrupt;
 use crate::search::choice::choose;
-use crate::store::{Best, Candidate, CandidateTime, Status, Store};
+use crate::store::{Best, Candidate, CandidateTime, Segment, Status, Store, StoreError};
 use crate::train::worker_client::Worker;
 use crate::train::worker_protocol::{DataReport, Loss, TeachRequest};
 
@@ -35,6 +35,8 @@ pub struct Outcome {
     pub chosen: Option<usize>,
     /// The winner trained at length. If no candidate keeps the budget, the last one that was tried.
     pub best: Option<Best>,
+    /// The stretches of the run, each with the conditions of its numbers.
+    pub segments: Vec<Segment>,
 }
 
 /// What is known before a run directory is touched.
@@ -42,6 +44,7 @@ pub struct Prepared {
     space: Space,
     data: DataReport,
     fingerprint: Fingerprint,
+    conditions: Vec<(String, String)>,
     since: Instant,
 }
 
@@ -49,7 +52,7 @@ pub struct Prepared {
 /// not start leaves nothing behind that would stop its corrected command.
 ///
 /// # Errors
-/// What is wrong with the data, the teacher or the device.
+/// What is wrong with the data, the teacher or the device; conditions that differ from those of the run.
 pub fn prepare(
     config: &SearchConfig,
     agent: &mut Agent,
@@ -59,15 +62,20 @@ pub fn prepare(
 ) -> anyhow::Result<(Prepared, Worker)> {
     let fingerprint = run_facts::watch(config, agent, observer)?;
     let mut worker = start_worker()?;
+    let conditions = config.conditions(&fingerprint, worker.hello());
+    // Before the teacher's logits are computed, which takes long.
+    if let Some(run) = Store::find(&Store::path(&config.out)).or_class(ErrorClass::Usage)? {
+        run.compare_conditions(&conditions, config.other_conditions).or_class(ErrorClass::Usage)?;
+    }
     let (space, data) = check(config, &mut worker)?;
-    Ok((Prepared { space, data, fingerprint, since }, worker))
+    Ok((Prepared { space, data, fingerprint, conditions, since }, worker))
 }
 
 /// Starts a search in `store`, or resumes the one that `store` holds. The caller holds the lock of the run
 /// directory.
 ///
 /// # Errors
-/// A run of other settings; an interrupt or a failure, after all finished work was stored.
+/// A run of other settings or conditions; an interrupt or a failure, after all finished work was stored.
 pub fn search(
     config: &SearchConfig,
     prepared: Prepared,
@@ -76,14 +84,18 @@ pub fn search(
     agent: &mut Agent,
     observer: &mut Observer<'_>,
 ) -> anyhow::Result<Outcome> {
-    let Prepared { space, data, fingerprint, since } = prepared;
+    let Prepared { space, data, fingerprint, conditions, since } = prepared;
     let mut settings = config.settings();
     settings.push(("data sha256".to_owned(), data.sha256));
     store.settle(&settings).or_class(ErrorClass::Usage)?;
+    let entered = store.enter_segment(&conditions, &now(), config.other_conditions);
+    let entered = entered.or_class(ErrorClass::Usage)?;
+    store.clear_fact("ended").or_class(ErrorClass::Usage)?;
+    observer(Event::Segment { entered: &entered });
     fs::create_dir_all(config.out.join("models")).or_unwritable()?;
     let policy = Policy::restore(config, &space, store, worker)?;
-    let candidates = store.candidates().or_class(ErrorClass::Usage)?;
-    let state = RunState { budget_ns: 0, policy, candidates };
+    let candidates = store.candidates().map_err(StoreError::classified)?;
+    let state = RunState { budget_ns: 0, policy, candidates, segment: entered.segment };
     let measuring = config.measuring.clone();
     let mut run = Run { config, store, worker, agent, space, measuring, state, since };
     run.note_versions()?;
@@ -112,6 +124,7 @@ pub fn search(
     run.store.set_fact("ended", &now()).or_class(ErrorClass::Usage)?;
     let best = best.with_context(|| format!("{}: the winner", config.out.display()))?;
     let (engine, wall_ns) = (run.agent.hello().engine.clone(), run.wall_time()?);
+    let segments = run.store.segments().or_class(ErrorClass::Usage)?;
     let RunState { budget_ns, candidates, .. } = run.state;
     Ok(Outcome {
         budget_ns,
@@ -123,6 +136,7 @@ pub fn search(
             .or_else(|| choose(&candidates, budget_ns, config.window_ns, &[])),
         candidates,
         best,
+        segments,
     })
 }
 
@@ -193,6 +207,7 @@ impl Run<'_> {
             latency: None,
             reward: None,
             time: CandidateTime::default(),
+            segment: self.state.segment,
         };
         self.store.begin(&candidate, self.state.policy.bytes()).or_class(ErrorClass::Usage)?;
         self.state.candidates.push(candidate);
@@ -223,16 +238,19 @@ impl Run<'_> {
             let file = Store::path(&self.config.out);
             let message =
                 format!("{}: candidate {index} is damaged; use another --out", file.display());
-            return Err(Classified::usage(message).into());
+            return Err(Classified::input(message).into());
         }
         self.state.candidates[index] = candidate;
         Ok(())
     }
 
-    /// A candidate of the same architecture that is done.
+    /// A candidate of the same architecture that is done, under the same conditions.
     fn duplicate_of(&self, candidate: &Candidate) -> Option<&Candidate> {
-        let same =
-            |other: &&Candidate| other.arch_id == candidate.arch_id && other.status == Status::Done;
+        let same = |other: &&Candidate| {
+            other.arch_id == candidate.arch_id
+                && other.segment == candidate.segment
+                && other.status == Status::Done
+        };
         self.state.candidates.iter().find(same)
     }
 

@@ -35,6 +35,8 @@ pub(super) struct RunState {
     pub policy: Policy,
     /// The candidates, by index. A candidate whose status is not final is open.
     pub candidates: Vec<Candidate>,
+    /// The segment that the search goes on in.
+    pub segment: usize,
 }
 
 impl RunState {

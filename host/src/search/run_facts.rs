@@ -10,8 +10,9 @@ use super::event::Observer;
 use super::run::Run;
 use super::{Budget, Event, SearchConfig, budget};
 use crate::device::agent_client::Agent;
-use crate::measure::{Fingerprint, Measurement, PROBE, Session, Step};
+use crate::measure::{Fingerprint, Measurement, PROBE, Session, Step, document};
 use crate::output::error_class::{Classify, ErrorClass};
+use crate::store::{RunAgent, RunWorker};
 
 /// Length of the characterisation of a device whose usual speed is not known. If the device is faster
 /// later on, the faster speed counts as the usual one.
@@ -44,14 +45,14 @@ impl Run<'_> {
         candidate: Option<usize>,
         measurement: &Measurement,
     ) -> anyhow::Result<()> {
-        let document = serde_json::to_string(measurement).context("own measurement")?;
+        let document = document::write(measurement).context("own measurement")?;
         let verdict = measurement.judgement.verdict.to_string();
         self.store.keep_measurement(candidate, &verdict, &document).or_class(ErrorClass::Usage)
     }
 
     pub fn find_budget(&mut self, observer: &mut Observer<'_>) -> anyhow::Result<u64> {
         if let Some(stored) = self.store.fact("budget_ns").or_class(ErrorClass::Usage)? {
-            return stored.parse().or_class(ErrorClass::Usage).context("the stored budget");
+            return stored.parse().or_class(ErrorClass::Input).context("the stored budget");
         }
         let budget_ns = match self.config.budget {
             Budget::Fixed(duration) => duration.as_nanos() as u64,
@@ -94,7 +95,8 @@ impl Run<'_> {
         // Other processes were looked for; candidates are measured without looking again.
         self.measuring.quiet_wait = None;
         if let Some(stored) = self.store.fact("usual_speeds").or_class(ErrorClass::Usage)? {
-            self.measuring.usual = serde_json::from_str(&stored).or_class(ErrorClass::Usage)?;
+            let usual = serde_json::from_str(&stored).or_class(ErrorClass::Input);
+            self.measuring.usual = usual.context("the stored usual speeds")?;
         }
         if !self.measuring.usual.contains_key(&fingerprint.id()) {
             let seed = self.config.seeds.measurement;
@@ -113,8 +115,8 @@ impl Run<'_> {
             ("input", serde_json::to_string(&self.space.input())?),
             ("classes", self.space.classes().to_string()),
             ("command", config.command.clone()),
-            ("agent", serde_json::to_string(self.agent.hello())?),
-            ("worker", serde_json::to_string(self.worker.hello())?),
+            ("agent", serde_json::to_string(&RunAgent::from(self.agent.hello()))?),
+            ("worker", serde_json::to_string(&RunWorker::from(self.worker.hello()))?),
             ("total", config.candidates.to_string()),
             ("program", env!("CARGO_PKG_VERSION").to_owned()),
         ];

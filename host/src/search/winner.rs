@@ -26,8 +26,10 @@ use crate::train::worker_protocol::{
 pub(super) fn make(run: &mut Run<'_>, observer: &mut Observer<'_>) -> anyhow::Result<Option<Best>> {
     let Some(training) = run.config.final_training else { return Ok(None) };
     let stored = run.store.fact("best").or_class(ErrorClass::Usage)?;
-    let mut last: Option<Best> =
-        stored.map(|text| serde_json::from_str(&text)).transpose().or_class(ErrorClass::Usage)?;
+    let last = stored.map(|text| serde_json::from_str(&text)).transpose();
+    let last: Option<Best> = last.or_class(ErrorClass::Input).context("the stored winner")?;
+    // What an earlier segment found holds under its conditions alone.
+    let mut last = last.filter(|best| best.segment == run.state.segment);
     loop {
         let missed = last.as_ref().map(Best::all_missed).unwrap_or_default();
         let (candidates, budget_ns) = (&run.state.candidates, run.state.budget_ns);
@@ -143,6 +145,7 @@ fn train(
         verdict: measurement.judgement.verdict.to_string(),
         within_budget: final_one.is_within(run.state.budget_ns, run.config.window_ns),
         missed,
+        segment: run.state.segment,
     })
 }
 

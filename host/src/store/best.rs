@@ -22,6 +22,9 @@ pub struct Best {
     /// The candidates that were trained before it and then missed the budget.
     #[serde(default)]
     pub missed: Vec<Miss>,
+    /// The segment of the run in which it was trained and measured.
+    #[serde(default)]
+    pub segment: usize,
 }
 
 /// A candidate that was chosen, trained at length, and missed the budget when it was measured again.

@@ -1,9 +1,10 @@
 //! One architecture sampled in one search, and everything measured of it.
 
 use std::fmt;
+use std::num::ParseIntError;
 use std::str::FromStr;
 
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, Type, ValueRef};
 use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 
@@ -100,6 +101,8 @@ pub struct Candidate {
     pub latency: Option<Latency>,
     pub reward: Option<f64>,
     pub time: CandidateTime,
+    /// The segment of the run that all its numbers are of.
+    pub segment: usize,
 }
 
 /// How a candidate's wall time was used, in nanoseconds.
@@ -117,7 +120,7 @@ pub struct CandidateTime {
 const COLUMNS: &str =
     "idx, arch_id, choices, repeats, log_prob, params, macs, status, reason, accuracy,
     latency_ns, latency_lo_ns, latency_hi_ns, reward,
-    train_steps_ns, teacher_ns, train_other_ns, timed_inference_ns, measure_other_ns";
+    train_steps_ns, teacher_ns, train_other_ns, timed_inference_ns, measure_other_ns, segment";
 
 pub(super) fn insert(db: &Connection, candidate: &Candidate) -> rusqlite::Result<()> {
     let marks = vec!["?"; COLUMNS.split(',').count()].join(", ");
@@ -134,6 +137,17 @@ pub(super) fn update(db: &Connection, candidate: &Candidate) -> rusqlite::Result
         1 => Ok(()),
         changed => Err(rusqlite::Error::StatementChangedRows(changed)),
     }
+}
+
+/// Moves the candidates that are not done to another segment, where nothing of them is known yet.
+pub(super) fn begin_anew(db: &Connection, segment: usize) -> rusqlite::Result<()> {
+    let sql = "UPDATE candidate SET segment = ?1, status = ?2, repeats = NULL, reason = NULL,
+        accuracy = NULL, latency_ns = NULL, latency_lo_ns = NULL, latency_hi_ns = NULL,
+        train_steps_ns = 0, teacher_ns = 0, train_other_ns = 0, timed_inference_ns = 0,
+        measure_other_ns = 0
+        WHERE status IN (?2, ?3)";
+    db.execute(sql, params![segment as i64, Status::Sampled, Status::Trained])?;
+    Ok(())
 }
 
 fn run(db: &Connection, sql: &str, candidate: &Candidate) -> rusqlite::Result<usize> {
@@ -160,21 +174,33 @@ fn run(db: &Connection, sql: &str, candidate: &Candidate) -> rusqlite::Result<us
         time.train_other_ns as i64,
         time.timed_inference_ns as i64,
         time.measure_other_ns as i64,
+        candidate.segment as i64,
     ])
 }
 
-pub(super) fn all(db: &Connection) -> rusqlite::Result<Vec<Candidate>> {
-    let sql = format!("SELECT {COLUMNS} FROM candidate ORDER BY idx");
-    db.prepare(&sql)?.query_map([], read)?.collect()
+/// The number of a row, and what is in it.
+type Numbered = (i64, rusqlite::Result<Candidate>);
+
+pub(super) fn all(db: &Connection) -> rusqlite::Result<Vec<Numbered>> {
+    // A run of an earlier format, which a reader leaves as it is, has one segment and no column for it.
+    let known = "SELECT count(*) FROM pragma_table_info('candidate') WHERE name = 'segment'";
+    let known = db.query_row(known, [], |row| row.get::<_, i64>(0))? > 0;
+    let segment = if known { "segment" } else { "0 AS segment" };
+    let columns = COLUMNS.replace("segment", segment);
+    let sql = format!("SELECT {columns} FROM candidate ORDER BY idx");
+    db.prepare(&sql)?.query_map([], |row| Ok((row.get("idx")?, read(row))))?.collect()
 }
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Candidate> {
-    let count = |column: &str| row.get::<_, i64>(column).map(i64::cast_unsigned);
+    let count = |column: &str| {
+        let value: i64 = row.get(column)?;
+        u64::try_from(value).map_err(|_| damaged(Type::Integer, format!("{column} is {value}")))
+    };
     let choices: String = row.get("choices")?;
     let choices = choices.split_whitespace().map(str::parse).collect::<Result<_, _>>();
     let latency = match row.get::<_, Option<i64>>("latency_ns")? {
-        Some(median) => Some(Latency {
-            median_ns: median.cast_unsigned(),
+        Some(_) => Some(Latency {
+            median_ns: count("latency_ns")?,
             lo_ns: count("latency_lo_ns")?,
             hi_ns: count("latency_hi_ns")?,
         }),
@@ -183,14 +209,12 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Candidate> {
     Ok(Candidate {
         index: count("idx")? as usize,
         arch_id: row.get("arch_id")?,
-        choices: choices.map_err(|error| {
-            rusqlite::Error::FromSqlConversionFailure(
-                2,
-                rusqlite::types::Type::Text,
-                Box::new(error),
-            )
-        })?,
-        repeats: row.get::<_, Option<i64>>("repeats")?.map(|index| index as usize),
+        choices: choices
+            .map_err(|error: ParseIntError| damaged(Type::Text, format!("choices: {error}")))?,
+        repeats: match row.get::<_, Option<i64>>("repeats")? {
+            Some(_) => Some(count("repeats")? as usize),
+            None => None,
+        },
         log_prob: row.get("log_prob")?,
         params: count("params")?,
         macs: count("macs")?,
@@ -206,5 +230,11 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Candidate> {
             timed_inference_ns: count("timed_inference_ns")?,
             measure_other_ns: count("measure_other_ns")?,
         },
+        segment: count("segment")? as usize,
     })
+}
+
+/// An error that says what a column holds; the place of the column is in its text.
+fn damaged(of: Type, what: String) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, of, what.into())
 }

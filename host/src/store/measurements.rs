@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use pearl_agent::protocol::messages::Engine;
 use pearl_calibration::{Nanos, Sentinel};
+use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::schema::{self, Schema, SchemaError};
@@ -96,6 +97,8 @@ pub enum HistoryError {
     Foreign { file: String },
     #[error("{file}: the disk is full; free some space, or measure with --no-history")]
     Full { file: String, source: Classified },
+    #[error("{file}: measurement #{id} is damaged: {why}")]
+    Damaged { file: String, id: i64, why: String },
     #[error("{file}: there is no measurement #{id}; see `pearl history list`")]
     Absent { file: String, id: i64 },
     #[error("{file}: {source}")]
@@ -202,9 +205,15 @@ impl History {
         let rows = || {
             let mut statement = self.db.prepare(&sql)?;
             let most = i64::try_from(most).unwrap_or(i64::MAX);
-            statement.query_map(params![most, sha256], read)?.collect::<rusqlite::Result<Vec<_>>>()
+            let row = |row: &Row<'_>| Ok((row.get::<_, i64>("id")?, read(row)));
+            statement.query_map(params![most, sha256], row)?.collect::<rusqlite::Result<Vec<_>>>()
         };
-        rows().map_err(|error| classify(&self.file, error))
+        let rows = rows().map_err(|error| classify(&self.file, error))?;
+        rows.into_iter().map(|(id, row)| row.map_err(|error| self.damaged(id, &error))).collect()
+    }
+
+    fn damaged(&self, id: i64, error: &rusqlite::Error) -> HistoryError {
+        HistoryError::Damaged { file: self.file.clone(), id, why: error.to_string() }
     }
 
     /// Keeps the sentinel's times in the fastest blocks of a session.
@@ -272,15 +281,17 @@ impl History {
     /// A measurement by its number, with its document.
     pub fn get(&self, id: i64) -> Result<(Kept, String), HistoryError> {
         let sql = format!("SELECT {COLUMNS}, document FROM measurement WHERE id = ?1");
-        self.db
-            .query_row(&sql, [id], |row| Ok((read(row)?, row.get("document")?)))
+        let (kept, document) = self
+            .db
+            .query_row(&sql, [id], |row| Ok((read(row), row.get("document")?)))
             .optional()
             .map_err(|error| classify(&self.file, error))?
-            .ok_or_else(|| HistoryError::Absent { file: self.file.clone(), id })
+            .ok_or_else(|| HistoryError::Absent { file: self.file.clone(), id })?;
+        Ok((kept.map_err(|error| self.damaged(id, &error))?, document))
     }
 }
 
-/// A document that is not JSON does not hide the other columns.
+/// A document that is not JSON, or holds other things, does not hide the other columns.
 const COLUMNS: &str =
     "id, at, model, sha256, device, fingerprint, verdict, median_ns, lo_ns, hi_ns, compensated_ns,
      inputs,
@@ -291,13 +302,19 @@ const COLUMNS: &str =
      CASE WHEN json_valid(document) THEN document ->> '$.sustained' IS NOT NULL END AS sustained";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Kept> {
-    let ns = |column: &str| row.get::<_, i64>(column).map(i64::cast_unsigned);
+    let checked = |column: &str, ns: i64| {
+        u64::try_from(ns).map_err(|_| {
+            let what = format!("{column} is {ns}");
+            rusqlite::Error::FromSqlConversionFailure(0, Type::Integer, what.into())
+        })
+    };
+    let ns = |column: &str| checked(column, row.get(column)?);
     let (name, version): (Option<String>, Option<String>) =
-        (row.get("engine")?, row.get("version")?);
+        (row.get("engine").unwrap_or_default(), row.get("version").unwrap_or_default());
     Ok(Kept {
         id: row.get("id")?,
-        threads: row.get("threads")?,
-        precision: row.get("precision")?,
+        threads: row.get("threads").unwrap_or_default(),
+        precision: row.get("precision").unwrap_or_default(),
         sustained: row.get::<_, Option<bool>>("sustained")?.unwrap_or(false),
         engine: name.zip(version).map(|(name, version)| Engine { name, version }),
         entry: Entry {
@@ -310,7 +327,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Kept> {
             median_ns: ns("median_ns")?,
             lo_ns: ns("lo_ns")?,
             hi_ns: ns("hi_ns")?,
-            compensated_ns: row.get::<_, Option<i64>>("compensated_ns")?.map(i64::cast_unsigned),
+            compensated_ns: row
+                .get::<_, Option<i64>>("compensated_ns")?
+                .map(|ns| checked("compensated_ns", ns))
+                .transpose()?,
             inputs: row.get("inputs")?,
         },
     })
@@ -380,6 +400,28 @@ mod tests {
         history.keep(&entry("a", 100), document).unwrap();
         let expected = Engine { name: "tract".into(), version: "0.23.9".into() };
         assert_eq!(history.latest(1, None).unwrap()[0].engine, Some(expected));
+    }
+
+    #[test]
+    fn a_damaged_measurement_is_named_by_its_number() {
+        let home = tempfile::tempdir().unwrap();
+        let mut history = History::open(home.path()).unwrap();
+        history.keep(&entry("a", 100), "{}").unwrap();
+        let odd = r#"{"fingerprint":{"engine":{"name":[1]},"threads":"many"},"sustained":1}"#;
+        history.keep(&entry("b", 100), odd).unwrap();
+        // What the document says instead of a number hides nothing.
+        assert_eq!(history.latest(9, None).unwrap()[1].threads, None);
+        for column in ["median_ns", "hi_ns", "compensated_ns"] {
+            let sql = format!("UPDATE measurement SET {column} = -7 WHERE id = 2");
+            history.db.execute(&sql, []).unwrap();
+            for error in [history.latest(9, None).unwrap_err(), history.get(2).unwrap_err()] {
+                let told = error.to_string();
+                assert!(matches!(error, HistoryError::Damaged { id: 2, .. }), "{told}");
+                assert!(told.contains("#2") && told.contains("is -7"), "{told}");
+            }
+            history.db.execute(&sql.replace("-7", "100"), []).unwrap();
+        }
+        assert_eq!(history.get(1).unwrap().0.entry, entry("a", 100));
     }
 
     #[test]

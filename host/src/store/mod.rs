@@ -12,13 +12,17 @@ mod candidate;
 pub mod home;
 mod measurements;
 mod policy_update;
+mod programs;
 mod run_lock;
 mod schema;
+mod segment;
 
 pub use best::{Best, Miss};
 pub use candidate::{Candidate, CandidateTime, Latency, Status};
 pub use measurements::{Entry, HISTORY_FORMAT, History, HistoryError, Kept};
+pub use programs::{RunAgent, RunWorker};
 pub use run_lock::RunLock;
+pub use segment::{Entered, OtherConditions, Segment, differences};
 
 use std::path::{Path, PathBuf};
 
@@ -32,8 +36,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 /// Version of the database.
 ///
-/// Changelog: 1, the first. 2: what each update of the policy did.
-pub const FORMAT: i64 = 2;
+/// Changelog: 1, the first. 2: what each update of the policy did. 3: the conditions of each segment.
+pub const FORMAT: i64 = 3;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -54,6 +58,10 @@ pub enum StoreError {
     NotAFolder { path: String },
     #[error("{folder}: neither empty nor a run directory, it holds '{entry}'; use another --out")]
     Occupied { folder: String, entry: String },
+    #[error(
+        "{file}: the run was made under other conditions ({differences}); restore them, go on in a new segment with --new-segment, or use another --out"
+    )]
+    OtherConditions { file: String, differences: String },
     #[error("{folder}: in use by another process; wait for it, or use another --out")]
     InUse { folder: String },
     #[error("{file}: the disk is full; free some space and repeat the command, which resumes")]
@@ -69,6 +77,17 @@ pub enum StoreError {
 impl From<std::io::Error> for StoreError {
     fn from(error: std::io::Error) -> Self {
         Self::Io(Classified::unwritable(error))
+    }
+}
+
+impl StoreError {
+    /// A damaged row is bad input. Where the database failed, that counts more.
+    pub fn classified(self) -> Classified {
+        let class = match self {
+            Self::Damaged { .. } => ErrorClass::Input,
+            _ => ErrorClass::Usage,
+        };
+        Classified::new(class, &self).because(self)
     }
 }
 
@@ -102,20 +121,20 @@ impl Store {
         Ok(Self { db, file })
     }
 
-    /// Compares `settings` with those of the run in `path`, if there is one, and changes nothing.
-    pub fn compare_stored(path: &Path, settings: &[(String, String)]) -> Result<(), StoreError> {
+    /// The run in `path`, for a look that changes nothing; none where there is none yet.
+    pub fn find(path: &Path) -> Result<Option<Self>, StoreError> {
         if !path.is_file() {
-            return Ok(());
+            return Ok(None);
         }
         let file = path.display().to_string();
         let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
             .map_err(|error| classify(&file, error))?;
         // A disk that was full may have left an empty file.
         if schema::is_empty(&db).map_err(|error| classify(&file, error))? {
-            return Ok(());
+            return Ok(None);
         }
         schema::check_readable(&db, &schema::RUN).map_err(|error| refused(&file, error))?;
-        Self { db, file }.compare(settings)
+        Ok(Some(Self { db, file }))
     }
 
     /// A fact of the run, such as its configuration.
@@ -135,6 +154,12 @@ impl Store {
             )
             .map_err(|error| self.sql(error))?;
         Ok(())
+    }
+
+    /// Takes a fact back.
+    pub fn clear_fact(&mut self, key: &str) -> Result<(), StoreError> {
+        let cleared = self.db.execute("DELETE FROM fact WHERE key = ?1", [key]);
+        cleared.map(|_| ()).map_err(|error| self.sql(error))
     }
 
     /// Compares `settings` with those that the run was made with.
@@ -183,8 +208,24 @@ impl Store {
         read().map_err(|error| self.sql(error))
     }
 
+    /// The candidates, in the order of sampling.
+    ///
+    /// # Errors
+    /// The first row that is damaged, by its number.
     pub fn candidates(&self) -> Result<Vec<Candidate>, StoreError> {
-        candidate::all(&self.db).map_err(|error| self.sql(error))
+        let rows = candidate::all(&self.db).map_err(|error| self.sql(error))?;
+        let damaged = |index: i64, why: String| StoreError::Damaged {
+            file: self.file.clone(),
+            what: format!("candidate {index}"),
+            why,
+        };
+        let numbered = rows.into_iter().zip(0_i64..);
+        let whole = numbered.map(|((index, row), expected)| match row {
+            _ if index != expected => Err(damaged(expected, "its row is missing".to_owned())),
+            Ok(candidate) => Ok(candidate),
+            Err(error) => Err(damaged(index, error.to_string())),
+        });
+        whole.collect()
     }
 
     /// The policy's state as of the last transaction.

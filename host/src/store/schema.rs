@@ -19,7 +19,7 @@ pub const RUN: Schema = Schema {
     application: 0x5072_6c31,
     format: FORMAT,
     tables: TABLES,
-    upgrades: &[RUN_TO_FORMAT_2],
+    upgrades: &[RUN_TO_FORMAT_2, RUN_TO_FORMAT_3],
 };
 
 pub enum SchemaError {
@@ -130,7 +130,18 @@ CREATE TABLE candidate (
     teacher_ns INTEGER NOT NULL,
     train_other_ns INTEGER NOT NULL,
     timed_inference_ns INTEGER NOT NULL,
-    measure_other_ns INTEGER NOT NULL
+    measure_other_ns INTEGER NOT NULL,
+    segment INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE segment (
+    idx INTEGER PRIMARY KEY,
+    started TEXT NOT NULL
+) STRICT;
+CREATE TABLE condition (
+    segment INTEGER NOT NULL REFERENCES segment (idx),
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (segment, name)
 ) STRICT;
 CREATE TABLE measurement (
     id INTEGER PRIMARY KEY,
@@ -159,4 +170,46 @@ CREATE TABLE policy_update (
     baseline REAL NOT NULL,
     grad_norm REAL NOT NULL
 ) STRICT;
+";
+
+/// The first segment gets the conditions that the facts of an older run tell.
+const RUN_TO_FORMAT_3: &str = "
+ALTER TABLE candidate ADD COLUMN segment INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE segment (
+    idx INTEGER PRIMARY KEY,
+    started TEXT NOT NULL
+) STRICT;
+CREATE TABLE condition (
+    segment INTEGER NOT NULL REFERENCES segment (idx),
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (segment, name)
+) STRICT;
+INSERT INTO segment (idx, started) SELECT 0, value FROM fact WHERE key = 'started';
+WITH kept (name, fact, path) AS (VALUES
+    ('arch', 'agent', '$.platform.arch'),
+    ('os', 'agent', '$.platform.os'),
+    ('cpu model', 'agent', '$.platform.cpu_model'),
+    ('soc', 'agent', '$.platform.android.soc'),
+    ('kernel', 'agent', '$.platform.kernel'),
+    ('cpu quota milli', 'agent', '$.platform.cgroup.cpu_milli'),
+    ('engine name', 'agent', '$.engine.name'),
+    ('engine version', 'agent', '$.engine.version'),
+    ('agent version', 'agent', '$.version'),
+    ('agent build', 'agent', '$.build'),
+    ('worker version', 'worker', '$.version'),
+    ('torch', 'worker', '$.torch'),
+    ('torch device', 'worker', '$.torch_device'),
+    ('training threads', 'worker', '$.threads')
+), told (name, value) AS (
+    SELECT kept.name, CASE WHEN json_valid(fact.value) THEN fact.value ->> kept.path END
+    FROM kept JOIN fact ON fact.key = kept.fact
+)
+INSERT INTO condition (segment, name, value)
+    SELECT 0, name, CAST(value AS TEXT) FROM told
+    WHERE value IS NOT NULL AND EXISTS (SELECT 1 FROM segment);
+INSERT INTO condition (segment, name, value)
+    SELECT 0, 'teacher sha256', value FROM fact
+    WHERE key = 'setting.teacher sha256' AND EXISTS (SELECT 1 FROM segment);
+DELETE FROM fact WHERE key = 'setting.teacher sha256';
 ";

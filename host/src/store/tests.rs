@@ -1,7 +1,7 @@
 use super::*;
-use crate::output::error_class::{Classify, class_of};
+use crate::output::error_class::{Classify, ErrorClass, class_of};
 
-fn candidate(index: usize) -> Candidate {
+pub(super) fn candidate(index: usize) -> Candidate {
     Candidate {
         index,
         arch_id: "0123456789abcdef".to_owned(),
@@ -16,13 +16,14 @@ fn candidate(index: usize) -> Candidate {
         latency: None,
         reward: None,
         time: CandidateTime::default(),
+        segment: 0,
     }
 }
 
 const UPDATE: PolicyUpdate =
     PolicyUpdate { loss: 0.1 + 0.2, entropy: 35.5, baseline: 0.8, grad_norm: 1.25 };
 
-fn done(index: usize) -> Candidate {
+pub(super) fn done(index: usize) -> Candidate {
     Candidate {
         status: Status::Done,
         accuracy: Some(0.875),
@@ -32,7 +33,7 @@ fn done(index: usize) -> Candidate {
     }
 }
 
-fn folder() -> (tempfile::TempDir, PathBuf) {
+pub(super) fn folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("pearl.db");
     (folder, file)
@@ -132,4 +133,26 @@ fn a_folder_is_used_by_one_at_a_time() {
     assert!(matches!(RunLock::take(folder.path()), Err(StoreError::InUse { .. })));
     drop(first);
     RunLock::take(folder.path()).unwrap();
+}
+
+#[test]
+fn a_damaged_candidate_is_bad_input_and_named_by_its_number() {
+    for (damage, said) in [
+        ("UPDATE candidate SET status = 'splendid' WHERE idx = 1", "candidate 1"),
+        ("UPDATE candidate SET choices = '1 two 3' WHERE idx = 2", "candidate 2"),
+        ("UPDATE candidate SET params = -5 WHERE idx = 0", "params is -5"),
+        ("UPDATE candidate SET latency_ns = -5 WHERE idx = 1", "latency_ns is -5"),
+        ("UPDATE candidate SET latency_hi_ns = NULL WHERE idx = 2", "candidate 2"),
+        ("UPDATE candidate SET repeats = -1 WHERE idx = 2", "repeats is -1"),
+        ("DELETE FROM candidate WHERE idx = 1", "candidate 1 is damaged: its row is missing"),
+    ] {
+        let (_folder, file) = folder();
+        let mut store = Store::open(&file).unwrap();
+        (0..3).for_each(|index| store.begin(&done(index), b"state").unwrap());
+        assert_eq!(store.db.execute(damage, []).unwrap(), 1, "{damage}");
+        let error = store.candidates().unwrap_err();
+        let told = error.to_string();
+        assert!(told.contains(said) && told.contains("pearl.db"), "{damage}: {told}");
+        assert_eq!(error.classified().class, ErrorClass::Input, "{damage}");
+    }
 }

@@ -33,6 +33,7 @@ pub(super) fn of_agent(hello: &AgentHello) -> Vec<Finding> {
 
 pub(super) fn of_look(seen: &Seen<'_>) -> Vec<Finding> {
     [
+        system,
         cores,
         frequency,
         throttling,
@@ -49,6 +50,19 @@ pub(super) fn of_look(seen: &Seen<'_>) -> Vec<Finding> {
     ]
     .map(|rule| rule(seen))
     .to_vec()
+}
+
+/// What is part of the fingerprint and no other finding tells.
+fn system(seen: &Seen<'_>) -> Finding {
+    let platform = &seen.hello.platform;
+    let kernel = platform.kernel.as_deref().unwrap_or("unknown");
+    let hypervisor = platform.hypervisor.as_ref().map(|name| format!("hypervisor {name}"));
+    let hypervisor = hypervisor.unwrap_or_else(|| "no hypervisor".to_owned());
+    let mut told = vec![format!("kernel {kernel}"), hypervisor];
+    if !seen.device.wrapper.is_empty() {
+        told.push(format!("wrapper {}", seen.device.wrapper.join(" ")));
+    }
+    Finding::fine("system", told.join(", "))
 }
 
 fn cores(seen: &Seen<'_>) -> Finding {
@@ -108,7 +122,11 @@ fn frequency(seen: &Seen<'_>) -> Finding {
             "nothing to do; the sentinel shows slow moments",
         ),
         Some(fixed @ ("performance" | "userspace")) => {
-            Finding::fine(about, format!("governor {fixed}"))
+            let state = &seen.look.state;
+            let preference = state.preference.as_ref().map(|one| format!("preference {one}"));
+            let boost = state.boost.map(|on| if on { "boost" } else { "no boost" }.to_owned());
+            let told = [Some(format!("governor {fixed}")), preference, boost];
+            Finding::fine(about, told.into_iter().flatten().collect::<Vec<_>>().join(", "))
         }
         // The governor of the entry is set while a device is leased.
         Some(scaled) => {
@@ -304,8 +322,12 @@ fn limits(seen: &Seen<'_>) -> Finding {
             format!("the control group gives {} MiB of memory", memory / MIB),
             "raise its limit: large models will fail",
         ),
-        Some(memory) => Finding::fine(about, format!("{} MiB of memory", memory / MIB)),
-        None => Finding::fine(about, "none"),
+        memory => {
+            let memory = memory.map(|memory| format!("{} MiB of memory", memory / MIB));
+            let cpu = cgroup.cpu_milli.map(|cpu| format!("{:.2} processors", cpu as f64 / 1000.0));
+            let told: Vec<_> = [memory, cpu].into_iter().flatten().collect();
+            Finding::fine(about, if told.is_empty() { "none".to_owned() } else { told.join(", ") })
+        }
     }
 }
 

@@ -43,6 +43,7 @@ fn sound() -> Patient {
                 ],
                 memory_bytes: Some(8 << 30),
                 cgroup: Cgroup::default(),
+                hypervisor: None,
                 android: None,
                 half_precision: true,
                 root: false,
@@ -54,6 +55,8 @@ fn sound() -> Patient {
             state: State {
                 frequency_khz: vec![2_800_000],
                 governor: Some("performance".into()),
+                preference: None,
+                boost: None,
                 temperature_mc: vec![("cpu".into(), 35_000)],
                 load_milli: Some(100),
                 memory_available_bytes: Some(4 << 30),
@@ -155,6 +158,28 @@ fn what_is_wrong_is_found_with_its_evidence_and_advice() {
         assert!(found[0].evidence.contains(evidence), "{evidence}: {found:?}");
         assert!(found[0].advice.is_some());
     }
+}
+
+#[test]
+fn what_numbers_depend_on_is_told_with_the_limits_and_clock_rates() {
+    let mut patient = sound();
+    patient.hello.platform.kernel = Some("6.1".into());
+    patient.hello.platform.hypervisor = Some("xen".into());
+    patient.hello.platform.cgroup.cpu_milli = Some(1500);
+    patient.device.wrapper = vec!["taskset".into(), "-c".into()];
+    patient.look.state.preference = Some("performance".into());
+    patient.look.state.boost = Some(false);
+    let findings = patient.findings();
+    for (about, evidence) in [
+        ("system", "kernel 6.1, hypervisor xen, wrapper taskset -c"),
+        ("limits", "1.50 processors"),
+        ("clock rates", "governor performance, preference performance, no boost"),
+    ] {
+        let finding = findings.iter().find(|finding| finding.about == about).unwrap();
+        assert_eq!((finding.level, finding.evidence.as_str()), (Level::Fine, evidence));
+    }
+    let told: Vec<_> = sound().findings().into_iter().map(|finding| finding.evidence).collect();
+    assert!(told.contains(&"kernel unknown, no hypervisor".to_owned()), "{told:?}");
 }
 
 #[test]
