@@ -121,7 +121,8 @@ fn slow_part(compensated: &Compensated) -> String {
     } else if core_slowdown >= 0.75 * network_slowdown {
         let told = percent(core_slowdown);
         format!(
-            "the core part of the reference workload (sentinel) was slower by {told}: the clock rate fell"
+            "the core part of the reference workload (sentinel) was slower by {told}: the clock rate fell, or \
+             others had the core in between"
         )
     } else {
         let told = percent(network_slowdown);
@@ -132,13 +133,18 @@ fn slow_part(compensated: &Compensated) -> String {
     }
 }
 
+/// A larger slowdown is not taken out whole: several processes then take turns on the core.
+const MOST_REMOVABLE: f64 = 0.5;
+const REMOVED_IN_PART: &str = " (of so much a part stays in it)";
+
 /// A remark on the compensation, where it is large enough to matter.
 fn what_was_compensated(compensated: &Compensated) -> Option<String> {
     (compensated.slowdown >= UNDISTURBED).then(|| {
         format!(
-            "the device slowed the model by {:.1} % in the median; the compensated latency is without \
-             this slowdown; {}",
+            "the device slowed the model by {:.1} % in the median; the compensated latency leaves out \
+             what the reference workload (sentinel) felt of it{}; {}",
             100.0 * compensated.slowdown,
+            if compensated.slowdown > MOST_REMOVABLE { REMOVED_IN_PART } else { "" },
             slow_part(compensated)
         )
     })

@@ -60,7 +60,7 @@ impl NetworkArgs {
         let network = reference::network(&self.arch, self.input, self.classes.unwrap_or(CLASSES));
         let network = network.map_err(|error| match error {
             ReferenceError::Unknown { .. } => Classified::input(format_args!(
-                "neither the JSON file of an architecture nor a reference network: {error}"
+                "{error}; or the path of an architecture's JSON file"
             )),
             error => Classified::input(error),
         })?;

@@ -3,7 +3,7 @@
 use indicatif::ProgressBar;
 
 use crate::output::duration::ms;
-use crate::output::terminal::{Terminal, Waiting, disturbed};
+use crate::output::terminal::{Pulse, Terminal, Waiting, disturbed};
 use crate::search::Event;
 use crate::store::{Candidate, Miss, Status};
 
@@ -15,6 +15,7 @@ pub struct SearchProgress<'a> {
     device: &'a str,
     total: Option<ProgressBar>,
     step: ProgressBar,
+    pulse: Pulse,
     budget_ns: u64,
     best: Option<(f64, u64)>,
     rewards: Vec<f64>,
@@ -28,6 +29,7 @@ impl<'a> SearchProgress<'a> {
             device,
             total: None,
             step: terminal.spinner(),
+            pulse: Pulse::new(terminal),
             budget_ns: 0,
             best: None,
             rewards: Vec::new(),
@@ -53,7 +55,7 @@ impl<'a> SearchProgress<'a> {
             }
             Event::FindingBudget { launches } => {
                 self.waiting = Waiting::default();
-                self.step.set_message(format!("finding the budget: launch {launches}"));
+                self.doing(format!("finding the budget: launch {launches}"));
             }
             Event::Waiting { who } => {
                 self.waiting.tell(self.terminal, self.device, who);
@@ -63,7 +65,7 @@ impl<'a> SearchProgress<'a> {
                 self.terminal.note(disturbed(self.device, who, *waits));
             }
             Event::Characterising => {
-                self.step.set_message("finding the device's usual speed");
+                self.doing("finding the device's usual speed".to_owned());
             }
             Event::BudgetRemark { remark } => self.terminal.note(remark),
             Event::Budget { budget_ns } => {
@@ -83,11 +85,11 @@ impl<'a> SearchProgress<'a> {
                 known.iter().for_each(|candidate| self.count(candidate));
             }
             Event::Training { index, step, steps } => {
-                self.step.set_message(format!("candidate {index}: training, step {step}/{steps}"));
+                self.doing(format!("candidate {index}: training, step {step}/{steps}"));
             }
             Event::Measuring { index, launches } => {
                 self.waiting = Waiting::default();
-                self.step.set_message(format!("candidate {index}: measuring, launch {launches}"));
+                self.doing(format!("candidate {index}: measuring, launch {launches}"));
             }
             Event::Finished { candidate } => {
                 self.count(candidate);
@@ -104,9 +106,15 @@ impl<'a> SearchProgress<'a> {
                 if *step == 0 {
                     self.terminal.note(format!("training the winner, candidate {index}"));
                 }
-                self.step.set_message(format!("winner: training, step {step}/{steps}"));
+                self.doing(format!("winner: training, step {step}/{steps}"));
             }
         }
+    }
+
+    /// What is being done just now.
+    fn doing(&mut self, what: String) {
+        self.pulse.tell(|| what.clone());
+        self.step.set_message(what);
     }
 
     pub fn close(&mut self) {

@@ -14,7 +14,7 @@ use crate::data;
 use crate::data::class_names::class_names;
 use crate::output::error_class::{Classified, Classify, ClassifyWriting, ErrorClass};
 use crate::output::terminal::Terminal;
-use crate::output::terminal::{print_json, print_line};
+use crate::output::terminal::{Pulse, print_json, print_line};
 use crate::search::seeds::Seeds;
 use crate::store::home;
 use crate::student::{self, Student};
@@ -162,7 +162,9 @@ pub fn trained(
     terminal: &Terminal,
 ) -> anyhow::Result<TrainReport> {
     let bar = terminal.bar(1, "{bar:24} step {pos}/{len}, {eta} left  {msg}");
+    let mut pulse = Pulse::new(terminal);
     let report = worker.train(request, |progress| {
+        pulse.tell(|| format!("{name}: training, step {} of {}", progress.step, progress.steps));
         bar.set_length(progress.steps as u64);
         bar.set_position(progress.step as u64);
         bar.set_message(progress.loss.map(|loss| format!("loss {loss:.3}")).unwrap_or_default());

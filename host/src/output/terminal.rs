@@ -1,7 +1,7 @@
 //! Progress, notes and results for people.
 
 use std::io::{self, IsTerminal, Write};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -63,6 +63,29 @@ impl Terminal {
         let bar = self.bars.add(ProgressBar::new_spinner());
         bar.enable_steady_tick(Duration::from_millis(120));
         bar
+    }
+}
+
+/// A line now and then, where no bar is drawn: long work that prints nothing looks like work that hangs.
+pub struct Pulse {
+    terminal: Terminal,
+    last: Option<Instant>,
+}
+
+/// How long a [`Pulse`] says nothing.
+const PULSE: Duration = Duration::from_secs(30);
+
+impl Pulse {
+    pub fn new(terminal: &Terminal) -> Self {
+        Self { terminal: terminal.clone(), last: None }
+    }
+
+    /// The first line is printed at once.
+    pub fn tell(&mut self, line: impl FnOnce() -> String) {
+        if !self.terminal.live && self.last.is_none_or(|last| last.elapsed() >= PULSE) {
+            self.last = Some(Instant::now());
+            self.terminal.note(line());
+        }
     }
 }
 

@@ -56,7 +56,7 @@ fn accuracy(view: &RunView) -> Markup {
 
 fn notes_on_trained(chosen: &CandidateView, trained: &TrainedView, held_out: &str) -> [Markup; 3] {
     [
-        html! { "test accuracy after " (trained.epochs) " epochs" },
+        html! { "test accuracy after " (trained.epochs) (if trained.epochs == 1 { " epoch" } else { " epochs" }) },
         html! {
             "held-out: " (held_out) " in the search"
             @if let Some(accuracy) = trained.holdout_accuracy {

@@ -17,7 +17,9 @@ use super::{Event, SearchConfig, winner};
 use crate::data::class_names::class_names;
 use crate::device::agent_client::Agent;
 use crate::measure::Fingerprint;
-use crate::output::error_class::{Classified, Classify, ClassifyWriting, ErrorClass};
+use crate::output::error_class::{
+    Classified, Classify, ClassifyWriting, ErrorClass, class_of,
+};
 use crate::process::interrupt;
 use crate::search::choice::choose;
 use crate::store::{Best, Candidate, CandidateTime, Segment, Status, Store, StoreError};
@@ -109,15 +111,21 @@ pub fn search(
 
     let result = run.all(observer);
     run.keep_wall_time()?;
-    result.with_context(|| {
+    result.map_err(|error| {
         let candidates = &run.state.candidates;
         let finished = candidates.iter().filter(|candidate| candidate.status.is_final());
-        format!(
+        let done = format!(
             "{}: {} of {} candidates are done; the same command resumes",
             config.out.display(),
             finished.count(),
             config.candidates
-        )
+        );
+        match class_of(&error) {
+            ErrorClass::Interrupted => {
+                Classified::new(ErrorClass::Interrupted, format_args!("interrupted: {done}")).into()
+            }
+            _ => error.context(done),
+        }
     })?;
     let best = winner::make(&mut run, observer);
     run.keep_wall_time()?;

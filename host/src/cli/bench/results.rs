@@ -296,10 +296,16 @@ impl<'a> Results<'a> {
         let names = doubted.iter().map(named).collect::<Vec<_>>().join(", ");
         // The evidence ends with advice.
         let message = match doubted[..] {
-            [only] => format!(
-                "not to be believed: {names}: {}; or accept it with --accept-unstable",
-                only.judgement.evidence.join("; ")
-            ),
+            [only] => {
+                let wider = match only.judgement.verdict {
+                    Verdict::Unconverged => " (--launches, --sustained, --target)",
+                    _ => "",
+                };
+                format!(
+                    "not to be believed: {names}: {}{wider}; or accept it with --accept-unstable",
+                    only.judgement.evidence.join("; ")
+                )
+            }
             _ => format!(
                 "not to be believed: {names}; the note on each (`warnings` in JSON) says what to do, \
                  or accept them with --accept-unstable"
