@@ -167,6 +167,7 @@ fn launch(model: &Path, slice_ns: u64) -> LaunchRequest {
         sizes: Sizes::default(),
         values: BTreeMap::new(),
         input_seed: 1,
+        other_seeds: Vec::new(),
         cpus: Vec::new(),
         threads: 1,
         precision: Precision::F32,

@@ -215,7 +215,9 @@ fn outputs_are_held_against_those_of_onnxruntime_where_it_is_installed() {
         Running::start(command.env("PEARL_ONNXRUNTIME", library)).finish(DEADLINE)
     };
     let library = python::onnxruntime();
-    for file in ["batch.onnx", "half.onnx", "int8.onnx", "branches.onnx", "function.onnx", "beside.onnx"] {
+    for file in
+        ["batch.onnx", "half.onnx", "int8.onnx", "branches.onnx", "function.onnx", "beside.onnx"]
+    {
         let verified = verify(file, &library).ok().json()["results"][0]["verified"].clone();
         assert_eq!(verified["agrees"], true, "{file}: {verified}");
     }

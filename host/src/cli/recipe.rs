@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use crate::student::InputForm;
 use crate::output::error_class::Classified;
+use crate::student::InputForm;
 use crate::train::worker_protocol::{Recipe, Split};
 
 /// How many images torch trains on, and on which device.

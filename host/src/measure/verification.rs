@@ -13,7 +13,7 @@ use std::{env, fs};
 
 use pearl_agent::protocol::messages::{ModelFile, NoProgress, RunReport, RunRequest, TensorData};
 use pearl_agent::protocol::wire::FailureKind;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Session;
 use super::onnxruntime::{OnceDone, OnceRequest};

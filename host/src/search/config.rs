@@ -9,8 +9,8 @@ use crate::device::entry::Device;
 use crate::measure::{Fingerprint, Settings, precision_name};
 use crate::search::objective::Objective;
 use crate::search::seeds::Seeds;
-use crate::student::InputForm;
 use crate::store::OtherConditions;
+use crate::student::InputForm;
 use crate::teacher::Teacher;
 use crate::train::worker_protocol::{DataSource, Loss, PolicyConfig, Recipe, Split, WorkerHello};
 

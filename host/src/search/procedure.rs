@@ -17,9 +17,7 @@ use super::{Event, SearchConfig, winner};
 use crate::data::class_names::class_names;
 use crate::device::agent_client::Agent;
 use crate::measure::Fingerprint;
-use crate::output::error_class::{
-    Classified, Classify, ClassifyWriting, ErrorClass, class_of,
-};
+use crate::output::error_class::{Classified, Classify, ClassifyWriting, ErrorClass, class_of};
 use crate::process::interrupt;
 use crate::search::choice::choose;
 use crate::store::{Best, Candidate, CandidateTime, Segment, Status, Store, StoreError};

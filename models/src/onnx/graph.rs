@@ -95,7 +95,7 @@ struct Values<'n> {
 }
 
 impl Values<'_> {
-    fn of(network: &Network, image: &'static str) -> Values<'_> {
+    fn of<'a>(network: &'a Network, image: &'static str) -> Values<'a> {
         let mut source: Vec<NodeId> = network.ids().map(|(id, _)| id).collect();
         let mut batch_norm = vec![None; source.len()];
         for (id, node) in network.ids() {
