@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 /// profiles, a probe of the device; more of the platform's facts. 3: a precision for runs, too. 4: blocks of
 /// samples with readings of the reference workload (sentinel) between them; a probe reports other
 /// processes. 5: `probe` is the name of that request; the worker answers for the policy. 6: sizes
-/// for what a model's file leaves open; a launch tells the inputs that it fed.
-pub const PROTOCOL: u32 = 6;
+/// for what a model's file leaves open; a launch tells the inputs that it fed. 7: options of an imported
+/// teacher, remarks on it.
+pub const PROTOCOL: u32 = 7;
 
 /// Longest line that either side accepts, in bytes.
 pub const MAX_LINE: usize = 64 << 20;

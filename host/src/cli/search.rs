@@ -191,11 +191,11 @@ fn known_speeds(terminal: &Terminal) -> UsualSpeeds {
 }
 
 fn config(args: &SearchArgs, usual: UsualSpeeds) -> anyhow::Result<SearchConfig> {
+    let teachers = Teachers::open()?;
+    let teacher = args.teacher.as_deref().map(|name| teachers.get(name)).transpose()?;
     let devices = Devices::find(args.devices.as_deref())?;
     let device = devices.get(&args.device)?.clone();
     let data = data::resolve(&args.data).or_class(ErrorClass::Usage)?;
-    let teachers = Teachers::open()?;
-    let teacher = args.teacher.as_deref().map(|name| teachers.get(name)).transpose()?;
     let loss = match (args.searching_by, &teacher) {
         (Learning::Hard, _) => Loss::Hard,
         (Learning::Distillation, Some(teacher)) => Loss::Distillation {

@@ -57,9 +57,9 @@ pub struct TrainArgs {
 }
 
 pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
-    let data_source = data::resolve(&args.data).or_class(ErrorClass::Usage)?;
     let teachers = Teachers::open()?;
     let teacher = args.teacher.as_deref().map(|name| teachers.get(name)).transpose()?;
+    let data_source = data::resolve(&args.data).or_class(ErrorClass::Usage)?;
     let split = args.recipe.work.split();
     let loss = match (args.training_by, teacher) {
         (Learning::Hard, _) => Loss::Hard,
@@ -79,7 +79,8 @@ pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
     check(&args.network.arch, &network, &data)?;
     if let Loss::Distillation { teacher, cache, .. } = &loss {
         let (teacher, cache, data) = (teacher.clone(), cache.clone(), data_source.clone());
-        worker.teach(TeachRequest { teacher, data, split, cache })?;
+        let report = worker.teach(TeachRequest { teacher, data, split, cache })?;
+        report.remarks.iter().for_each(|remark| terminal.note(remark));
     }
     fs::create_dir_all(&args.out).or_class(ErrorClass::Usage)?;
     let out = fs::canonicalize(&args.out).or_class(ErrorClass::Usage)?;

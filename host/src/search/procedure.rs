@@ -58,7 +58,7 @@ pub fn prepare(
 ) -> anyhow::Result<(Prepared, Worker)> {
     let fingerprint = run_facts::watch(config, agent, observer)?;
     let mut worker = start_worker()?;
-    let (space, data) = check(config, &mut worker)?;
+    let (space, data) = check(config, &mut worker, observer)?;
     Ok((Prepared { space, data, fingerprint, since }, worker))
 }
 
@@ -126,7 +126,11 @@ pub fn search(
 }
 
 /// Checks the data and the teacher, and prepares the teacher's logits before anything trains.
-fn check(config: &SearchConfig, worker: &mut Worker) -> anyhow::Result<(Space, DataReport)> {
+fn check(
+    config: &SearchConfig,
+    worker: &mut Worker,
+    observer: &mut Observer<'_>,
+) -> anyhow::Result<(Space, DataReport)> {
     let data = worker.data(config.data.clone())?;
     let space = Space::new(&config.space, data.input, data.classes).or_class(ErrorClass::Usage)?;
     let (images, holdout) = (config.split.images, config.split.holdout);
@@ -144,12 +148,13 @@ fn check(config: &SearchConfig, worker: &mut Worker) -> anyhow::Result<(Space, D
         }
     }
     if let Loss::Distillation { teacher, cache, .. } = &config.loss {
-        worker.teach(TeachRequest {
+        let report = worker.teach(TeachRequest {
             teacher: teacher.clone(),
             data: config.data.clone(),
             split: config.split,
             cache: cache.clone(),
         })?;
+        report.remarks.iter().for_each(|remark| observer(Event::TeacherRemark { remark }));
     }
     Ok((space, data))
 }
