@@ -5,6 +5,7 @@
 pub mod environment;
 mod policy_config;
 mod state_bytes;
+pub mod teacher_options;
 pub mod weights_file;
 pub mod worker_client;
 pub mod worker_protocol;

@@ -172,7 +172,7 @@ fn set(policy: &Path, governor: &str) -> Result<(), String> {
     let file = policy.join("scaling_governor");
     // Neither created nor truncated: the file is one of the kernel's.
     let mut open = File::options().write(true).open(&file).map_err(|error| error.to_string())?;
-    io::Write::write_all(&mut open, format!("{governor}\n").as_bytes())
+    open.write_all(format!("{governor}\n").as_bytes())
         .map_err(|error| format!("governor '{governor}': {error}"))?;
     drop(open);
     let found = fs::read_to_string(&file).map_err(|error| error.to_string())?;

@@ -25,6 +25,7 @@ mod recipe;
 mod search;
 mod search_progress;
 mod teacher;
+mod teacher_args;
 mod train;
 
 use std::process::ExitCode;

@@ -67,7 +67,9 @@ impl<'a> SearchProgress<'a> {
             Event::Characterising => {
                 self.doing("finding the device's usual speed".to_owned());
             }
-            Event::BudgetRemark { remark } => self.terminal.note(remark),
+            Event::TeacherRemark { remark } | Event::BudgetRemark { remark } => {
+                self.terminal.note(remark);
+            }
             Event::Budget { budget_ns } => {
                 self.budget_ns = *budget_ns;
                 self.terminal.note(format!("budget: {}", ms(*budget_ns)));

@@ -2,25 +2,25 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
 use fs_err as fs;
 use pearl_models::reference;
 use serde_json::json;
 
 use super::recipe::{RecipeArgs, WorkArgs};
+use super::teacher_args::TeacherOptionArgs;
 use super::train::{check, trained};
 use crate::data;
 use crate::measure::hashed_file;
-use crate::output::error_class::{Classify, ClassifyWriting, ErrorClass, told};
+use crate::output::error_class::{Classified, Classify, ClassifyWriting, ErrorClass, told};
 use crate::output::terminal::Terminal;
 use crate::output::terminal::{print_json, print_line};
 use crate::search::seeds::Seeds;
 use crate::store::home;
-use crate::teacher::{Teacher, Teachers};
+use crate::teacher::{Teacher, TeacherTraining, Teachers, check_name, imported_sha256};
 use crate::train::worker_client::Worker;
 use crate::train::worker_protocol::{
-    Loss, NetworkSource, Split, TeachRequest, TeacherSource, TrainRequest,
+    Loss, NetworkSource, TeachRequest, TeacherSource, TrainRequest,
 };
 
 /// The largest accepted file of a teacher, in bytes.
@@ -65,10 +65,13 @@ pub struct TrainTeacherArgs {
     json: bool,
 }
 
-/// Import a TorchScript module: normalised images in, logits out
+/// Import a TorchScript module: images in, logits out
+///
+/// A TorchScript file is a program, and runs as you: import only files that you trust. Without options it
+/// gets images as the data has them, normalised, and answers with logits.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  pearl teacher import resnet152.pt --data fashion-mnist --name resnet152"
+    after_help = "Examples:\n  pearl teacher import resnet152.pt --data fashion-mnist --name resnet152\n  pearl teacher import vit.pt --data fashion-mnist --input 3x224x224 --mean 0.485,0.456,0.406 \\\n      --std 0.229,0.224,0.225 --output logits"
 )]
 pub struct ImportArgs {
     /// TorchScript file; it is copied
@@ -83,11 +86,13 @@ pub struct ImportArgs {
     /// Replace the teacher of that name: runs that it taught can then not be resumed
     #[arg(long)]
     replace: bool,
-    #[command(flatten)]
-    work: WorkArgs,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    options: TeacherOptionArgs,
+    #[command(flatten)]
+    work: WorkArgs,
 }
 
 /// List the available teachers
@@ -136,43 +141,50 @@ fn train(args: &TrainTeacherArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let sha256 = hashed_file(&weights, MOST_BYTES)?.sha256;
     let source = TeacherSource::Native { network: args.network.clone(), weights };
     let mut teacher = Teacher::new(&name, &data_source.name, data.classes, source, sha256);
+    teacher.training =
+        Some(TeacherTraining { images: args.recipe.work.images, epochs: args.recipe.epochs });
     teacher.holdout_accuracy = Some(report.holdout.share());
     teacher.test_accuracy = report.test.map(|test| test.share());
     teachers.complete(&teacher)?;
-    tell(&teacher, args.json)
+    tell(&teacher, &[], args.json)
 }
 
 fn import(args: &ImportArgs, terminal: &Terminal) -> anyhow::Result<()> {
-    let teachers = Teachers::open()?;
     let stem = args.file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    let name = args.name.clone().or(stem).context("the file has a name")?;
-    let given = hashed_file(&args.file, MOST_BYTES)?;
-    teachers.check_vacant(&name, args.replace, Some(&given.sha256))?;
+    let name = args.name.clone().or(stem).unwrap_or_default();
+    check_name(&name)?;
+    let teachers = Teachers::open()?;
+    let options = args.options.options();
+    let sha256 = imported_sha256(&hashed_file(&args.file, MOST_BYTES)?.sha256, &options);
+    teachers.check_vacant(&name, args.replace, Some(&sha256))?;
     let data_source = data::resolve(&args.data).or_class(ErrorClass::Usage)?;
     let mut worker = Worker::start(&args.work.torch_device)?;
     let data = worker.data(data_source.clone())?;
-    let check = |worker: &mut Worker, file: PathBuf, split: Split| {
-        worker.teach(TeachRequest {
-            teacher: TeacherSource::TorchScript { file },
-            data: data_source.clone(),
-            split,
-            cache: home::folder()?.join("logits"),
-        })
-    };
+    options.check(data.input).map_err(Classified::usage)?;
+    let source = |file| TeacherSource::TorchScript { file, options: Box::new(options.clone()) };
+    terminal.note(format!(
+        "{}: a TorchScript file is a program, and runs as you; import only files that you trust",
+        args.file.display()
+    ));
     terminal.note("the teacher runs on the data once; its logits are cached");
     let file = fs::canonicalize(&args.file).or_class(ErrorClass::Input)?;
-    let report = check(&mut worker, file.clone(), args.work.split())?;
+    let report = worker.teach(TeachRequest {
+        teacher: source(file.clone()),
+        data: data_source.clone(),
+        split: args.work.split(),
+        cache: home::folder()?.join("logits"),
+    })?;
+    report.remarks.iter().for_each(|remark| terminal.note(remark));
     let kept = teachers.prepare(&name)?.join("teacher.pt");
     if kept != file {
         let partial = kept.with_extension("partial");
         fs::copy(&file, &partial).or_unwritable()?;
         fs::rename(&partial, &kept).or_unwritable()?;
     }
-    let source = TeacherSource::TorchScript { file: kept };
-    let mut teacher = Teacher::new(&name, &data_source.name, data.classes, source, given.sha256);
+    let mut teacher = Teacher::new(&name, &data_source.name, data.classes, source(kept), sha256);
     teacher.holdout_accuracy = Some(report.accuracy.share());
     teachers.complete(&teacher)?;
-    tell(&teacher, args.json)
+    tell(&teacher, &report.remarks, args.json)
 }
 
 fn list(args: &ListArgs) -> anyhow::Result<()> {
@@ -199,9 +211,10 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn tell(teacher: &Teacher, as_json: bool) -> anyhow::Result<()> {
+fn tell(teacher: &Teacher, remarks: &[String], as_json: bool) -> anyhow::Result<()> {
     if as_json {
-        print_json(&json!({ "format": "pearl.teacher-made/1", "teacher": teacher }))
+        let format = "pearl.teacher-made/1";
+        print_json(&json!({ "format": format, "teacher": teacher, "remarks": remarks }))
     } else {
         print_line(&line(teacher))
     }
@@ -216,8 +229,11 @@ fn line(teacher: &Teacher) -> String {
         Some(share) => format!("{:.2} %", 100.0 * share),
         None => "unknown".to_owned(),
     };
+    let training = teacher.training.map_or(String::new(), |TeacherTraining { images, epochs }| {
+        format!(", trained on {images} images, {epochs} epochs")
+    });
     format!(
-        "{}  {kind}, {} ({} classes), test {}, held out {}",
+        "{}  {kind}, {} ({} classes), test {}, held out {}{training}",
         teacher.name,
         teacher.data,
         teacher.classes,

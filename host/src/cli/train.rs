@@ -60,10 +60,10 @@ pub struct TrainArgs {
 }
 
 pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
-    let data_source = data::resolve(&args.data).or_class(ErrorClass::Usage)?;
     let teachers = Teachers::open()?;
     let teacher = args.teacher.as_deref().map(|name| teachers.get(name)).transpose()?;
     let taught_by = teacher.clone().filter(|_| args.training_by == Learning::Distillation);
+    let data_source = data::resolve(&args.data).or_class(ErrorClass::Usage)?;
     let split = args.recipe.work.split();
     let loss = match (args.training_by, teacher) {
         (Learning::Hard, _) => Loss::Hard,
@@ -88,7 +88,8 @@ pub fn run(args: TrainArgs, terminal: &Terminal) -> anyhow::Result<()> {
     };
     if let Loss::Distillation { teacher, cache, .. } = &loss {
         let (teacher, cache, data) = (teacher.clone(), cache.clone(), data_source.clone());
-        worker.teach(TeachRequest { teacher, data, split, cache })?;
+        let report = worker.teach(TeachRequest { teacher, data, split, cache })?;
+        report.remarks.iter().for_each(|remark| terminal.note(remark));
     }
     fs::create_dir_all(&args.out).or_unwritable()?;
     let out = fs::canonicalize(&args.out).or_unwritable()?;

@@ -28,6 +28,10 @@ pub enum Event<'a> {
     },
     /// The device's usual speed is being measured.
     Characterising,
+    /// What is odd about the teacher.
+    TeacherRemark {
+        remark: &'a str,
+    },
     /// A remark on how the budget was found.
     BudgetRemark {
         remark: &'a str,

@@ -67,7 +67,7 @@ pub fn prepare(
     if let Some(run) = Store::find(&Store::path(&config.out)).or_class(ErrorClass::Usage)? {
         run.compare_conditions(&conditions, config.other_conditions).or_class(ErrorClass::Usage)?;
     }
-    let (space, data) = check(config, &mut worker)?;
+    let (space, data) = check(config, &mut worker, observer)?;
     Ok((Prepared { space, data, fingerprint, conditions, since }, worker))
 }
 
@@ -147,7 +147,11 @@ pub fn search(
 }
 
 /// Checks the data and the teacher, and prepares the teacher's logits before anything trains.
-fn check(config: &SearchConfig, worker: &mut Worker) -> anyhow::Result<(Space, DataReport)> {
+fn check(
+    config: &SearchConfig,
+    worker: &mut Worker,
+    observer: &mut Observer<'_>,
+) -> anyhow::Result<(Space, DataReport)> {
     let data = worker.data(config.data.clone())?;
     let space = Space::new(&config.space, data.input, data.classes).or_class(ErrorClass::Usage)?;
     // The winner's file names the classes. That a list of names is wrong is told before anything trains.
@@ -167,12 +171,13 @@ fn check(config: &SearchConfig, worker: &mut Worker) -> anyhow::Result<(Space, D
         }
     }
     if let Loss::Distillation { teacher, cache, .. } = &config.loss {
-        worker.teach(TeachRequest {
+        let report = worker.teach(TeachRequest {
             teacher: teacher.clone(),
             data: config.data.clone(),
             split: config.split,
             cache: cache.clone(),
         })?;
+        report.remarks.iter().for_each(|remark| observer(Event::TeacherRemark { remark }));
     }
     Ok((space, data))
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::policy_config::{PolicyConfig, PolicyConfigError, Update};
 pub use super::state_bytes::StateBytes;
+use super::teacher_options::TeacherOptions;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -87,13 +88,18 @@ pub enum NetworkSource {
     Reference { name: String, input: ImageShape, classes: usize },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TeacherSource {
     /// A reference network with our own weights.
     Native { network: String, weights: PathBuf },
-    /// A traced or scripted module: input `[n, c, h, w]` f32 (normalised as ours are), output `[n, classes]` logits.
-    TorchScript { file: PathBuf },
+    /// A traced or scripted module. Unless the options say otherwise: input `[n, c, h, w]` f32, normalised
+    /// as ours are, output `[n, classes]` logits.
+    TorchScript {
+        file: PathBuf,
+        #[serde(default, skip_serializing_if = "TeacherOptions::are_default")]
+        options: Box<TeacherOptions>,
+    },
 }
 
 impl TeacherSource {
@@ -101,12 +107,12 @@ impl TeacherSource {
     pub fn file(&self) -> &Path {
         match self {
             Self::Native { weights, .. } => weights,
-            Self::TorchScript { file } => file,
+            Self::TorchScript { file, .. } => file,
         }
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TeachRequest {
     pub teacher: TeacherSource,
     pub data: DataSource,
@@ -123,6 +129,8 @@ pub struct TeachReport {
     pub computed: bool,
     /// The teacher's own accuracy on the held-out images.
     pub accuracy: Accuracy,
+    /// What is odd about the teacher, such as rows that sum to one; each names it.
+    pub remarks: Vec<String>,
     pub took_ns: u64,
 }
 

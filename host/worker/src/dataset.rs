@@ -118,7 +118,7 @@ impl Dataset {
         let part = |path: PathBuf, images: &Images, labels: &[u8]| {
             Part::new(images, labels, &normalisation, device).map_err(|error| DatasetError::Torch {
                 path,
-                message: crate::torch_error::first_line(&error),
+                message: crate::torch_error::reason(&error),
             })
         };
         Ok(Dataset {

@@ -17,7 +17,7 @@ use crate::dataset::DatasetError;
 use crate::policy::PolicyError;
 use crate::teachers::teacher_module::TeacherError;
 use crate::torch_device::TorchDeviceError;
-use crate::torch_error::first_line;
+use crate::torch_error::reason;
 use pearl::train::weights_file::{WeightsError, WeightsProblem};
 
 #[derive(Debug, thiserror::Error)]
@@ -48,17 +48,17 @@ pub enum WorkerError {
     Gone(io::Error),
     #[error("torch has no memory left (a smaller --batch takes less): {0}")]
     Memory(String),
-    #[error("torch: {}", first_line(.0))]
+    #[error("torch: {}", reason(.0))]
     Torch(TchError),
 }
 
 impl From<TchError> for WorkerError {
     fn from(error: TchError) -> WorkerError {
-        let line = first_line(&error);
-        if short_of_memory(&line) {
+        let reason = reason(&error);
+        if short_of_memory(&reason) {
             // The text from here on is advice on torch's settings.
-            let end = line.find(" Including non-PyTorch").unwrap_or(line.len());
-            return WorkerError::Memory(line[..end].to_owned());
+            let end = reason.find(" Including non-PyTorch").unwrap_or(reason.len());
+            return WorkerError::Memory(reason[..end].to_owned());
         }
         WorkerError::Torch(error)
     }
@@ -110,8 +110,8 @@ pub fn without_panics<T>(
 /// The error in the text of a panic such as `called … on an `Err` value: Torch("message\nbacktrace")`.
 fn torch_error(payload: &(dyn Any + Send)) -> Option<TchError> {
     let (_, message) = payload.downcast_ref::<String>()?.split_once("Torch(\"")?;
-    let line = message.split("\\n").next().unwrap_or(message);
-    Some(TchError::Torch(line.trim_end_matches("\")").to_owned()))
+    let message = message.trim_end_matches("\")").replace("\\n", "\n").replace("\\\"", "\"");
+    Some(TchError::Torch(message))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::policy;
 use crate::progress::Report;
 use crate::teachers::logits::{self, TeacherLogits};
 use crate::teachers::teacher_module;
+use crate::teachers::teacher_remarks::remarks;
 use crate::torch_device::TorchDevice;
 use crate::torch_network::forward::forward;
 use crate::torch_network::module::Module;
@@ -127,6 +128,7 @@ impl Worker {
             key: taught.logits.key.clone(),
             computed: taught.computed,
             accuracy: taught.logits.accuracy,
+            remarks: remarks(teacher, &taught.logits)?,
             took_ns: nanoseconds(start),
         })
     }

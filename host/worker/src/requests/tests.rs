@@ -177,7 +177,10 @@ fn requests_that_make_no_sense_are_refused_and_the_worker_goes_on() {
     let reference =
         |name: &str, classes| NetworkSource::Reference { name: name.into(), input: INPUT, classes };
     let soft = |temperature| Loss::Distillation {
-        teacher: TeacherSource::TorchScript { file: toy.folder.path().join("absent.pt") },
+        teacher: TeacherSource::TorchScript {
+            file: toy.folder.path().join("absent.pt"),
+            options: Box::default(),
+        },
         cache: toy.folder.path().join("cache"),
         alpha: 1.0,
         temperature,

@@ -17,7 +17,7 @@ use crate::progress::Report;
 use crate::teachers::teacher_module::{Teacher, TeacherError};
 use crate::torch_device::TorchDevice;
 use crate::torch_network::parameters::{numbers, signed};
-use crate::training::evaluate::{BATCH, accuracy};
+use crate::training::evaluate::accuracy;
 use crate::training::training_loop::PROGRESS;
 use pearl::train::weights_file::{self, WeightsFile};
 use pearl::train::worker_protocol::{Accuracy, Split, TeacherSource, TrainProgress};
@@ -104,11 +104,13 @@ pub fn ensure(
         }
     }
     let teacher = Teacher::load(source, data, device)?;
-    let values = compute(&teacher, data, split, report)?;
-    let judged =
-        accuracy(&data.holdout(split)?, |images| teacher.logits(images).map_err(WorkerError::from));
+    let (holdout, batch) = (data.holdout(split)?, teacher.batch());
+    let steps = VIEWS * split.images.div_ceil(batch) + holdout.count.div_ceil(batch);
+    let mut asked = Asked { teacher: &teacher, step: 0, steps, reported: Instant::now(), report };
+    let values = compute(&mut asked, data, split)?;
+    let judged = accuracy(&holdout, batch, |images| asked.logits(images))?;
     let accuracy =
-        judged?.ok_or_else(|| TeacherError::NotFinite { path: source.file().to_owned() })?;
+        judged.ok_or_else(|| TeacherError::NotFinite { path: source.file().to_owned() })?;
     let note = Note { format: FORMAT.into(), key: key.clone(), sha256: sha256(&values), accuracy };
     let note = serde_json::to_string(&note)
         .map_err(|error| WorkerError::Write { path: path.clone(), source: error.into() })?;
@@ -117,27 +119,37 @@ pub fn ensure(
     Ok((TeacherLogits { key, logits, accuracy }, Origin::Computed))
 }
 
-/// Computes the logits. Reports progress, so that a worker with a large teacher is not taken for hung.
-fn compute(
-    teacher: &Teacher,
-    data: &Dataset,
-    split: Split,
-    report: Report<'_>,
-) -> Result<Vec<f32>, WorkerError> {
+/// A teacher that reports how far it is, so that a worker with a large one is not taken for hung.
+struct Asked<'a> {
+    teacher: &'a Teacher,
+    step: usize,
+    steps: usize,
+    reported: Instant,
+    report: Report<'a>,
+}
+
+impl Asked<'_> {
+    /// The logits of the next batch.
+    fn logits(&mut self, images: &Tensor) -> Result<Tensor, WorkerError> {
+        let logits = self.teacher.logits(images)?;
+        self.step += 1;
+        if self.reported.elapsed() >= PROGRESS {
+            let at = TrainProgress { step: self.step, steps: self.steps, loss: None };
+            (self.report)(at).map_err(WorkerError::Gone)?;
+            self.reported = Instant::now();
+        }
+        Ok(logits)
+    }
+}
+
+fn compute(asked: &mut Asked<'_>, data: &Dataset, split: Split) -> Result<Vec<f32>, WorkerError> {
+    let batch = asked.teacher.batch();
     let mut values = Vec::with_capacity(VIEWS * split.images * data.classes);
-    let steps = VIEWS * split.images.div_ceil(BATCH);
-    let mut step = 0;
-    let mut reported = Instant::now();
     for view in 0..VIEWS {
-        for first in (0..split.images).step_by(BATCH) {
-            let batch = data.train.slice(first, BATCH.min(split.images - first))?.images;
-            let batch = if view == 0 { batch } else { batch.f_flip([-1])? };
-            values.extend(numbers(&teacher.logits(&batch)?)?);
-            step += 1;
-            if reported.elapsed() >= PROGRESS {
-                report(TrainProgress { step, steps, loss: None }).map_err(WorkerError::Gone)?;
-                reported = Instant::now();
-            }
+        for first in (0..split.images).step_by(batch) {
+            let images = data.train.slice(first, batch.min(split.images - first))?.images;
+            let images = if view == 0 { images } else { images.f_flip([-1])? };
+            values.extend(numbers(&asked.logits(&images)?)?);
         }
     }
     Ok(values)

@@ -10,15 +10,17 @@ use pearl::train::worker_protocol::Accuracy;
 /// Images per batch: few enough that a layer's values stay in the processor's caches.
 pub const BATCH: usize = 250;
 
-/// How many images have their largest logit at their label; `None` if a logit is not finite.
+/// How many images have their largest logit at their label, for `batch` images at a time; `None` if a logit
+/// is not finite.
 pub fn accuracy<E: From<TchError>>(
     part: &Part,
+    batch: usize,
     mut forward: impl FnMut(&Tensor) -> Result<Tensor, E>,
 ) -> Result<Option<Accuracy>, E> {
     let _guard = tch::no_grad_guard();
     let mut correct = 0;
-    for first in (0..part.count).step_by(BATCH) {
-        let batch = part.slice(first, BATCH.min(part.count - first))?;
+    for first in (0..part.count).step_by(batch) {
+        let batch = part.slice(first, batch.min(part.count - first))?;
         let logits = forward(&batch.images)?;
         if !all_finite(&logits)? {
             return Ok(None);

@@ -12,7 +12,7 @@ use crate::dataset::{Dataset, Part};
 use crate::error::WorkerError;
 use crate::torch_device::TorchDevice;
 use crate::torch_network::module::{Module, Phase};
-use crate::training::evaluate::accuracy;
+use crate::training::evaluate::{BATCH, accuracy};
 use crate::training::loss::{SoftTargets, loss};
 use crate::training::optimizer::Sgd;
 use crate::training::order::{Batches, Epoch};
@@ -81,7 +81,7 @@ pub fn train(
 
 /// Accuracy of the module as it is; `None` if its logits are not finite.
 pub fn judge(module: &Module, part: &Part) -> Result<Option<Accuracy>, TchError> {
-    accuracy(part, |images| module.forward(images, Phase::Evaluation))
+    accuracy(part, BATCH, |images| module.forward(images, Phase::Evaluation))
 }
 
 struct Run {
