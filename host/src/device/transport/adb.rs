@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::error::TransportError;
+use super::mark::{AfterMark, FIRST};
 use super::shell::{END, Said, Shell};
 use crate::device::entry::Adb;
 use crate::process::interrupt;
@@ -28,8 +29,6 @@ const LONGEST_UPLOAD: Duration = Duration::from_secs(30 * 60);
 const MOST: u64 = 64 << 10;
 /// Without these words a terminal would echo its input and cut long lines.
 const RAW: [&str; 4] = ["stty", "raw", "-echo", ";"];
-/// Input that is sent before this line arrives would be echoed.
-const READY: &str = "pearl:ready=0";
 /// How long adb may take to end after the last output of the device.
 const FAREWELL: Duration = Duration::from_secs(1);
 const START: Duration = Duration::from_secs(20);
@@ -149,10 +148,12 @@ impl Shell for Phone {
         let start = |words: &[&str]| {
             Streams::spawn(Command::new(program()).args(words)).map_err(|error| missing(&error))
         };
+        let words = [&FIRST[..], words].concat();
         if !self.terminal {
-            return start(&self.shell(words));
+            let streams = start(&self.shell(&words))?;
+            return Ok(Streams { stdout: Box::new(AfterMark::new(streams.stdout)), ..streams });
         }
-        let words = [&RAW[..], &["echo", READY, ";", "exec"], words].concat();
+        let words = [&RAW[..], &words[..]].concat();
         let Streams { stdin, stdout, stderr, mut process } = start(&self.shell(&words))?;
         match once_ready(stdout) {
             Ok(stdout) => Ok(Streams { stdin, stdout, stderr, process }),
@@ -226,24 +227,23 @@ fn end(process: &mut dyn Handle) {
     }
 }
 
-/// The output after the line [`READY`]: the terminal is in raw mode from there on.
-fn once_ready(mut stdout: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, TransportError> {
+/// The output after the mark: the terminal is in raw mode from there on, and would echo input that is sent
+/// earlier.
+fn once_ready(stdout: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, TransportError> {
     let (sender, ready) = mpsc::channel();
     thread::spawn(move || {
-        let mut said = Vec::new();
-        // Byte by byte, because what follows belongs to the agent.
-        let mut byte = [0];
-        while !said.ends_with(b"\n") || !said.trim_ascii_end().ends_with(READY.as_bytes()) {
-            match stdout.read(&mut byte) {
-                Ok(1) if (said.len() as u64) < MOST => said.push(byte[0]),
-                _ => return,
-            }
+        let mut stdout = AfterMark::new(stdout);
+        if stdout.skip().is_ok() && stdout.found() {
+            let _ = sender.send(stdout);
         }
-        let _ = sender.send(stdout);
     });
-    ready.recv_timeout(START).map_err(|_| {
-        TransportError::failed("starting the agent", "the device's terminal does not answer")
-    })
+    match ready.recv_timeout(START) {
+        Ok(stdout) => Ok(Box::new(stdout)),
+        Err(_) => {
+            let reason = "the device's terminal does not answer";
+            Err(TransportError::failed("starting the agent", reason))
+        }
+    }
 }
 
 fn gather(stream: impl Read + Send + 'static) -> Receiver<String> {

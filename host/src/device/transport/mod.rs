@@ -11,6 +11,7 @@ mod agents;
 mod bootstrap;
 mod error;
 mod local;
+mod mark;
 mod shell;
 mod ssh;
 

@@ -23,6 +23,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::error::TransportError;
+use super::mark::{AfterMark, FIRST};
 use super::shell::{Said, Shell};
 use crate::device::entry::Ssh;
 use crate::process::streams::Streams;
@@ -53,7 +54,8 @@ pub(super) fn connect(settings: &Ssh) -> Result<Connection, TransportError> {
 
 impl Connection {
     fn exec(&self, words: &[&str]) -> Result<ssh2::Channel, TransportError> {
-        let doing = format!("starting '{}'", words.first().unwrap_or(&""));
+        let program = words.iter().find(|word| !FIRST.contains(word)).unwrap_or(&"");
+        let doing = format!("starting '{program}'");
         let mut channel = self.wire.until(&doing, START, |session| session.channel_session())?;
         let command = words.join(" ");
         self.wire.until(&doing, START, |_| channel.exec(&command))?;
@@ -81,8 +83,9 @@ impl Shell for Connection {
     }
 
     fn start(self, words: &[&str]) -> Result<Streams, TransportError> {
-        let channel = self.exec(words)?;
-        pump::start(self.wire, channel)
-            .map_err(|error| TransportError::failed("starting the agent", error))
+        let channel = self.exec(&[&FIRST[..], words].concat())?;
+        let streams = pump::start(self.wire, channel)
+            .map_err(|error| TransportError::failed("starting the agent", error))?;
+        Ok(Streams { stdout: Box::new(AfterMark::new(streams.stdout)), ..streams })
     }
 }
