@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -22,6 +23,9 @@ use crate::python;
 
 const ADDRESS: &str = "10.77.0.2";
 pub const PASSWORD: &str = "opensesame";
+/// `ssh` finds its configuration by the user's entry in passwd, not by `HOME`.
+const SSH: &str = "#!/bin/sh\nconfig=$HOME/.ssh/config\n[ -e \"$config\" ] || config=none\n\
+    exec ssh -F \"$config\" \"$@\"\n";
 /// What the board takes to start many times over.
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -119,6 +123,16 @@ impl Board {
         self.home().join(".ssh/known_hosts")
     }
 
+    /// The system's `ssh`, which reads the configuration in [`Board::home`] alone.
+    pub fn ssh(&self) -> PathBuf {
+        self.folder.path().join("ssh")
+    }
+
+    /// Writes the configuration of ssh.
+    pub fn configure(&self, config: &str) {
+        fs::write(self.home().join(".ssh/config"), config).expect("own folder");
+    }
+
     fn know_host(&self) {
         let key = fs::read_to_string(self.folder.path().join("hostkey.pub")).expect("own folder");
         fs::write(self.known_hosts(), format!("{ADDRESS} {key}")).expect("own folder");
@@ -156,6 +170,7 @@ impl Board {
         command
             .env("HOME", self.home())
             .env("PEARL_ADB", python::script("adb.py"))
+            .env("PEARL_SSH", self.ssh())
             .env("BOARD_PID", self.is_on().map(|first| first.id.to_string()).unwrap_or_default())
             .env("BOARD_ROOT", self.root())
             .env("USER", "anna")
@@ -235,6 +250,9 @@ fn prepare(folder: &Path, options: &Options) {
     make_key(&folder.join("hostkey"));
     make_key(&folder.join("home/.ssh/board"));
     fs::copy(folder.join("home/.ssh/board.pub"), folder.join("authorized_keys"))
+        .expect("own folder can be written");
+    write("ssh", SSH.to_owned());
+    fs::set_permissions(folder.join("ssh"), fs::Permissions::from_mode(0o755))
         .expect("own folder can be written");
     let hash = output(Command::new("openssl").args(["passwd", "-6", PASSWORD]));
     write("shadow", format!("root:{}:19000:0:99999:7:::\n", hash.trim()));

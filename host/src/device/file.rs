@@ -91,9 +91,9 @@ impl Entry {
                 if host.is_empty() || !host.chars().all(is_of_address) || host.starts_with('-') {
                     return Err(format!("host must be a name or an address, not {host:?}"));
                 }
-                let port = self.port.unwrap_or(22);
-                let port = u16::try_from(port).ok().filter(|port| *port > 0);
-                let port = port.ok_or("port must be a number from 1 to 65535")?;
+                let valid = |port: i64| u16::try_from(port).ok().filter(|port| *port > 0);
+                let wrong = "port must be a number from 1 to 65535";
+                let port = self.port.map(|port| valid(port).ok_or(wrong)).transpose()?;
                 let user = self.user;
                 if user.as_ref().is_some_and(|user| !is_user(user)) {
                     return Err(format!("user must be a name, not {:?}", user.unwrap_or_default()));
@@ -209,7 +209,7 @@ mod tests {
         let big = devices.get("big").unwrap();
         assert_eq!((big.cpus.clone(), big.wrapper.len()), (Cpus::List(vec![1]), 2));
         let board = devices.get("board").unwrap();
-        assert_eq!(board.transport.address(), "lab@10.0.0.12:22");
+        assert_eq!(board.transport.address(), "lab@10.0.0.12");
         assert_eq!((board.threads, board.frequency), (2, Frequency::Fix));
         assert_eq!(board.folder.as_deref(), Some("/opt/pearl"));
         let phone = devices.get("phone").unwrap();

@@ -12,6 +12,7 @@ mod bootstrap;
 mod error;
 mod local;
 mod mark;
+mod program;
 mod shell;
 mod ssh;
 

@@ -1,6 +1,6 @@
 //! Logging in to the device: with keys, then with a password.
 
-use std::net::TcpStream;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,9 +9,9 @@ use rustix::event::{PollFd, PollFlags};
 use ssh2::{KeyboardInteractivePrompt, Prompt};
 
 use super::connection::within;
+use super::route::{self, Route};
 use super::secret;
 use super::timed_session::{AGAIN, TICK, Wire, wait_for};
-use crate::device::entry::Ssh;
 use crate::device::transport::error::TransportError;
 
 /// Time limit of one attempt. Hosts wait a while before they refuse one.
@@ -21,9 +21,8 @@ const ATTEMPT: Duration = Duration::from_secs(20);
 const KEYS_OF_AGENT: usize = 3;
 const USUAL_KEYS: [&str; 3] = ["id_ed25519", "id_ecdsa", "id_rsa"];
 
-pub(super) fn authenticate(wire: &Wire, settings: &Ssh) -> Result<(), TransportError> {
-    let user = settings.user.clone().or_else(|| std::env::var("USER").ok());
-    let user = user.unwrap_or_else(|| "root".to_owned());
+pub(super) fn authenticate(wire: &Wire, route: &Route) -> Result<(), TransportError> {
+    let user = route.user.clone();
     let doing = format!("logging in to {}", wire.to);
     // Asking for the methods is itself a login attempt, and may succeed.
     let methods = wire.until(&doing, ATTEMPT, |session| match session.auth_methods(&user) {
@@ -32,7 +31,8 @@ pub(super) fn authenticate(wire: &Wire, settings: &Ssh) -> Result<(), TransportE
     })?;
     let mut attempts = Attempts { wire, user, tried: Vec::new() };
     if wire.session.authenticated()
-        || (methods.contains("publickey") && attempts.keys(settings.identity.as_deref())?)
+        || (methods.contains("publickey")
+            && attempts.keys(route.identities.first().map(PathBuf::as_path))?)
         || attempts.password(&methods)?
     {
         return Ok(());
@@ -57,16 +57,12 @@ struct Attempts<'a> {
 impl Attempts<'_> {
     fn keys(&mut self, identity: Option<&Path>) -> Result<bool, TransportError> {
         if let Some(identity) = identity {
-            if !identity.is_file() {
-                let path = identity.display();
-                return Err(TransportError::Lasting(format!("identity {path}: no such file")));
-            }
             return Ok(self.key(identity)? || self.agent()?);
         }
         if self.agent()? {
             return Ok(true);
         }
-        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+        let home = route::home();
         for name in USUAL_KEYS {
             let path = home.join(".ssh").join(name);
             // The user is not asked for the passphrase of a key that the entry does not name.
@@ -180,7 +176,7 @@ fn sign(
     agent: &ssh2::Agent,
     user: &str,
     key: &ssh2::PublicKey,
-    socket: &TcpStream,
+    socket: &OwnedFd,
 ) -> Result<(), ssh2::Error> {
     let start = Instant::now();
     loop {

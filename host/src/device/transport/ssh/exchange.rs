@@ -56,8 +56,12 @@ pub(super) fn exchange(
         // A packet that is partly sent has to be finished before another may begin.
         let mut heard = 0;
         if from == to || !wire.wants_to_send() {
-            heard += hear(&mut channel.stream(0), &mut stdout).map_err(failed)?;
-            heard += hear(&mut channel.stderr(), &mut stderr).map_err(failed)?;
+            heard += wire
+                .watched(begin + limit, || -> std::io::Result<usize> {
+                    let heard = hear(&mut channel.stream(0), &mut stdout)?;
+                    Ok(heard + hear(&mut channel.stderr(), &mut stderr)?)
+                })
+                .map_err(failed)?;
         }
         all += heard;
         let mut may_go_on = wire.check(doing, begin, limit);

@@ -9,27 +9,27 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use ssh2::{CheckResult, HashType, KnownHostFileKind, KnownHosts, Session};
 
+use super::route::Route;
 use super::timed_session::Wire;
-use crate::device::entry::Ssh;
 use crate::device::transport::error::TransportError;
 
 const SYSTEM: &str = "/etc/ssh/ssh_known_hosts";
 
 /// The key types to ask for. Types by which the host is known come first, so that a host that is known
 /// by one key is not refused because of another.
-pub(super) fn preference(session: &Session, settings: &Ssh) -> Option<String> {
+pub(super) fn preference(session: &Session, route: &Route) -> Option<String> {
     let known = load(session);
-    let name = name(settings);
+    let name = name(route);
     let mut types = Vec::new();
     for host in known.hosts().ok()? {
         // Hashed names are compared by the library, which needs the key for it.
         let Ok(key) = STANDARD.decode(host.key()) else { continue };
         let of_this_host = match host.name() {
-            Some(plain) => plain == name || plain == settings.host,
+            Some(plain) => plain == name || plain == route.host,
             None => true,
         };
         if of_this_host
-            && matches!(known.check_port(&settings.host, settings.port, &key), CheckResult::Match)
+            && matches!(known.check_port(&route.host, route.port, &key), CheckResult::Match)
             && let Some(word) = key_type(&key)
         {
             types.extend(match word.as_str() {
@@ -49,12 +49,12 @@ pub(super) fn preference(session: &Session, settings: &Ssh) -> Option<String> {
 
 /// # Errors
 /// If the host is not known, or is known by another key.
-pub(super) fn check(wire: &Wire, settings: &Ssh) -> Result<(), TransportError> {
+pub(super) fn check(wire: &Wire, route: &Route) -> Result<(), TransportError> {
     let refused = |message: String| Err(TransportError::Lasting(message));
     let Some((key, _)) = wire.session.host_key() else {
         return refused(format!("{} has no host key", wire.to));
     };
-    let name = name(settings);
+    let name = name(route);
     let line = format!("{name} {} {}", key_type(key).unwrap_or_default(), STANDARD.encode(key));
     let fingerprint =
         wire.session.host_key_hash(HashType::Sha256).map(|hash| STANDARD_NO_PAD.encode(hash));
@@ -65,7 +65,7 @@ pub(super) fn check(wire: &Wire, settings: &Ssh) -> Result<(), TransportError> {
         ));
     }
     let accept = format!("echo '{line}' >> ~/.ssh/known_hosts");
-    match load(&wire.session).check_port(&settings.host, settings.port, key) {
+    match load(&wire.session).check_port(&route.host, route.port, key) {
         CheckResult::Match => Ok(()),
         CheckResult::NotFound => refused(format!(
             "the host key of {name} is not known: {fingerprint}; if the device itself shows the \
@@ -81,10 +81,10 @@ pub(super) fn check(wire: &Wire, settings: &Ssh) -> Result<(), TransportError> {
 }
 
 /// The host's name in known_hosts.
-fn name(settings: &Ssh) -> String {
-    match settings.port {
-        22 => settings.host.clone(),
-        port => format!("[{}]:{port}", settings.host),
+fn name(route: &Route) -> String {
+    match route.port {
+        22 => route.host.clone(),
+        port => format!("[{}]:{port}", route.host),
     }
 }
 

@@ -1,9 +1,10 @@
 //! Devices that are reached over SSH.
 //!
-//! libssh2 has one lock for a session, and its timeouts are no deadlines. So a session is always
-//! non-blocking here: until the agent runs, each step is repeated under a deadline of its own
-//! ([`wire`]); from then on one thread owns the session and moves bytes between the channel and three
-//! pipes ([`pump`]).
+//! The system's `ssh` is asked where the device is ([`route`]) and opens ways through other hosts ([`jump`]).
+//! All else is libssh2's. It has one lock for a session, and its timeouts are no deadlines. So a session is
+//! always non-blocking here: until the agent runs, each step is repeated under a deadline of its own
+//! ([`timed_session`]); from then on one thread owns the session and moves bytes between the channel and
+//! three pipes ([`pump`]).
 //!
 //! A dead link is noticed after [`DEAD_AFTER`]. A link that was cut for a shorter time goes on where it
 //! was.
@@ -15,8 +16,11 @@ mod authentication;
 mod connection;
 mod exchange;
 mod host_key;
+mod jump;
 mod pump;
+mod route;
 mod secret;
+mod step_watch;
 mod timed_session;
 
 use std::path::Path;
@@ -27,6 +31,7 @@ use super::mark::{AfterMark, FIRST};
 use super::shell::{Said, Shell};
 use crate::device::entry::Ssh;
 use crate::process::streams::Streams;
+use route::Route;
 use timed_session::Wire;
 
 /// How long the other side may leave what was sent unacknowledged before the link counts as dead.
@@ -37,6 +42,8 @@ const START: Duration = Duration::from_secs(20);
 /// the cut lasted.
 const STALLED: Duration = Duration::from_secs(90);
 const LONGEST_UPLOAD: Duration = Duration::from_secs(30 * 60);
+/// Without that program the user's configuration counts for nothing.
+const UNREAD: &str = "~/.ssh/config was not read, because there is no `ssh` program";
 
 /// A session that is ready to run commands.
 pub(super) struct Connection {
@@ -46,9 +53,14 @@ pub(super) struct Connection {
 /// # Errors
 /// If the host cannot be reached, is not the known one, or does not let the user log in.
 pub(super) fn connect(settings: &Ssh) -> Result<Connection, TransportError> {
-    let wire = connection::connect(settings)?;
-    host_key::check(&wire, settings)?;
-    authentication::authenticate(&wire, settings)?;
+    let route = Route::of(settings)?;
+    log_in(&route).map_err(|error| if route.unread { error.with(UNREAD) } else { error })
+}
+
+fn log_in(route: &Route) -> Result<Connection, TransportError> {
+    let wire = connection::connect(route)?;
+    host_key::check(&wire, route)?;
+    authentication::authenticate(&wire, route)?;
     Ok(Connection { wire })
 }
 
