@@ -143,6 +143,28 @@ impl Board {
         make_key(&self.folder.path().join("hostkey"));
     }
 
+    /// As `ssh-keygen` shows the host key.
+    pub fn fingerprint(&self) -> String {
+        let key = self.folder.path().join("hostkey.pub");
+        let shown = output(Command::new("ssh-keygen").arg("-lf").arg(key));
+        shown.split_whitespace().nth(1).expect("bits, fingerprint, comment, type").to_owned()
+    }
+
+    /// Gives the host key a certificate, from the next start on, and returns the authority's key.
+    pub fn certify(&self, principals: &str) -> String {
+        let path = |name: &str| self.folder.path().join(name);
+        make_key(&path("ca"));
+        let mut sign = Command::new("ssh-keygen");
+        sign.args(["-q", "-I", "board", "-h", "-n", principals, "-s"]);
+        output(sign.arg(path("ca")).arg(path("hostkey.pub")));
+        fs::read_to_string(path("ca.pub")).expect("own folder")
+    }
+
+    /// Options of the board's sshd, one a line, from its next start on.
+    pub fn set_sshd(&self, options: &str) {
+        fs::write(self.folder.path().join("sshd.options"), options).expect("own folder");
+    }
+
     /// Of `devices.toml`, for a device called `name`.
     pub fn entry(&self, name: &str, more: &str) -> String {
         let identity = self.identity();

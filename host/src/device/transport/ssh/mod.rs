@@ -17,6 +17,8 @@ mod connection;
 mod exchange;
 mod host_key;
 mod jump;
+mod key_blob;
+mod known_hosts;
 mod pump;
 mod route;
 mod secret;
