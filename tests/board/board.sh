@@ -45,8 +45,8 @@ if [ -e "$folder/hostkey-cert.pub" ]; then
   install -m 644 "$folder/hostkey-cert.pub" "$root/etc/ssh/hostkey-cert.pub"
   options+=(-o HostCertificate=/etc/ssh/hostkey-cert.pub)
 fi
-# One option a line.
+# One option a line. Of two values the first counts.
 [ ! -e "$folder/sshd.options" ] || while read -r option; do options+=(-o "$option"); done <"$folder/sshd.options"
-chroot "$root" /usr/sbin/sshd -D -e -f /dev/null -h /etc/ssh/hostkey -o PermitRootLogin=yes \
-  -o UsePAM=no -o StrictModes=no -o MaxAuthTries=6 -o "SetEnv=QEMU_CPU=$QEMU_CPU" "${options[@]}" &
+chroot "$root" /usr/sbin/sshd -D -e -f /dev/null -h /etc/ssh/hostkey "${options[@]}" -o PermitRootLogin=yes \
+  -o UsePAM=no -o StrictModes=no -o MaxAuthTries=6 -o "SetEnv=QEMU_CPU=$QEMU_CPU" &
 wait

@@ -2,7 +2,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use pearl_tests::finished::Finished;
 use pearl_tests::lab::Lab;
 use pearl_tests::pearl::DEADLINE;
 use pearl_tests::running::Running;
@@ -157,4 +162,116 @@ fn a_certificate_of_a_host_counts_where_its_authority_is_known() {
     assert_eq!(lab.refusal(&["does not name 10.77.0.2", &fingerprint]), [""; 0]);
     fs::write(&file, format!("@cert-authority 10.77.* {authority}{known}")).unwrap();
     lab.reach().ok();
+}
+
+fn keygen(words: &[&str], file: &Path) {
+    let done = Command::new("ssh-keygen").arg("-q").args(words).arg(file).status();
+    assert!(done.unwrap().success(), "{words:?} {}", file.display());
+}
+
+/// An SSH agent; it ends when dropped.
+struct Agent {
+    process: Child,
+    socket: PathBuf,
+}
+
+impl Agent {
+    /// It holds `strangers` keys that no host takes, and after them the board's.
+    fn start(lab: &Lab, strangers: usize) -> Agent {
+        let socket = lab.pearl.path("agent.sock");
+        let process = Command::new("ssh-agent").arg("-D").arg("-a").arg(&socket).spawn().unwrap();
+        let agent = Agent { process, socket };
+        let start = Instant::now();
+        while !agent.socket.exists() && start.elapsed() < DEADLINE {
+            thread::sleep(Duration::from_millis(20));
+        }
+        for number in 0..strangers {
+            let key = lab.pearl.path(&format!("stranger{number}"));
+            keygen(&["-t", "ed25519", "-N", "", "-f"], &key);
+            agent.add(&key);
+        }
+        agent.add(&lab.board.identity());
+        agent
+    }
+
+    fn add(&self, key: &Path) {
+        let mut add = Command::new("ssh-add");
+        let done = add.arg("-q").arg(key).env("SSH_AUTH_SOCK", &self.socket).status();
+        assert!(done.unwrap().success(), "{}", key.display());
+    }
+
+    fn reach(&self, lab: &Lab) -> Finished {
+        let mut command = lab.board.command(&lab.pearl, "--quiet talk board");
+        Running::start(command.env("SSH_AUTH_SOCK", &self.socket)).finish(DEADLINE)
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// An entry for the board, with this identity or without one.
+fn identify(lab: &Lab, identity: Option<&Path>) {
+    let entry = "[device.board]\ntransport = \"ssh\"\nhost = \"10.77.0.2\"\nuser = \"root\"\n";
+    let identity = identity.map(|path| format!("identity = {:?}\n", path.display().to_string()));
+    lab.pearl.write("devices.toml", format!("{entry}{}", identity.unwrap_or_default()));
+}
+
+#[test]
+fn all_keys_of_an_agent_are_tried_though_the_host_hangs_up_after_six() {
+    let lab = Lab::new();
+    let agent = Agent::start(&lab, 7);
+    identify(&lab, None);
+    agent.reach(&lab).ok();
+}
+
+#[test]
+fn an_identity_that_the_agent_holds_comes_first_and_needs_no_passphrase() {
+    let lab = Lab::new();
+    let agent = Agent::start(&lab, 5);
+    lab.board.set_sshd("MaxAuthTries=1\nPasswordAuthentication=no");
+    lab.board.reboot();
+    let public = lab.pearl.path("alone.pub");
+    fs::copy(lab.board.identity().with_extension("pub"), &public).unwrap();
+    keygen(&["-p", "-P", "", "-N", "open it", "-f"], &lab.board.identity());
+    for identity in
+        [lab.board.identity(), lab.board.identity().with_extension("pub"), public.clone()]
+    {
+        identify(&lab, Some(&identity));
+        agent.reach(&lab).ok();
+    }
+    // Without an agent there is only the private file.
+    identify(&lab, Some(&public));
+    assert_eq!(lab.refusal(&["alone.pub", "agent does not hold it"]), [""; 0]);
+    identify(&lab, Some(&lab.board.identity()));
+    assert_eq!(lab.refusal(&["it has a passphrase"]), [""; 0]);
+    let mut command = lab.board.command(&lab.pearl, "--quiet talk board");
+    let wrong = Running::start(command.env("PEARL_SSH_PASSWORD", "wrong")).finish(DEADLINE);
+    assert_eq!(wrong.faults_of_refusal(4, &["the passphrase is wrong"]), [""; 0]);
+}
+
+#[test]
+fn a_certificate_beside_a_key_is_shown_with_it() {
+    let lab = Lab::new();
+    let authority = lab.pearl.path("authority");
+    keygen(&["-t", "ed25519", "-N", "", "-f"], &authority);
+    let public = fs::read_to_string(authority.with_extension("pub")).unwrap();
+    let authorized = lab.board.path("/root/.ssh/authorized_keys");
+    fs::write(authorized, format!("cert-authority {public}")).unwrap();
+    identify(&lab, Some(&lab.board.identity()));
+    assert_eq!(lab.refusal(&["key ", "does not let root in"]), [""; 0]);
+    let signer = authority.display().to_string();
+    keygen(
+        &["-I", "anna", "-n", "root", "-s", &signer],
+        &lab.board.identity().with_extension("pub"),
+    );
+    lab.reach().ok();
+    // An agent that was given both holds both.
+    let agent = Agent::start(&lab, 1);
+    identify(&lab, None);
+    agent.reach(&lab).ok();
 }

@@ -16,6 +16,7 @@ mod authentication;
 mod connection;
 mod exchange;
 mod host_key;
+mod identity_file;
 mod jump;
 mod key_blob;
 mod known_hosts;
@@ -33,6 +34,7 @@ use super::mark::{AfterMark, FIRST};
 use super::shell::{Said, Shell};
 use crate::device::entry::Ssh;
 use crate::process::streams::Streams;
+use authentication::{Login, Tried};
 use route::Route;
 use timed_session::Wire;
 
@@ -44,6 +46,8 @@ const START: Duration = Duration::from_secs(20);
 /// the cut lasted.
 const STALLED: Duration = Duration::from_secs(90);
 const LONGEST_UPLOAD: Duration = Duration::from_secs(30 * 60);
+/// How often to connect again where a host hangs up after some keys; most do so after six.
+const MOST_CONNECTIONS: usize = 4;
 /// Without that program the user's configuration counts for nothing.
 const UNREAD: &str = "~/.ssh/config was not read, because there is no `ssh` program";
 
@@ -60,10 +64,15 @@ pub(super) fn connect(settings: &Ssh) -> Result<Connection, TransportError> {
 }
 
 fn log_in(route: &Route) -> Result<Connection, TransportError> {
-    let wire = connection::connect(route)?;
-    host_key::check(&wire, route)?;
-    authentication::authenticate(&wire, route)?;
-    Ok(Connection { wire })
+    let mut tried = Tried::default();
+    for _ in 0..MOST_CONNECTIONS {
+        let wire = connection::connect(route)?;
+        host_key::check(&wire, route)?;
+        if authentication::authenticate(&wire, route, &mut tried)? == Login::Done {
+            return Ok(Connection { wire });
+        }
+    }
+    Err(tried.refused(route))
 }
 
 impl Connection {

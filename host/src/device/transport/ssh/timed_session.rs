@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{Shutdown, shutdown};
+use rustix::net::{RecvFlags, Shutdown, recv, shutdown};
 use ssh2::{BlockDirections, ErrorCode, Session};
 
 use super::super::error::TransportError;
@@ -65,14 +65,24 @@ impl Wire {
         &self,
         doing: &str,
         limit: Duration,
-        mut step: impl FnMut(&Session) -> Result<T, ssh2::Error>,
+        step: impl FnMut(&Session) -> Result<T, ssh2::Error>,
     ) -> Result<T, TransportError> {
+        self.tried(doing, limit, step)?
+            .map_err(|error| TransportError::failed(doing, error.message()))
+    }
+
+    /// As [`Self::until`], with what the library says of a step that failed.
+    pub fn tried<T>(
+        &self,
+        doing: &str,
+        limit: Duration,
+        mut step: impl FnMut(&Session) -> Result<T, ssh2::Error>,
+    ) -> Result<Result<T, ssh2::Error>, TransportError> {
         let start = Instant::now();
         loop {
             match self.watched(start + limit, || step(&self.session)) {
-                Ok(done) => return Ok(done),
                 Err(error) if error.code() == AGAIN => {}
-                Err(error) => return Err(TransportError::failed(doing, error.message())),
+                done => return Ok(done),
             }
             self.wait(doing, start, limit)?;
         }
@@ -100,6 +110,17 @@ impl Wire {
         self.check(doing, start, limit)?;
         let mut socket = [PollFd::new(&*self.socket, self.interest())];
         wait_for(&mut socket, TICK).map_err(|error| TransportError::failed(doing, error))
+    }
+
+    /// Whether the other side has ended the connection, or does so in this moment.
+    pub fn hung_up(&self) -> bool {
+        let mut socket = [PollFd::new(&*self.socket, PollFlags::IN)];
+        let waited = wait_for(&mut socket, TICK);
+        let peeked = recv(&*self.socket, &mut [0u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        match peeked {
+            Ok((_, read)) => waited.is_err() || read == 0,
+            Err(error) => error != rustix::io::Errno::AGAIN,
+        }
     }
 
     /// The events that the session waits for. Input is always one of them.
