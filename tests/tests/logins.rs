@@ -89,7 +89,11 @@ fn a_configuration_or_a_way_that_is_wrong_is_named() {
         ),
         ("  ProxyCommand nc %h %p | tee log", &["nc %h %p | tee log", "script"]),
         ("  ProxyCommand /nowhere/way %h", &["/nowhere/way", "cannot be started"]),
-        ("  ProxyCommand false", &["false on the way there"]),
+        ("  ProxyCommand false", &["without a word", "false on the way there"]),
+        (
+            "  ProxyCommand echo Not allowed at this time",
+            &["'Not allowed at this time'", "failed logins"],
+        ),
     ] {
         configured(&lab, more);
         assert_eq!(lab.refusal(words), [""; 0], "{more}");
@@ -274,4 +278,23 @@ fn a_certificate_beside_a_key_is_shown_with_it() {
     let agent = Agent::start(&lab, 1);
     identify(&lab, None);
     agent.reach(&lab).ok();
+}
+
+#[test]
+fn a_host_that_shares_no_algorithm_is_told_with_what_each_side_offers() {
+    let lab = Lab::new();
+    for (option, words) in [
+        (
+            "KexAlgorithms=sntrup761x25519-sha512@openssh.com",
+            ["no key exchange", "sntrup761x25519-sha512@openssh.com", "curve25519"],
+        ),
+        (
+            "MACs=umac-64@openssh.com\nCiphers=aes128-ctr",
+            ["no MAC", "umac-64@openssh.com", "hmac-sha2"],
+        ),
+    ] {
+        lab.board.set_sshd(option);
+        lab.board.reboot();
+        assert_eq!(lab.refusal(&words), [""; 0], "{option}");
+    }
 }

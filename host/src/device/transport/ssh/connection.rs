@@ -15,6 +15,7 @@ use ssh2::{MethodType, Session};
 use super::DEAD_AFTER;
 use super::host_key;
 use super::jump::Jump;
+use super::negotiation;
 use super::route::Route;
 use super::timed_session::Wire;
 use crate::device::transport::error::TransportError;
@@ -46,11 +47,23 @@ pub(super) fn connect(route: &Route) -> Result<Wire, TransportError> {
             wire.jump = jump;
             Ok(wire)
         }
-        Err(error) => Err(match &mut jump {
-            Some(jump) => error.with(&jump.last_words()),
-            None => error,
-        }),
+        Err(error) => {
+            let error = match error {
+                error @ TransportError::Failed { .. } => why(route, &wire, &doing).unwrap_or(error),
+                error => error,
+            };
+            Err(match &mut jump {
+                Some(jump) => error.with(&jump.last_words()),
+                None => error,
+            })
+        }
     }
+}
+
+/// What another connection tells of a handshake that failed.
+fn why(route: &Route, wire: &Wire, doing: &str) -> Option<TransportError> {
+    let (socket, _jump) = open(route, doing).ok()?;
+    negotiation::reason(&socket, &wire.session, doing)
 }
 
 /// A socket that leads to the device, and the program at its other end, if there is one.

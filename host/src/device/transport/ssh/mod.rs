@@ -20,6 +20,7 @@ mod identity_file;
 mod jump;
 mod key_blob;
 mod known_hosts;
+mod negotiation;
 mod pump;
 mod route;
 mod secret;
