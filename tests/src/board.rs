@@ -196,6 +196,7 @@ impl Board {
             .env("BOARD_PID", self.is_on().map(|first| first.id.to_string()).unwrap_or_default())
             .env("BOARD_ROOT", self.root())
             .env("USER", "anna")
+            .env_remove("ANDROID_SERIAL")
             .env_remove("SSH_AUTH_SOCK")
             .env_remove("PEARL_SSH_PASSWORD");
         command

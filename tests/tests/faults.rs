@@ -384,6 +384,12 @@ fn a_phone_that_is_not_ready_is_explained() {
         let refused = Running::start(command.env("ADB_DEVICES", listed)).finish(DEADLINE);
         assert_eq!(refused.faults_of_refusal(4, &[words, &["'phone'"]].concat()), [""; 0]);
     }
+    lab.pearl.write("devices.toml", "[device.phone]\ntransport = \"adb\"\n");
+    let mut command = lab.board.command(&lab.pearl, "--quiet talk phone");
+    command
+        .env("ADB_DEVICES", "a offline, emulator-5554 device")
+        .env("ANDROID_SERIAL", "emulator-5554");
+    Running::start(&mut command).finish(DEADLINE).ok();
     let mut command = lab.board.command(&lab.pearl, "--quiet talk phone");
     let missing = Running::start(command.env("PEARL_ADB", "/nowhere/adb")).finish(DEADLINE);
     let words = ["/nowhere/adb", "platform tools", "pearl_adb"];
@@ -403,6 +409,18 @@ fn an_old_phone_with_a_terminal_in_between_is_measured_all_the_same() {
     talk.run(&lab.model, &input()).unwrap();
     talk.close();
     lab.is_clean();
+}
+
+#[test]
+fn a_wrapper_sets_variables_and_processors() {
+    let lab =
+        Lab::with(Options::default(), "wrapper = [\"env\", \"X=1\", \"taskset\", \"-c\", \"0,1\"]");
+    let mut talk = lab.talk();
+    talk.hello();
+    let agent = lab.board.agents().remove(0);
+    let environment = fs::read(format!("/proc/{}/environ", agent.id)).unwrap();
+    assert!(environment.split(|byte| *byte == 0).any(|set| set == b"X=1"), "{environment:?}");
+    talk.close();
 }
 
 #[test]
