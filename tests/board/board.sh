@@ -1,7 +1,8 @@
 # A board: board.sh ROOT FOLDER, the first process of its namespaces. Its root is ROOT under a file
 # system of its own in memory.
 #
-# FOLDER: hostkey, authorized_keys, shadow, boot_id; tmp.options and meminfo where they are there.
+# FOLDER: hostkey, authorized_keys, shadow, boot_id; hostkey-cert.pub, sshd.options, tmp.options and
+# meminfo where they are there.
 set -eu
 folder=$2
 until ip link show link1 >/dev/null 2>&1; do sleep 0.01; done
@@ -39,6 +40,13 @@ install -m 600 "$folder/shadow" "$root/etc/shadow"
 # processors each multiply-add after that waits for a change between AVX and SSE: a network takes ten
 # times as long.
 export QEMU_CPU=max,sve=off
-chroot "$root" /usr/sbin/sshd -D -e -f /dev/null -h /etc/ssh/hostkey -o PermitRootLogin=yes \
+options=()
+if [ -e "$folder/hostkey-cert.pub" ]; then
+  install -m 644 "$folder/hostkey-cert.pub" "$root/etc/ssh/hostkey-cert.pub"
+  options+=(-o HostCertificate=/etc/ssh/hostkey-cert.pub)
+fi
+# One option a line. Of two values the first counts.
+[ ! -e "$folder/sshd.options" ] || while read -r option; do options+=(-o "$option"); done <"$folder/sshd.options"
+chroot "$root" /usr/sbin/sshd -D -e -f /dev/null -h /etc/ssh/hostkey "${options[@]}" -o PermitRootLogin=yes \
   -o UsePAM=no -o StrictModes=no -o MaxAuthTries=6 -o "SetEnv=QEMU_CPU=$QEMU_CPU" &
 wait

@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
@@ -22,6 +23,9 @@ use crate::python;
 
 const ADDRESS: &str = "10.77.0.2";
 pub const PASSWORD: &str = "opensesame";
+/// `ssh` finds its configuration by the user's entry in passwd, not by `HOME`.
+const SSH: &str = "#!/bin/sh\nconfig=$HOME/.ssh/config\n[ -e \"$config\" ] || config=none\n\
+    exec ssh -F \"$config\" \"$@\"\n";
 /// What the board takes to start many times over.
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -119,6 +123,16 @@ impl Board {
         self.home().join(".ssh/known_hosts")
     }
 
+    /// The system's `ssh`, which reads the configuration in [`Board::home`] alone.
+    pub fn ssh(&self) -> PathBuf {
+        self.folder.path().join("ssh")
+    }
+
+    /// Writes the configuration of ssh.
+    pub fn configure(&self, config: &str) {
+        fs::write(self.home().join(".ssh/config"), config).expect("own folder");
+    }
+
     fn know_host(&self) {
         let key = fs::read_to_string(self.folder.path().join("hostkey.pub")).expect("own folder");
         fs::write(self.known_hosts(), format!("{ADDRESS} {key}")).expect("own folder");
@@ -127,6 +141,28 @@ impl Board {
     /// Gives the board another host key, from its next start on.
     pub fn change_host_key(&self) {
         make_key(&self.folder.path().join("hostkey"));
+    }
+
+    /// As `ssh-keygen` shows the host key.
+    pub fn fingerprint(&self) -> String {
+        let key = self.folder.path().join("hostkey.pub");
+        let shown = output(Command::new("ssh-keygen").arg("-lf").arg(key));
+        shown.split_whitespace().nth(1).expect("bits, fingerprint, comment, type").to_owned()
+    }
+
+    /// Gives the host key a certificate, from the next start on, and returns the authority's key.
+    pub fn certify(&self, principals: &str) -> String {
+        let path = |name: &str| self.folder.path().join(name);
+        make_key(&path("ca"));
+        let mut sign = Command::new("ssh-keygen");
+        sign.args(["-q", "-I", "board", "-h", "-n", principals, "-s"]);
+        output(sign.arg(path("ca")).arg(path("hostkey.pub")));
+        fs::read_to_string(path("ca.pub")).expect("own folder")
+    }
+
+    /// Options of the board's sshd, one a line, from its next start on.
+    pub fn set_sshd(&self, options: &str) {
+        fs::write(self.folder.path().join("sshd.options"), options).expect("own folder");
     }
 
     /// Of `devices.toml`, for a device called `name`.
@@ -156,9 +192,11 @@ impl Board {
         command
             .env("HOME", self.home())
             .env("PEARL_ADB", python::script("adb.py"))
+            .env("PEARL_SSH", self.ssh())
             .env("BOARD_PID", self.is_on().map(|first| first.id.to_string()).unwrap_or_default())
             .env("BOARD_ROOT", self.root())
             .env("USER", "anna")
+            .env_remove("ANDROID_SERIAL")
             .env_remove("SSH_AUTH_SOCK")
             .env_remove("PEARL_SSH_PASSWORD");
         command
@@ -235,6 +273,9 @@ fn prepare(folder: &Path, options: &Options) {
     make_key(&folder.join("hostkey"));
     make_key(&folder.join("home/.ssh/board"));
     fs::copy(folder.join("home/.ssh/board.pub"), folder.join("authorized_keys"))
+        .expect("own folder can be written");
+    write("ssh", SSH.to_owned());
+    fs::set_permissions(folder.join("ssh"), fs::Permissions::from_mode(0o755))
         .expect("own folder can be written");
     let hash = output(Command::new("openssl").args(["passwd", "-6", PASSWORD]));
     write("shadow", format!("root:{}:19000:0:99999:7:::\n", hash.trim()));

@@ -9,6 +9,7 @@
 pub mod board;
 pub mod data;
 pub mod finished;
+pub mod lab;
 pub mod link;
 pub mod pearl;
 pub mod processes;

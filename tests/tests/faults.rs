@@ -8,82 +8,21 @@
 
 use std::fs;
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use pearl_agent::protocol::messages::TensorData;
-use pearl_tests::board::{Board, Options, PASSWORD};
+use pearl_tests::board::{Options, PASSWORD};
 use pearl_tests::data::Noise;
 use pearl_tests::finished::Finished;
-use pearl_tests::pearl::{DEADLINE, Pearl};
+use pearl_tests::lab::Lab;
+use pearl_tests::pearl::DEADLINE;
 use pearl_tests::processes::Process;
 use pearl_tests::running::Running;
 use pearl_tests::talk::Talk;
 use rustix::process::Signal;
-
-/// How long what a host left on a device may live on after it.
-const FAREWELL: Duration = Duration::from_secs(15);
-
-struct Lab {
-    pearl: Pearl,
-    board: Board,
-    model: PathBuf,
-}
-
-impl Lab {
-    fn new() -> Lab {
-        Lab::with(Options::default(), "")
-    }
-
-    /// `more` goes into the board's entry in `devices.toml`.
-    fn with(options: Options, more: &str) -> Lab {
-        let (pearl, board) = (Pearl::new(), Board::with(options));
-        pearl.write("devices.toml", board.entry("board", more));
-        pearl.line("export resnet-8 --input 1x28x28 --classes 10 -o a.onnx").ok();
-        Lab { model: pearl.path("a.onnx"), pearl, board }
-    }
-
-    fn talk(&self) -> Talk {
-        Talk::start(&mut self.board.command(&self.pearl, "talk board"))
-    }
-
-    fn start(&self, line: &str) -> Running {
-        Running::start(&mut self.board.command(&self.pearl, line))
-    }
-
-    fn run(&self, line: &str) -> Finished {
-        self.start(line).finish(DEADLINE)
-    }
-
-    /// Runs `talk` without any request: reaches the device, and puts the agent there.
-    fn reach(&self) -> Finished {
-        self.run("--quiet talk board")
-    }
-
-    /// What is wrong with the way in which the device was given up.
-    fn refusal(&self, words: &[&str]) -> Vec<String> {
-        self.reach().faults_of_refusal(4, &[words, &["'board'"]].concat())
-    }
-
-    /// No process and no half file is left on the board.
-    fn is_clean(&self) {
-        let start = Instant::now();
-        loop {
-            let agents = self.board.agents();
-            let files = self.board.agent_files("/tmp", 0);
-            let halves =
-                files.iter().filter(|name| name.contains("part") || name.contains("test-"));
-            let halves: Vec<_> = halves.collect();
-            if agents.is_empty() && halves.is_empty() {
-                return;
-            }
-            assert!(start.elapsed() < FAREWELL, "{agents:?} and {halves:?} are left");
-            thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
 
 fn input() -> TensorData {
     let mut noise = Noise(1);
@@ -445,6 +384,12 @@ fn a_phone_that_is_not_ready_is_explained() {
         let refused = Running::start(command.env("ADB_DEVICES", listed)).finish(DEADLINE);
         assert_eq!(refused.faults_of_refusal(4, &[words, &["'phone'"]].concat()), [""; 0]);
     }
+    lab.pearl.write("devices.toml", "[device.phone]\ntransport = \"adb\"\n");
+    let mut command = lab.board.command(&lab.pearl, "--quiet talk phone");
+    command
+        .env("ADB_DEVICES", "a offline, emulator-5554 device")
+        .env("ANDROID_SERIAL", "emulator-5554");
+    Running::start(&mut command).finish(DEADLINE).ok();
     let mut command = lab.board.command(&lab.pearl, "--quiet talk phone");
     let missing = Running::start(command.env("PEARL_ADB", "/nowhere/adb")).finish(DEADLINE);
     let words = ["/nowhere/adb", "platform tools", "pearl_adb"];
@@ -464,6 +409,18 @@ fn an_old_phone_with_a_terminal_in_between_is_measured_all_the_same() {
     talk.run(&lab.model, &input()).unwrap();
     talk.close();
     lab.is_clean();
+}
+
+#[test]
+fn a_wrapper_sets_variables_and_processors() {
+    let lab =
+        Lab::with(Options::default(), "wrapper = [\"env\", \"X=1\", \"taskset\", \"-c\", \"0,1\"]");
+    let mut talk = lab.talk();
+    talk.hello();
+    let agent = lab.board.agents().remove(0);
+    let environment = fs::read(format!("/proc/{}/environ", agent.id)).unwrap();
+    assert!(environment.split(|byte| *byte == 0).any(|set| set == b"X=1"), "{environment:?}");
+    talk.close();
 }
 
 #[test]

@@ -34,11 +34,13 @@ pub enum Transport {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ssh {
+    /// What stands in `devices.toml`; `~/.ssh/config` may say where it is.
     pub host: String,
-    pub port: u16,
-    /// Absent means the user who runs Pearl.
+    /// Absent means the port of `~/.ssh/config`, else 22.
+    pub port: Option<u16>,
+    /// Absent means the user of `~/.ssh/config`, else the user who runs Pearl.
     pub user: Option<String>,
-    /// A private key; absent means the keys of the SSH agent and the usual files.
+    /// A private key or its public half; absent means the keys of the SSH agent and the usual files.
     pub identity: Option<PathBuf>,
 }
 
@@ -58,14 +60,15 @@ impl Transport {
         }
     }
 
-    /// The address: `user@host:port`, a serial number, or nothing for `local`.
+    /// The address: `user@host:port` as far as the entry has them, a serial number, or nothing for `local`.
     pub fn address(&self) -> String {
         match self {
             Self::Local => String::new(),
             Self::Ssh(Ssh { host, port, user, .. }) => {
                 let user = user.as_ref().map(|user| format!("{user}@")).unwrap_or_default();
                 let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-                format!("{user}{host}:{port}")
+                let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+                format!("{user}{host}{port}")
             }
             Self::Adb(Adb { serial }) => serial.clone().unwrap_or_default(),
         }

@@ -74,9 +74,8 @@ impl Entry {
             return Err("threads must be at least 1".to_owned());
         }
         if self.transport != Word::Local {
-            for word in self.wrapper.iter().chain(&self.folder) {
-                plain(word)?;
-            }
+            self.wrapper.iter().try_for_each(|word| plain(word, OF_WORDS))?;
+            self.folder.iter().try_for_each(|folder| plain(folder, OF_PATHS))?;
         }
         if self.wrapper.iter().any(String::is_empty) {
             return Err("a word of wrapper is empty".to_owned());
@@ -91,9 +90,9 @@ impl Entry {
                 if host.is_empty() || !host.chars().all(is_of_address) || host.starts_with('-') {
                     return Err(format!("host must be a name or an address, not {host:?}"));
                 }
-                let port = self.port.unwrap_or(22);
-                let port = u16::try_from(port).ok().filter(|port| *port > 0);
-                let port = port.ok_or("port must be a number from 1 to 65535")?;
+                let valid = |port: i64| u16::try_from(port).ok().filter(|port| *port > 0);
+                let wrong = "port must be a number from 1 to 65535";
+                let port = self.port.map(|port| valid(port).ok_or(wrong)).transpose()?;
                 let user = self.user;
                 if user.as_ref().is_some_and(|user| !is_user(user)) {
                     return Err(format!("user must be a name, not {:?}", user.unwrap_or_default()));
@@ -133,14 +132,22 @@ impl Entry {
     }
 }
 
+/// What no shell interprets in a path, beside letters and digits.
+const OF_PATHS: &str = "_./-";
+/// The same in a word, as in `taskset -c 4,5` and `env X=1`.
+const OF_WORDS: &str = "_./-,=:+";
+
 /// Refuses a word of a remote device's command line that some shell would interpret.
-fn plain(word: &str) -> Result<(), String> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
+fn plain(word: &str, others: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || others.contains(c);
+    // Some shells look for a program that is named after a first `=`.
+    if !word.is_empty() && word.chars().all(plain) && !word.starts_with('=') {
         return Ok(());
     }
+    let others: Vec<_> = others.chars().map(String::from).collect();
     Err(format!(
-        "{word:?} goes through the device's shell, so it may hold A-Z, a-z, 0-9 and _ . / - only"
+        "{word:?} goes through the device's shell, so it may hold A-Z, a-z, 0-9 and {} only",
+        others.join(" ")
     ))
 }
 
@@ -201,7 +208,7 @@ mod tests {
         let devices = load(
             "[device.big]\ntransport = \"local\"\ncpus = [1]\nwrapper = [\"nice\", \"-n5\"]\n\
              [device.board]\ntransport = \"ssh\"\nhost = \"10.0.0.12\"\nuser = \"lab\"\n\
-             threads = 2\nfrequency = \"fix\"\nfolder = \"/opt/pearl\"\n\
+             wrapper = [\"env\", \"X=1\", \"taskset\", \"-c\", \"4,5\"]\nthreads = 2\nfrequency = \"fix\"\nfolder = \"/opt/pearl\"\n\
              [device.phone]\ntransport = \"adb\"\nserial = \"emulator-5554\"\n",
         )
         .unwrap();
@@ -209,9 +216,10 @@ mod tests {
         let big = devices.get("big").unwrap();
         assert_eq!((big.cpus.clone(), big.wrapper.len()), (Cpus::List(vec![1]), 2));
         let board = devices.get("board").unwrap();
-        assert_eq!(board.transport.address(), "lab@10.0.0.12:22");
+        assert_eq!(board.transport.address(), "lab@10.0.0.12");
         assert_eq!((board.threads, board.frequency), (2, Frequency::Fix));
         assert_eq!(board.folder.as_deref(), Some("/opt/pearl"));
+        assert_eq!(board.wrapper.join(" "), "env X=1 taskset -c 4,5");
         let phone = devices.get("phone").unwrap();
         assert_eq!(
             (phone.transport.word(), phone.transport.address().as_str()),
@@ -243,6 +251,8 @@ mod tests {
             (&format!("{ssh}folder = \"/tmp/$(id)\"\n"), "$(id)"),
             (&format!("{ssh}wrapper = [\"nice; id\"]\n"), "nice; id"),
             (&format!("{ssh}wrapper = [\"\"]\n"), "shell"),
+            (&format!("{ssh}wrapper = [\"env\", \"=ls\"]\n"), "shell"),
+            (&format!("{ssh}folder = \"/tmp/a=b\"\n"), "shell"),
             ("[device.a]\ntransport = \"local\"\nwrapper = [\"\"]\n", "word of wrapper is empty"),
             ("[device.\"\"]\ntransport = \"local\"\n", "a device needs a name"),
             ("[device.local]\ntransport = \"adb\"\n", "this name is for the machine"),

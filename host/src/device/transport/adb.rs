@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::error::TransportError;
+use super::mark::{AfterMark, FIRST};
 use super::shell::{END, Said, Shell};
 use crate::device::entry::Adb;
 use crate::process::interrupt;
@@ -21,15 +22,35 @@ use crate::process::streams::{Handle, Streams};
 
 /// Variable that names the program; without it, `adb` is found on PATH.
 const VARIABLE: &str = "PEARL_ADB";
+/// Variable of adb that chooses among several devices.
+const CHOSEN: &str = "ANDROID_SERIAL";
+/// The line before the list.
+const HEAD: &str = "List of devices attached";
 /// The first call may have to start adb's server.
 const LIST: Duration = Duration::from_secs(30);
 const LONGEST_UPLOAD: Duration = Duration::from_secs(30 * 60);
 /// Most bytes of a command's output; our commands print a few lines.
 const MOST: u64 = 64 << 10;
+/// What adb says of a device; more may follow, such as the reason or the product.
+const STATES: [&str; 15] = [
+    "device",
+    "unauthorized",
+    "offline",
+    "disconnect",
+    "authorizing",
+    "connecting",
+    "no permissions",
+    "noperm",
+    "recovery",
+    "sideload",
+    "bootloader",
+    "rescue",
+    "detached",
+    "host",
+    "unknown",
+];
 /// Without these words a terminal would echo its input and cut long lines.
 const RAW: [&str; 4] = ["stty", "raw", "-echo", ";"];
-/// Input that is sent before this line arrives would be echoed.
-const READY: &str = "pearl:ready=0";
 /// How long adb may take to end after the last output of the device.
 const FAREWELL: Duration = Duration::from_secs(1);
 const START: Duration = Duration::from_secs(20);
@@ -48,7 +69,7 @@ pub(super) struct Phone {
 /// If the device is not attached, not ready or not the only one; the error says what to do.
 pub(super) fn find(settings: &Adb) -> Result<Phone, TransportError> {
     let listed = call(&["devices"], &[], "asking adb for its devices", LIST, true)?;
-    if !listed.stdout.contains("List of devices") {
+    if !listed.stdout.contains(HEAD) {
         // adb prints its reason last.
         let mut said = listed.stdout.lines().chain(listed.stderr.lines());
         let (program, said) = (program(), said.rfind(|line| !line.is_empty()).unwrap_or("nothing"));
@@ -59,21 +80,50 @@ pub(super) fn find(settings: &Adb) -> Result<Phone, TransportError> {
         );
         return Err(TransportError::Refused(message));
     }
-    let serial =
-        choose(&listed.stdout, settings.serial.as_deref()).map_err(TransportError::Refused)?;
+    // adb itself takes the variable where no serial is named.
+    let chosen = std::env::var(CHOSEN).ok().filter(|serial| !serial.is_empty());
+    let wanted = settings.serial.clone().or(chosen);
+    let serial = choose(&listed.stdout, wanted.as_deref()).map_err(TransportError::Refused)?;
     Ok(Phone { serial, terminal: false, insists: false })
 }
 
-/// Chooses the serial among the lines `SERIAL\tSTATE`.
+/// A serial and its state, of a line such as `SERIAL\tSTATE`, also with the details of `adb devices -l`.
+///
+/// States are several words at times, and serials of wireless devices hold blanks.
+fn read_line(line: &str) -> Option<(&str, &str)> {
+    let line = line.trim();
+    // Notes of adb's server, such as `* daemon started successfully`.
+    if line.is_empty() || line.starts_with("* ") {
+        return None;
+    }
+    let (serial, state) = line
+        .split_once('\t')
+        // With details, blanks fill the column of the serial.
+        .or_else(|| line.split_once("  "))
+        .or_else(|| line.split_once(' '))
+        .unwrap_or((line, "unknown"));
+    let state = state.trim();
+    let state = STATES.iter().find(|known| state.starts_with(**known)).copied().unwrap_or(state);
+    Some((serial.trim(), state))
+}
+
+/// Chooses the serial among the lines after [`HEAD`].
 fn choose(listed: &str, wanted: Option<&str>) -> Result<String, String> {
-    let mut all: Vec<_> =
-        listed.lines().filter_map(|line| line.trim_end().split_once('\t')).collect();
+    let list = listed.split_once(HEAD).map_or("", |(_, list)| list);
+    let mut all: Vec<_> = list.lines().filter_map(read_line).collect();
     let names =
         |all: &[(&str, &str)]| all.iter().map(|(serial, _)| *serial).collect::<Vec<_>>().join(", ");
     let (serial, state) = match wanted {
         Some(wanted) => {
             let attached = if all.is_empty() { "none is".to_owned() } else { names(&all) };
-            all.into_iter().find(|(serial, _)| *serial == wanted).ok_or_else(|| {
+            all.retain(|(serial, _)| *serial == wanted);
+            if all.len() > 1 {
+                return Err(format!(
+                    "adb sees {} devices with the serial {wanted}; unplug all but one",
+                    all.len()
+                ));
+            }
+            all.pop().ok_or_else(|| {
                 format!(
                     "adb sees no device {wanted}; attached: {attached}; plug it in and allow USB \
                      debugging, or `adb connect` it"
@@ -83,23 +133,24 @@ fn choose(listed: &str, wanted: Option<&str>) -> Result<String, String> {
         None if all.len() > 1 => {
             let names = names(&all);
             return Err(format!(
-                "adb sees several devices ({names}); name one with `serial` in devices.toml"
+                "adb sees several devices ({names}); name one with `serial` in devices.toml, or in {CHOSEN}"
             ));
         }
         None => all
             .pop()
             .ok_or("adb sees no device; plug it in and allow USB debugging, or `adb connect` it")?,
     };
-    let next = match state.trim() {
+    let next = match state {
         "device" => return Ok(serial.to_owned()),
         "unauthorized" => "unlock it and confirm this computer's key in its dialogue",
-        "offline" => "plug it in again, or run `adb reconnect`",
+        "offline" | "disconnect" => "plug it in again, or run `adb reconnect`",
         "authorizing" | "connecting" => "it is being set up; try again in a moment",
-        "no permissions" => "this user may not use the USB device; see `adb devices -l`",
+        "no permissions" | "noperm" => "this user may not use the USB device; see `adb devices -l`",
         "recovery" | "sideload" | "bootloader" | "rescue" => "start Android on it",
+        "detached" => "run `adb attach`",
         _ => "see `adb devices -l`",
     };
-    Err(format!("adb says that {serial} is {}; {next}", state.trim()))
+    Err(format!("adb says that {serial} is {state}; {next}"))
 }
 
 impl Phone {
@@ -149,10 +200,12 @@ impl Shell for Phone {
         let start = |words: &[&str]| {
             Streams::spawn(Command::new(program()).args(words)).map_err(|error| missing(&error))
         };
+        let words = [&FIRST[..], words].concat();
         if !self.terminal {
-            return start(&self.shell(words));
+            let streams = start(&self.shell(&words))?;
+            return Ok(Streams { stdout: Box::new(AfterMark::new(streams.stdout)), ..streams });
         }
-        let words = [&RAW[..], &["echo", READY, ";", "exec"], words].concat();
+        let words = [&RAW[..], &words[..]].concat();
         let Streams { stdin, stdout, stderr, mut process } = start(&self.shell(&words))?;
         match once_ready(stdout) {
             Ok(stdout) => Ok(Streams { stdin, stdout, stderr, process }),
@@ -226,24 +279,23 @@ fn end(process: &mut dyn Handle) {
     }
 }
 
-/// The output after the line [`READY`]: the terminal is in raw mode from there on.
-fn once_ready(mut stdout: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, TransportError> {
+/// The output after the mark: the terminal is in raw mode from there on, and would echo input that is sent
+/// earlier.
+fn once_ready(stdout: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, TransportError> {
     let (sender, ready) = mpsc::channel();
     thread::spawn(move || {
-        let mut said = Vec::new();
-        // Byte by byte, because what follows belongs to the agent.
-        let mut byte = [0];
-        while !said.ends_with(b"\n") || !said.trim_ascii_end().ends_with(READY.as_bytes()) {
-            match stdout.read(&mut byte) {
-                Ok(1) if (said.len() as u64) < MOST => said.push(byte[0]),
-                _ => return,
-            }
+        let mut stdout = AfterMark::new(stdout);
+        if stdout.skip().is_ok() && stdout.found() {
+            let _ = sender.send(stdout);
         }
-        let _ = sender.send(stdout);
     });
-    ready.recv_timeout(START).map_err(|_| {
-        TransportError::failed("starting the agent", "the device's terminal does not answer")
-    })
+    match ready.recv_timeout(START) {
+        Ok(stdout) => Ok(Box::new(stdout)),
+        Err(_) => {
+            let reason = "the device's terminal does not answer";
+            Err(TransportError::failed("starting the agent", reason))
+        }
+    }
 }
 
 fn gather(stream: impl Read + Send + 'static) -> Receiver<String> {
@@ -267,19 +319,45 @@ fn gather(stream: impl Read + Send + 'static) -> Receiver<String> {
 mod tests {
     use super::*;
 
-    const HEAD: &str = "List of devices attached\n";
-
     #[test]
     fn the_device_that_is_meant_is_found_by_its_serial_or_for_being_the_only_one() {
-        let one = format!("{HEAD}emulator-5554\tdevice\n\n");
-        let two = format!("* daemon started\n{HEAD}a\toffline\r\nb\tdevice\r\n");
+        let one = format!("{HEAD}\nemulator-5554\tdevice\n\n");
+        let two = format!("* daemon started\n{HEAD}\na\toffline\r\nb\tdevice\r\n");
         assert_eq!(choose(&one, None).unwrap(), "emulator-5554");
         assert_eq!(choose(&two, Some("b")).unwrap(), "b");
     }
 
     #[test]
+    fn every_form_of_the_list_is_read() {
+        for (line, expect) in [
+            ("a\tdevice", Some(("a", "device"))),
+            ("192.168.1.7:5555\tdevice\r", Some(("192.168.1.7:5555", "device"))),
+            (
+                "R58M  device usb:1-2 product:x model:y device:z transport_id:4",
+                Some(("R58M", "device")),
+            ),
+            ("R58M device", Some(("R58M", "device"))),
+            (
+                "adb-R5 (2)._adb-tls-connect._tcp\tdevice",
+                Some(("adb-R5 (2)._adb-tls-connect._tcp", "device")),
+            ),
+            (
+                "????????????\tno permissions (user in plugdev group; are your udev rules wrong?); see [http]",
+                Some(("????????????", "no permissions")),
+            ),
+            ("(no serial number)\tdevice", Some(("(no serial number)", "device"))),
+            ("a\thibernating", Some(("a", "hibernating"))),
+            ("alone", Some(("alone", "unknown"))),
+            ("* daemon started successfully", None),
+            ("", None),
+        ] {
+            assert_eq!(read_line(line), expect, "{line}");
+        }
+    }
+
+    #[test]
     fn every_state_is_explained_with_the_next_step() {
-        let listed = |lines: &str| format!("{HEAD}{lines}\n");
+        let listed = |lines: &str| format!("{HEAD}\n{lines}\n");
         for (lines, wanted, expect) in [
             ("", None, "USB debugging"),
             ("", Some("x"), "no device x"),
@@ -289,6 +367,7 @@ mod tests {
             ("a\toffline\n", Some("a"), "adb reconnect"),
             ("a\tno permissions; see [http]\n", None, "adb devices -l"),
             ("a\tsideload\n", None, "start Android"),
+            ("a\tdevice\na\tdevice\n", Some("a"), "2 devices with the serial a"),
         ] {
             let error = choose(&listed(lines), wanted).unwrap_err();
             assert!(error.contains(expect), "{lines:?}: {error}");

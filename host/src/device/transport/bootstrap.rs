@@ -4,7 +4,7 @@
 //! sh -s FOLDER < look.sh           what is it, where may the agent live, what is there
 //! upload  FOLDER/part-RANDOM       only if the agent is not there yet
 //! sh -s FOLDER … < settle.sh       check it, give it its name, remove older ones
-//! WRAPPER… FOLDER/agent-SHA256     start it
+//! echo MARK ; exec WRAPPER… FOLDER/agent-SHA256     start it
 //! ```
 //!
 //! The scripts are constant and travel on stdin, because the login shell may be any program. Their

@@ -23,6 +23,18 @@ impl TransportError {
         Self::Failed { doing: doing.into(), reason: reason.to_string() }
     }
 
+    /// The same error with a remark at its end.
+    pub fn with(self, remark: &str) -> Self {
+        match self {
+            Self::Failed { doing, reason } => {
+                Self::Failed { doing, reason: format!("{reason} ({remark})") }
+            }
+            Self::Refused(message) => Self::Refused(format!("{message} ({remark})")),
+            Self::Lasting(message) => Self::Lasting(format!("{message} ({remark})")),
+            error @ (Self::Late { .. } | Self::Interrupted) => error,
+        }
+    }
+
     pub fn class(&self) -> ErrorClass {
         match self {
             Self::Interrupted => ErrorClass::Interrupted,

@@ -11,6 +11,8 @@ mod agents;
 mod bootstrap;
 mod error;
 mod local;
+mod mark;
+mod program;
 mod shell;
 mod ssh;
 

@@ -1,5 +1,7 @@
 # Reports what this device is, and makes a folder for the agent. $1: where, or "any" for a usual place.
 umask 077
+# The login shell may have printed something without a line feed at its end.
+echo
 say() { echo "pearl:$1=$2"; }
 say machine "$(uname -m)"
 user=$(id -u)

@@ -1,5 +1,6 @@
 # Gives an uploaded agent its name. $1: folder, $2: the part, $3: its SHA-256, $4: its bytes.
 umask 077
+echo
 say() { echo "pearl:$1=$2"; }
 cd "$1" || exit 1
 refuse() { rm -f "$2"; say refused "$1"; say end 0; exit 0; }

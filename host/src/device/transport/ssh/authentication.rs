@@ -1,130 +1,270 @@
 //! Logging in to the device: with keys, then with a password.
+//!
+//! **Invariant:** a key that was refused is not tried again in the same login; nobody is asked for the
+//! passphrase of a key that the SSH agent holds.
 
-use std::net::TcpStream;
+use std::collections::BTreeSet;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
-use ssh2::{KeyboardInteractivePrompt, Prompt};
+use ssh2::{ErrorCode, KeyboardInteractivePrompt, Prompt};
 
 use super::connection::within;
+use super::identity_file::IdentityFile;
+use super::key_blob;
+use super::route::{Route, SshAgent};
 use super::secret;
 use super::timed_session::{AGAIN, TICK, Wire, wait_for};
-use crate::device::entry::Ssh;
 use crate::device::transport::error::TransportError;
 
 /// Time limit of one attempt. Hosts wait a while before they refuse one.
 const ATTEMPT: Duration = Duration::from_secs(20);
-/// Most keys of the SSH agent to try. Hosts hang up after six attempts, and some attempts have to be
-/// left for the other keys and the password.
-const KEYS_OF_AGENT: usize = 3;
 const USUAL_KEYS: [&str; 3] = ["id_ed25519", "id_ecdsa", "id_rsa"];
+/// `LIBSSH2_ERROR_AUTHENTICATION_FAILED` and `LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED`: what the host answers.
+const REFUSALS: [ErrorCode; 2] = [ErrorCode::Session(-18), ErrorCode::Session(-19)];
+/// `LIBSSH2_ERROR_SOCKET_SEND`, `_SOCKET_DISCONNECT` and `_SOCKET_RECV`.
+const LOSSES: [ErrorCode; 3] =
+    [ErrorCode::Session(-7), ErrorCode::Session(-13), ErrorCode::Session(-43)];
 
-pub(super) fn authenticate(wire: &Wire, settings: &Ssh) -> Result<(), TransportError> {
-    let user = settings.user.clone().or_else(|| std::env::var("USER").ok());
-    let user = user.unwrap_or_else(|| "root".to_owned());
+/// What one connection came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Login {
+    Done,
+    /// The host takes some attempts a connection only, and there is more to try.
+    HungUp,
+}
+
+/// What was tried, over all connections of a login.
+#[derive(Default)]
+pub(super) struct Tried {
+    /// In words, for the error message.
+    told: Vec<String>,
+    /// Keys of the agent by their bytes, files by their paths.
+    offered: BTreeSet<Vec<u8>>,
+    methods: String,
+}
+
+impl Tried {
+    pub fn refused(&self, route: &Route) -> TransportError {
+        let Self { told, methods, .. } = self;
+        let tried = if told.is_empty() { "nothing to try".to_owned() } else { told.join(", ") };
+        TransportError::Refused(format!(
+            "{} does not let {} in ({tried}; it accepts {methods}): name a key with `identity` in \
+             devices.toml, add one to your agent with ssh-add, or set {}",
+            route.to(),
+            route.user,
+            secret::VARIABLE
+        ))
+    }
+}
+
+/// # Errors
+/// If nothing that there is to try is accepted.
+pub(super) fn authenticate(
+    wire: &Wire,
+    route: &Route,
+    tried: &mut Tried,
+) -> Result<Login, TransportError> {
     let doing = format!("logging in to {}", wire.to);
     // Asking for the methods is itself a login attempt, and may succeed.
-    let methods = wire.until(&doing, ATTEMPT, |session| match session.auth_methods(&user) {
-        Err(_) if session.authenticated() => Ok(String::new()),
-        methods => methods.map(str::to_owned),
-    })?;
-    let mut attempts = Attempts { wire, user, tried: Vec::new() };
-    if wire.session.authenticated()
-        || (methods.contains("publickey") && attempts.keys(settings.identity.as_deref())?)
-        || attempts.password(&methods)?
-    {
-        return Ok(());
+    let methods =
+        wire.until(&doing, ATTEMPT, |session| match session.auth_methods(&route.user) {
+            Err(_) if session.authenticated() => Ok(String::new()),
+            methods => methods.map(str::to_owned),
+        })?;
+    if wire.session.authenticated() {
+        return Ok(Login::Done);
     }
-    let Attempts { user, tried, .. } = attempts;
-    let tried = if tried.is_empty() { "nothing to try".to_owned() } else { tried.join(", ") };
-    Err(TransportError::Refused(format!(
-        "{} does not let {user} in ({tried}; it accepts {methods}): name a key with `identity` in \
-         devices.toml, add one to your agent with ssh-add, or set {}",
-        wire.to,
-        secret::VARIABLE
-    )))
+    tried.methods = methods.clone();
+    let mut attempts = Attempts { wire, route, tried: &mut *tried, agent: None };
+    if methods.contains("publickey")
+        && let Some(login) = attempts.keys()?
+    {
+        return Ok(login);
+    }
+    match attempts.password(&methods)? {
+        Some(login) => Ok(login),
+        None => Err(tried.refused(route)),
+    }
 }
 
 struct Attempts<'a> {
     wire: &'a Wire,
-    user: String,
-    /// What was tried, in words, for the error message.
-    tried: Vec<String>,
+    route: &'a Route,
+    tried: &'a mut Tried,
+    /// The SSH agent, once it was asked for its keys.
+    agent: Option<Held>,
 }
 
+/// An agent, if there is one, and its keys.
+#[derive(Clone, Default)]
+struct Held {
+    agent: Option<Arc<ssh2::Agent>>,
+    keys: Vec<Arc<ssh2::PublicKey>>,
+}
+
+/// How a login ended, or that it goes on.
+type Ended = Result<Option<Login>, TransportError>;
+
 impl Attempts<'_> {
-    fn keys(&mut self, identity: Option<&Path>) -> Result<bool, TransportError> {
-        if let Some(identity) = identity {
-            if !identity.is_file() {
-                let path = identity.display();
-                return Err(TransportError::Lasting(format!("identity {path}: no such file")));
-            }
-            return Ok(self.key(identity)? || self.agent()?);
-        }
-        if self.agent()? {
-            return Ok(true);
-        }
-        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-        for name in USUAL_KEYS {
-            let path = home.join(".ssh").join(name);
-            // The user is not asked for the passphrase of a key that the entry does not name.
-            if path.is_file() && !secret::is_encrypted(&path) && self.key(&path)? {
-                return Ok(true);
+    fn keys(&mut self) -> Ended {
+        let route = self.route;
+        for named in &route.identities {
+            if let Some(login) = self.identity(named)? {
+                return Ok(Some(login));
             }
         }
-        Ok(false)
+        if !route.only_identities
+            && let Some(login) = self.held(|_| true)?
+        {
+            return Ok(Some(login));
+        }
+        if route.identities.is_empty() {
+            for name in USUAL_KEYS {
+                let path = super::route::home().join(".ssh").join(name);
+                // The user is not asked for the passphrase of a key that the entry does not name.
+                if path.is_file()
+                    && !secret::is_encrypted(&path)
+                    && let Some(login) = self.file(&IdentityFile::find(&path, &[]), &path)?
+                {
+                    return Ok(Some(login));
+                }
+            }
+        }
+        Ok(None)
     }
 
-    fn key(&mut self, path: &Path) -> Result<bool, TransportError> {
+    /// A key that the user has named: through the agent, where a passphrase would have to be asked for.
+    fn identity(&mut self, named: &Path) -> Ended {
+        let files = IdentityFile::find(named, &self.route.certificates);
+        if let Some(private) = files.private.as_ref().filter(|path| !secret::is_encrypted(path))
+            && let Some(login) = self.file(&files, private)?
+        {
+            return Ok(Some(login));
+        }
+        let Some(public) = &files.public else {
+            return match &files.private {
+                Some(private) => self.file(&files, private),
+                None => Ok(None),
+            };
+        };
+        let is_it = |blob: &[u8]| key_blob::plain(blob) == *public;
+        if self.holds(is_it)? {
+            return self.held(is_it);
+        }
+        match &files.private {
+            Some(private) => self.file(&files, private),
+            None => {
+                let path = named.display();
+                self.tried.told.push(format!("key {path}: the SSH agent does not hold it"));
+                Ok(None)
+            }
+        }
+    }
+
+    /// A private file, with each of its certificates and without.
+    fn file(&mut self, files: &IdentityFile, path: &Path) -> Ended {
+        if !self.tried.offered.insert(path.as_os_str().as_encoded_bytes().to_vec()) {
+            return Ok(None);
+        }
         let question = format!("passphrase of {}", path.display());
-        let passphrase = if secret::is_encrypted(path) { secret::ask(&question)? } else { None };
+        let encrypted = secret::is_encrypted(path);
+        let passphrase = if encrypted { secret::ask(&question)? } else { None };
+        if encrypted && passphrase.is_none() {
+            let told = format!("key {}: it has a passphrase, and nobody told it", path.display());
+            self.tried.told.push(told);
+            return Ok(None);
+        }
         let passphrase = passphrase.as_ref().map(|secret| secret.as_str());
-        let done = self
-            .attempt(|session, user| session.userauth_pubkey_file(user, None, path, passphrase));
-        self.answered(&question, format!("key {}", path.display()), done)
+        let certificates = files.certificates.iter().map(PathBuf::as_path).map(Some);
+        for certificate in certificates.chain([None]) {
+            let done = self.attempt(|session, user| {
+                session.userauth_pubkey_file(user, certificate, path, passphrase)
+            })?;
+            let what = match certificate {
+                Some(certificate) => {
+                    format!("key {} with {}", path.display(), certificate.display())
+                }
+                None => format!("key {}", path.display()),
+            };
+            let of_the_file = done.as_ref().is_err_and(|error| !of_the_host(error));
+            if encrypted && of_the_file {
+                // The user is asked again.
+                secret::forget(&question);
+                self.tried.told.push(format!("{what}: the passphrase is wrong"));
+                return Ok(None);
+            }
+            if let Some(login) = self.noted(what, done) {
+                return Ok(Some(login));
+            }
+        }
+        Ok(None)
     }
 
-    fn agent(&mut self) -> Result<bool, TransportError> {
-        if std::env::var_os("SSH_AUTH_SOCK").is_none() {
-            return Ok(false);
-        }
-        // The agent is another program: it may never answer.
-        let session = self.wire.session.clone();
-        let listed = within("asking the SSH agent", ATTEMPT, move || {
-            let mut agent = session.agent()?;
-            agent.connect()?;
-            agent.list_identities()?;
-            let keys = agent.identities()?;
-            Ok::<_, ssh2::Error>((agent, keys))
-        });
-        // A late agent keeps the session locked, so the login cannot go on.
-        let Ok((agent, keys)) = listed? else { return Ok(false) };
-        let agent = Arc::new(agent);
-        for key in keys.into_iter().take(KEYS_OF_AGENT) {
+    /// Whether the agent holds a key.
+    fn holds(&mut self, is_it: impl Fn(&[u8]) -> bool) -> Result<bool, TransportError> {
+        Ok(self.ask_agent()?.keys.iter().any(|key| is_it(key.blob())))
+    }
+
+    /// The keys of the agent that are meant, certificates first.
+    fn held(&mut self, is_meant: impl Fn(&[u8]) -> bool) -> Ended {
+        let Held { agent: Some(agent), mut keys } = self.ask_agent()? else { return Ok(None) };
+        keys.retain(|key| is_meant(key.blob()));
+        let certified = |key: &ssh2::PublicKey| {
+            key_blob::kind(key.blob()).is_some_and(key_blob::is_of_certificate)
+        };
+        keys.sort_by_key(|key| !certified(key));
+        for key in keys {
+            if !self.tried.offered.insert(key.blob().to_vec()) {
+                continue;
+            }
             let what = format!("key '{}' of the agent", key.comment());
             let doing = format!("logging in to {} with {what}", self.wire.to);
-            let (agent, user) = (Arc::clone(&agent), self.user.clone());
+            let (agent, user) = (Arc::clone(&agent), self.route.user.clone());
             let socket = Arc::clone(&self.wire.socket);
             // The SSH agent may ask the user first, or wait for a touch.
-            let done = within(&doing, ATTEMPT, move || sign(&agent, &user, &key, &socket))?
-                .map_err(|error| TransportError::failed(&doing, error.message()));
-            if self.noted(what, done)? {
-                return Ok(true);
+            let done = within(&doing, ATTEMPT, move || sign(&agent, &user, &key, &socket))?;
+            if let Some(login) = self.noted(what, done) {
+                return Ok(Some(login));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
-    fn password(&mut self, methods: &str) -> Result<bool, TransportError> {
+    fn ask_agent(&mut self) -> Result<Held, TransportError> {
+        if let Some(held) = &self.agent {
+            return Ok(held.clone());
+        }
+        let place = match &self.route.agent {
+            SshAgent::Usual => std::env::var_os("SSH_AUTH_SOCK").map(PathBuf::from),
+            SshAgent::At(path) => Some(path.clone()),
+            SshAgent::None => None,
+        };
+        let held = match place {
+            None => Held::default(),
+            Some(place) => {
+                // The agent is another program: it may never answer. A late agent keeps the session locked,
+                // so the login cannot go on.
+                let session = self.wire.session.clone();
+                within("asking the SSH agent", ATTEMPT, move || list(&session, &place))?
+                    .unwrap_or_default()
+            }
+        };
+        self.agent = Some(held.clone());
+        Ok(held)
+    }
+
+    fn password(&mut self, methods: &str) -> Ended {
         let plain = methods.split(',').any(|method| method == "password");
         if !plain && !methods.contains("keyboard-interactive") {
-            return Ok(false);
+            return Ok(None);
         }
         let question = format!("password of {}", self.wire.to);
         let Some(password) = secret::ask(&question)? else {
-            return Ok(false);
+            return Ok(None);
         };
         let done = self.attempt(|session, user| {
             if plain {
@@ -132,47 +272,51 @@ impl Attempts<'_> {
             } else {
                 session.userauth_keyboard_interactive(user, &mut Answer(&password))
             }
-        });
-        self.answered(&question, "a password".to_owned(), done)
+        })?;
+        if done.is_err() {
+            secret::forget(&question);
+        }
+        Ok(self.noted("a password".to_owned(), done).filter(|login| *login == Login::Done))
     }
 
     fn attempt(
         &self,
         mut step: impl FnMut(&ssh2::Session, &str) -> Result<(), ssh2::Error>,
-    ) -> Result<(), TransportError> {
+    ) -> Result<Result<(), ssh2::Error>, TransportError> {
         let doing = format!("logging in to {}", self.wire.to);
-        self.wire.until(&doing, ATTEMPT, |session| step(session, &self.user))
+        self.wire.tried(&doing, ATTEMPT, |session| step(session, &self.route.user))
     }
 
-    /// As [`Self::noted`], for an attempt with a secret. A refused secret is forgotten, so that the
-    /// user is asked again.
-    fn answered(
-        &mut self,
-        question: &str,
-        what: String,
-        done: Result<(), TransportError>,
-    ) -> Result<bool, TransportError> {
-        if matches!(done, Err(TransportError::Failed { .. })) {
-            secret::forget(question);
-        }
-        self.noted(what, done)
-    }
-
-    /// A refusal is not an error yet; a lost link is an error.
-    fn noted(
-        &mut self,
-        what: String,
-        done: Result<(), TransportError>,
-    ) -> Result<bool, TransportError> {
+    /// A refusal is not an error yet.
+    fn noted(&mut self, what: String, done: Result<(), ssh2::Error>) -> Option<Login> {
         match done {
-            Ok(()) => Ok(self.wire.session.authenticated()),
-            Err(TransportError::Failed { reason, .. }) => {
-                self.tried.push(format!("{what}: {}", reason.to_lowercase()));
-                Ok(false)
+            Ok(()) => self.wire.session.authenticated().then_some(Login::Done),
+            Err(error) => {
+                self.tried.told.push(format!("{what}: {}", error.message().to_lowercase()));
+                let lost = LOSSES.contains(&error.code())
+                    // The library's words where the answer did not come.
+                    || error.message().contains("Waiting for")
+                    || self.wire.hung_up();
+                lost.then_some(Login::HungUp)
             }
-            Err(error) => Err(error),
         }
     }
+}
+
+/// Whether the host has answered, and not the file of the key.
+fn of_the_host(error: &ssh2::Error) -> bool {
+    // The library reads the private file last where there is a certificate, and says so in these words.
+    let unsigned = error.message().contains("Callback returned error");
+    LOSSES.contains(&error.code()) || (REFUSALS.contains(&error.code()) && !unsigned)
+}
+
+fn list(session: &ssh2::Session, place: &Path) -> Result<Held, ssh2::Error> {
+    let mut agent = session.agent()?;
+    agent.set_identity_path(place)?;
+    agent.connect()?;
+    agent.list_identities()?;
+    let keys = agent.identities()?.into_iter().map(Arc::new).collect();
+    Ok(Held { agent: Some(Arc::new(agent)), keys })
 }
 
 /// One attempt with a key of the SSH agent. The caller stops waiting after [`ATTEMPT`].
@@ -180,7 +324,7 @@ fn sign(
     agent: &ssh2::Agent,
     user: &str,
     key: &ssh2::PublicKey,
-    socket: &TcpStream,
+    socket: &OwnedFd,
 ) -> Result<(), ssh2::Error> {
     let start = Instant::now();
     loop {

@@ -1,6 +1,9 @@
 //! From a name to an encrypted session.
+//!
+//! **Invariant:** a program on the way to the device lives as long as the session.
 
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
@@ -11,8 +14,10 @@ use ssh2::{MethodType, Session};
 
 use super::DEAD_AFTER;
 use super::host_key;
+use super::jump::Jump;
+use super::negotiation;
+use super::route::Route;
 use super::timed_session::Wire;
-use crate::device::entry::{Ssh, Transport};
 use crate::device::transport::error::TransportError;
 use crate::process::interrupt;
 
@@ -24,28 +29,58 @@ const HANDSHAKE: Duration = Duration::from_secs(20);
 const QUIET: Duration = Duration::from_secs(10);
 const TICK: Duration = Duration::from_millis(50);
 
-pub(super) fn connect(settings: &Ssh) -> Result<Wire, TransportError> {
-    let to = Transport::Ssh(settings.clone()).address();
+pub(super) fn connect(route: &Route) -> Result<Wire, TransportError> {
+    let to = route.to();
     let doing = format!("connecting to {to}");
-    let host = (settings.host.clone(), settings.port);
-    let addresses =
-        within(&doing, RESOLVE, move || host.to_socket_addrs().map(Iterator::collect::<Vec<_>>))?
-            .map_err(|error| TransportError::failed(&doing, error))?;
-    let stream = within(&doing, CONNECT * 3, move || first(&addresses))?
-        .map_err(|error| TransportError::failed(&doing, hint(&error, settings)))?;
-    tune(&stream).map_err(|error| TransportError::failed(&doing, error))?;
-
+    let (socket, mut jump) = open(route, &doing)?;
     let failed = |error: ssh2::Error| TransportError::failed(&doing, error.message());
     let mut session = Session::new().map_err(failed)?;
-    let socket = Arc::new(stream);
+    let socket = Arc::new(socket);
     session.set_tcp_stream(Arc::clone(&socket));
     session.set_blocking(false);
-    if let Some(types) = host_key::preference(&session, settings) {
+    if let Some(types) = host_key::preference(&session, route) {
         session.method_pref(MethodType::HostKey, &types).map_err(failed)?;
     }
-    let wire = Wire::new(session, socket, to);
-    wire.until(&doing, HANDSHAKE, |session| session.clone().handshake())?;
-    Ok(wire)
+    let mut wire = Wire::new(session, socket, to);
+    match wire.until(&doing, HANDSHAKE, |session| session.clone().handshake()) {
+        Ok(()) => {
+            wire.jump = jump;
+            Ok(wire)
+        }
+        Err(error) => {
+            let error = match error {
+                error @ TransportError::Failed { .. } => why(route, &wire, &doing).unwrap_or(error),
+                error => error,
+            };
+            Err(match &mut jump {
+                Some(jump) => error.with(&jump.last_words()),
+                None => error,
+            })
+        }
+    }
+}
+
+/// What another connection tells of a handshake that failed.
+fn why(route: &Route, wire: &Wire, doing: &str) -> Option<TransportError> {
+    let (socket, _jump) = open(route, doing).ok()?;
+    negotiation::reason(&socket, &wire.session, doing)
+}
+
+/// A socket that leads to the device, and the program at its other end, if there is one.
+fn open(route: &Route, doing: &str) -> Result<(OwnedFd, Option<Jump>), TransportError> {
+    if let Some(words) = &route.jump {
+        let (socket, jump) = Jump::start(words)
+            .map_err(|error| TransportError::Lasting(format!("{doing}: {error}")))?;
+        return Ok((socket, Some(jump)));
+    }
+    let host = (route.host.clone(), route.port);
+    let addresses =
+        within(doing, RESOLVE, move || host.to_socket_addrs().map(Iterator::collect::<Vec<_>>))?
+            .map_err(|error| TransportError::failed(doing, error))?;
+    let stream = within(doing, CONNECT * 3, move || first(&addresses))?
+        .map_err(|error| TransportError::failed(doing, hint(&error, route)))?;
+    tune(&stream).map_err(|error| TransportError::failed(doing, error))?;
+    Ok((stream.into(), None))
 }
 
 fn first(addresses: &[SocketAddr]) -> std::io::Result<TcpStream> {
@@ -70,10 +105,10 @@ fn tune(stream: &TcpStream) -> std::io::Result<()> {
     Ok(())
 }
 
-fn hint(error: &std::io::Error, settings: &Ssh) -> String {
+fn hint(error: &std::io::Error, route: &Route) -> String {
     use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable, TimedOut};
     let next = match error.kind() {
-        ConnectionRefused => format!("; is sshd running there, on port {}?", settings.port),
+        ConnectionRefused => format!("; is sshd running there, on port {}?", route.port),
         HostUnreachable | NetworkUnreachable | TimedOut => {
             "; is the device on, and in this network?".to_owned()
         }

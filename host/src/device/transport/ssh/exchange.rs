@@ -7,10 +7,13 @@ use ssh2::Channel;
 
 use super::timed_session::Wire;
 use crate::device::transport::error::TransportError;
+use crate::device::transport::mark::MOST_BEFORE;
 use crate::device::transport::shell::Said;
 
-/// Most bytes of a command's output; our commands print a few lines.
-const MOST: usize = 64 << 10;
+/// How much of the end of a command's output is kept; our commands print a few lines.
+const KEPT: usize = 64 << 10;
+/// Most bytes of output: the login shell may print as well, before the command does.
+const MOST: usize = MOST_BEFORE + KEPT;
 /// How long a command may take to end after its last output.
 const END: Duration = Duration::from_secs(5);
 const CHUNK: usize = 32 << 10;
@@ -29,6 +32,7 @@ pub(super) fn exchange(
     let mut chunk = vec![0; CHUNK];
     let (mut from, mut to) = (0, 0);
     let mut ended = false;
+    let mut all = 0;
     let begin = Instant::now();
     let mut moved = Instant::now();
     while !channel.eof() {
@@ -52,13 +56,18 @@ pub(super) fn exchange(
         // A packet that is partly sent has to be finished before another may begin.
         let mut heard = 0;
         if from == to || !wire.wants_to_send() {
-            heard += hear(&mut channel.stream(0), &mut stdout).map_err(failed)?;
-            heard += hear(&mut channel.stderr(), &mut stderr).map_err(failed)?;
+            heard += wire
+                .watched(begin + limit, || -> std::io::Result<usize> {
+                    let heard = hear(&mut channel.stream(0), &mut stdout)?;
+                    Ok(heard + hear(&mut channel.stderr(), &mut stderr)?)
+                })
+                .map_err(failed)?;
         }
-        if stdout.len() + stderr.len() > MOST {
-            return Err(TransportError::failed(doing, "it printed more than was asked for"));
-        }
+        all += heard;
         let mut may_go_on = wire.check(doing, begin, limit);
+        if all > MOST {
+            may_go_on = Err(TransportError::failed(doing, "it printed more than was asked for"));
+        }
         if sent + heard > 0 {
             moved = Instant::now();
         } else {
@@ -94,6 +103,7 @@ fn hear(stream: &mut impl Read, into: &mut Vec<u8>) -> std::io::Result<usize> {
     match stream.read(&mut chunk) {
         Ok(length) => {
             into.extend_from_slice(&chunk[..length]);
+            into.drain(..into.len().saturating_sub(KEPT));
             Ok(length)
         }
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),

@@ -1,123 +1,176 @@
-//! Checking a host's key against known_hosts.
+//! Checking a host's key against known_hosts, as `ssh` does it.
 //!
 //! **Invariant:** only the user accepts a key: a refusal names the key's fingerprint and the command
-//! that accepts exactly this key.
+//! that accepts exactly this key. A certificate counts where an authority of known_hosts has signed it.
 
-use std::path::PathBuf;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
-use ssh2::{CheckResult, HashType, KnownHostFileKind, KnownHosts, Session};
+use base64::engine::general_purpose::STANDARD;
+use ssh2::{CheckResult, KnownHostFileKind, MethodType, Session};
 
+use super::key_blob::{self, Certificate};
+use super::known_hosts::{self, Line, Names, Standing};
+use super::route::{self, Route};
 use super::timed_session::Wire;
-use crate::device::entry::Ssh;
 use crate::device::transport::error::TransportError;
+use crate::device::transport::program;
 
-const SYSTEM: &str = "/etc/ssh/ssh_known_hosts";
+/// Reads a certificate, and refuses one whose signature is wrong.
+const VERIFIER: &str = "ssh-keygen";
+const VERIFYING: Duration = Duration::from_secs(10);
+/// Where keys are added if the user has named no file.
+const OWN: &str = "~/.ssh/known_hosts";
 
 /// The key types to ask for. Types by which the host is known come first, so that a host that is known
-/// by one key is not refused because of another.
-pub(super) fn preference(session: &Session, settings: &Ssh) -> Option<String> {
-    let known = load(session);
-    let name = name(settings);
-    let mut types = Vec::new();
-    for host in known.hosts().ok()? {
-        // Hashed names are compared by the library, which needs the key for it.
-        let Ok(key) = STANDARD.decode(host.key()) else { continue };
-        let of_this_host = match host.name() {
-            Some(plain) => plain == name || plain == settings.host,
-            None => true,
-        };
-        if of_this_host
-            && matches!(known.check_port(&settings.host, settings.port, &key), CheckResult::Match)
-            && let Some(word) = key_type(&key)
-        {
-            types.extend(match word.as_str() {
-                // One key, three ways to sign with it.
-                "ssh-rsa" => vec!["rsa-sha2-512".to_owned(), "rsa-sha2-256".to_owned(), word],
-                _ => vec![word],
-            });
-        }
-    }
-    let supported = session.supported_algs(ssh2::MethodType::HostKey).ok()?;
-    types.retain(|word| supported.contains(&word.as_str()));
-    let others = supported.into_iter().filter(|word| !types.iter().any(|known| known == word));
-    let others: Vec<_> = others.map(str::to_owned).collect();
-    types.extend(others);
+/// by one key is not refused because of another. Certificates are asked for where an authority of the
+/// host is known.
+pub(super) fn preference(session: &Session, route: &Route) -> Option<String> {
+    let (lines, names) = (load(route), names(route));
+    let is_hash_of = |hashed: &str, name: &str| is_hash_of(session, hashed, name);
+    let known: Vec<_> = known_hosts::keys(&lines, &names, &is_hash_of)
+        .filter_map(|line| key_blob::kind(&line.key))
+        .collect();
+    let vouched = known_hosts::authorities(&lines, &names, &is_hash_of).next().is_some();
+    let mut types = session.supported_algs(MethodType::HostKey).ok()?;
+    types.retain(|word| vouched || !key_blob::is_of_certificate(word));
+    // The sort keeps the order of those that are alike.
+    types.sort_by_key(|word| match key_blob::is_of_certificate(word) {
+        true => 0,
+        // One key, three ways to sign with it.
+        false if word.starts_with("rsa-sha2-") && known.contains(&"ssh-rsa") => 1,
+        false if known.contains(word) => 1,
+        false => 2,
+    });
     (!types.is_empty()).then(|| types.join(","))
 }
 
 /// # Errors
 /// If the host is not known, or is known by another key.
-pub(super) fn check(wire: &Wire, settings: &Ssh) -> Result<(), TransportError> {
+pub(super) fn check(wire: &Wire, route: &Route) -> Result<(), TransportError> {
     let refused = |message: String| Err(TransportError::Lasting(message));
-    let Some((key, _)) = wire.session.host_key() else {
+    let Some((blob, _)) = wire.session.host_key() else {
         return refused(format!("{} has no host key", wire.to));
     };
-    let name = name(settings);
-    let line = format!("{name} {} {}", key_type(key).unwrap_or_default(), STANDARD.encode(key));
-    let fingerprint =
-        wire.session.host_key_hash(HashType::Sha256).map(|hash| STANDARD_NO_PAD.encode(hash));
-    let fingerprint = format!("SHA256:{}", fingerprint.unwrap_or_default());
-    if revoked(&STANDARD.encode(key)) {
-        return refused(format!(
-            "the host key of {name} ({fingerprint}) is revoked in known_hosts"
-        ));
-    }
-    let accept = format!("echo '{line}' >> ~/.ssh/known_hosts");
-    match load(&wire.session).check_port(&settings.host, settings.port, key) {
-        CheckResult::Match => Ok(()),
-        CheckResult::NotFound => refused(format!(
-            "the host key of {name} is not known: {fingerprint}; if the device itself shows the \
-             same (ssh-keygen -lf on its host key), accept it with: {accept}"
-        )),
-        CheckResult::Mismatch => refused(format!(
-            "the host key of {name} has changed to {fingerprint}: another device answers there, or it \
-             was reinstalled; if the device itself shows the same, accept it with: \
-             ssh-keygen -f ~/.ssh/known_hosts -R '{name}' && {accept}"
-        )),
-        CheckResult::Failure => refused(format!("known_hosts cannot be searched for {name}")),
-    }
-}
-
-/// The host's name in known_hosts.
-fn name(settings: &Ssh) -> String {
-    match settings.port {
-        22 => settings.host.clone(),
-        port => format!("[{}]:{port}", settings.host),
-    }
-}
-
-fn files() -> Vec<PathBuf> {
-    let own = std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".ssh/known_hosts"));
-    own.into_iter().chain([PathBuf::from(SYSTEM)]).collect()
-}
-
-fn load(session: &Session) -> KnownHosts {
-    let mut known = session.known_hosts().expect("memory for a list of hosts");
-    for path in files() {
-        let Ok(text) = std::fs::read_to_string(path) else { continue };
-        for line in text.lines() {
-            // A line that is not understood, or is of a certificate authority, does not affect others.
-            if !line.trim_start().starts_with(['@', '#']) {
-                let _ = known.read_str(line, KnownHostFileKind::OpenSSH);
-            }
+    let (lines, names) = (load(route), names(route));
+    let is_hash_of = |hashed: &str, name: &str| is_hash_of(&wire.session, hashed, name);
+    let mut remark = String::new();
+    if let Some(certificate) = Certificate::read(blob) {
+        let mut authorities = known_hosts::authorities(&lines, &names, &is_hash_of);
+        let is_known = authorities.any(|line| line.key == certificate.authority)
+            && !known_hosts::is_revoked(&lines, &certificate.authority)
+            && !known_hosts::is_revoked(&lines, &certificate.key);
+        match vouches(&certificate, blob, is_known, principal(route))? {
+            None => return Ok(()),
+            Some(reason) => remark = format!("; its certificate does not count: {reason}"),
         }
     }
-    known
+    let key = key_blob::plain(blob);
+    let name = &names.whole;
+    let fingerprint = key_blob::fingerprint(&key);
+    let (accept, forget) = commands(route, name, &key);
+    match known_hosts::standing(&lines, &names, &key, &is_hash_of) {
+        Standing::Known => Ok(()),
+        Standing::New => refused(format!(
+            "the host key of {name} is not known: {fingerprint}{remark}; if the device itself shows the \
+             same (ssh-keygen -lf on its host key), accept it with: {accept}"
+        )),
+        Standing::Changed => refused(format!(
+            "the host key of {name} has changed to {fingerprint}{remark}: another device answers there, or \
+             it was reinstalled; if the device itself shows the same, accept it with: \
+             {forget} && {accept}"
+        )),
+        Standing::Revoked => {
+            refused(format!("the host key of {name} ({fingerprint}) is revoked in known_hosts"))
+        }
+    }
 }
 
-fn revoked(key: &str) -> bool {
-    let text = files().into_iter().filter_map(|path| std::fs::read_to_string(path).ok());
-    text.into_iter().any(|text| {
-        let mut lines = text.lines().filter(|line| line.trim_start().starts_with("@revoked"));
-        lines.any(|line| line.split_whitespace().any(|word| word == key))
+/// Why a certificate does not count, if it does not.
+fn vouches(
+    certificate: &Certificate,
+    blob: &[u8],
+    is_known: bool,
+    principal: &str,
+) -> Result<Option<String>, TransportError> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let fits = |name: &String| known_hosts::fits(name, principal);
+    let reason = if !is_known {
+        "no authority of known_hosts has signed it".to_owned()
+    } else if !certificate.of_a_host {
+        "it is one of a user".to_owned()
+    } else if !certificate.principals.iter().any(fits) {
+        format!("it does not name {principal}")
+    } else if now < certificate.valid_from || now >= certificate.valid_until {
+        "it is not valid now".to_owned()
+    } else if certificate.has_critical_options {
+        "it has an option that is not known here".to_owned()
+    } else {
+        return verified(blob);
+    };
+    Ok(Some(reason))
+}
+
+/// Why a certificate was not signed by the authority that it names, if it was not.
+fn verified(blob: &[u8]) -> Result<Option<String>, TransportError> {
+    let mut verifier = Command::new(VERIFIER);
+    let line = key_blob::line(blob) + "\n";
+    let doing = "verifying the host's certificate";
+    let answer = program::ask(verifier.args(["-L", "-f", "-"]), line.as_bytes(), doing, VERIFYING)?;
+    Ok(match answer {
+        Some(answer) if answer.succeeded => None,
+        Some(answer) => Some(answer.said.complaint()),
+        None => Some(format!("there is no {VERIFIER} to verify it")),
     })
 }
 
-/// The first string of a key's bytes names its type.
-fn key_type(key: &[u8]) -> Option<String> {
-    let (length, rest) = key.split_first_chunk::<4>()?;
-    let word = rest.get(..u32::from_be_bytes(*length) as usize)?;
-    String::from_utf8(word.to_vec()).ok()
+/// The commands that accept a key, and that forget the host's others.
+fn commands(route: &Route, name: &str, key: &[u8]) -> (String, String) {
+    let file = route.known_hosts.first().and_then(|path| shown(path));
+    let file = file.unwrap_or_else(|| OWN.to_owned());
+    let line = key_blob::line(key);
+    (format!("echo '{name} {line}' >> {file}"), format!("ssh-keygen -f {file} -R '{name}'"))
+}
+
+/// A path as a shell reads it; `None` where it holds something that a shell would interpret.
+fn shown(path: &Path) -> Option<String> {
+    let text = match path.strip_prefix(route::home()) {
+        Ok(rest) => format!("~/{}", rest.to_str()?),
+        Err(_) => path.to_str()?.to_owned(),
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "~/._-".contains(c);
+    text.chars().all(plain).then_some(text)
+}
+
+/// The host's names in known_hosts.
+fn names(route: &Route) -> Names {
+    let host = &route.host;
+    match (&route.alias, route.port) {
+        (Some(alias), _) => Names { whole: alias.clone(), bare: None },
+        (None, 22) => Names { whole: host.clone(), bare: None },
+        (None, port) => Names { whole: format!("[{host}]:{port}"), bare: Some(host.clone()) },
+    }
+}
+
+/// The name that a certificate has to hold.
+fn principal(route: &Route) -> &str {
+    route.alias.as_deref().unwrap_or(&route.host)
+}
+
+fn load(route: &Route) -> Vec<Line> {
+    let texts = route.known_hosts.iter().filter_map(|path| std::fs::read(path).ok());
+    let texts: Vec<_> = texts.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect();
+    texts.iter().flat_map(|text| known_hosts::parse(text)).collect()
+}
+
+/// The library knows how names are hashed. Any key does for that.
+fn is_hash_of(session: &Session, hashed: &str, name: &str) -> bool {
+    let key = [0u8; 32];
+    let line = format!("{hashed} ssh-ed25519 {}", STANDARD.encode(key));
+    let Ok(mut known) = session.known_hosts() else { return false };
+    !name.contains('\0')
+        && known.read_str(&line, KnownHostFileKind::OpenSSH).is_ok()
+        && matches!(known.check(name, &key), CheckResult::Match)
 }

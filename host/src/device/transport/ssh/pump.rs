@@ -24,7 +24,8 @@ const SOON: Duration = Duration::from_millis(5);
 /// Time limit for the exit status after the last output.
 const END: Duration = Duration::from_secs(2);
 
-pub(super) fn start(wire: Wire, channel: Channel) -> io::Result<Streams> {
+pub(super) fn start(mut wire: Wire, channel: Channel) -> io::Result<Streams> {
+    wire.unwatch();
     let (input, stdin) = pipe()?;
     let (stdout, output) = pipe()?;
     let (stderr, errors) = pipe()?;
