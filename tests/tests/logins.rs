@@ -190,7 +190,7 @@ impl Agent {
             thread::sleep(Duration::from_millis(20));
         }
         for number in 0..strangers {
-            let key = lab.pearl.path(&format!("stranger{number}"));
+            let key = lab.pearl.path(format!("stranger{number}"));
             keygen(&["-t", "ed25519", "-N", "", "-f"], &key);
             agent.add(&key);
         }
