@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::process::Command;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use pearl_agent::protocol::messages::{
     AgentDone, AgentHello, AgentRequest, Frequency, LaunchReport, LaunchRequest, LeaseRequest,
@@ -191,10 +191,8 @@ fn model_file(model: &Path) -> ModelFile {
     ModelFile { path: model.to_str().expect("text").to_owned(), sha256, weights: Vec::new() }
 }
 
-/// When a file was last written, in nanoseconds.
-pub fn written(path: PathBuf) -> u128 {
-    let metadata =
-        fs::metadata(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let time: SystemTime = metadata.modified().expect("files have a time here");
-    time.duration_since(UNIX_EPOCH).expect("it is later than that").as_nanos()
+/// Tells a file from a later one of the same name.
+pub fn number(path: &Path) -> u64 {
+    let metadata = fs::metadata(path);
+    metadata.unwrap_or_else(|error| panic!("{}: {error}", path.display())).ino()
 }

@@ -12,7 +12,7 @@ use pearl_tests::data::Noise;
 use pearl_tests::pearl::{DEADLINE, Pearl};
 use pearl_tests::python;
 use pearl_tests::running::Running;
-use pearl_tests::talk::{Talk, written};
+use pearl_tests::talk::{Talk, number};
 use serde_json::Value;
 
 const ALL: [&str; 3] = ["local", "board", "phone"];
@@ -162,14 +162,41 @@ fn the_agent_is_put_on_a_device_once_into_a_folder_that_is_closed_to_others() {
         let agent = format!("agent-{build}");
         let folder = format!("{place}/pearl-{user}");
         assert_eq!(board().path(&folder).metadata().unwrap().permissions().mode() & 0o777, 0o700);
-        let first = written(board().path(&format!("{folder}/{agent}")));
+        let first = number(&board().path(&format!("{folder}/{agent}")));
         host.talk(device).hello();
-        assert_eq!(written(board().path(&format!("{folder}/{agent}"))), first);
+        assert_eq!(number(&board().path(&format!("{folder}/{agent}"))), first);
         let left = board().agent_files(place, user);
         let agents: Vec<_> = left.iter().filter(|name| name.starts_with("agent-")).collect();
         assert_eq!(agents, [&agent], "{device}");
         assert!(!left.iter().any(|name| name.starts_with("part-")), "{device}: {left:?}");
     }
+}
+
+#[test]
+fn agents_of_other_hosts_stay_as_long_as_they_are_few() {
+    use std::time::{Duration, SystemTime};
+    let host = Host::new();
+    let build = host.talk("board").hello().build;
+    let folder = board().path("/tmp/pearl-0");
+    for age in 1..8 {
+        let path = folder.join(format!("agent-{age}"));
+        fs::write(&path, "another").unwrap();
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(60 * age)).unwrap();
+    }
+    // The agent is put there again.
+    fs::remove_file(folder.join(format!("agent-{build}"))).unwrap();
+    assert_eq!(host.talk("board").hello().build, build);
+    let mut agents = board().agent_files("/tmp", 0);
+    agents.retain(|name| name.starts_with("agent-"));
+    let mut expected = vec![format!("agent-{build}")];
+    expected.extend((1..4).map(|age| format!("agent-{age}")));
+    agents.sort();
+    expected.sort();
+    for age in 1..4 {
+        fs::remove_file(folder.join(format!("agent-{age}"))).unwrap();
+    }
+    assert_eq!(agents, expected);
 }
 
 #[test]
@@ -261,6 +288,9 @@ fn a_device_is_measured_by_one_host_at_a_time() {
         let refused = host.talk(device).lease().unwrap_err();
         assert!(refused.contains("anna@"), "{device}: {refused}");
     }
+    let refused = host.talk("board").run(&host.model, &input()).unwrap_err();
+    assert!(refused.contains("leased by anna@"), "{refused}");
+    first.run(&host.model, &input()).unwrap();
     let mut second = host.talk_by("board", "--wait 60");
     let waiting = std::thread::spawn(move || second.lease());
     std::thread::sleep(std::time::Duration::from_secs(2));

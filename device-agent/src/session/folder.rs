@@ -5,9 +5,9 @@
 //!   models/<sha256>.onnx   whole files, verified
 //!   models/<sha256>.part   what is being received, locked by the agent that receives it
 //!   journal.json           what was changed of the device, locked by the agent that changed it
-//!   lease                  who measures; only where $PEARL_AGENT_FOLDER names the folder, else it
-//!                          lies in the folder that all users share
-//!   agent-<sha256>         agents that hosts put there
+//!   lease                  who measures, of this user's agents; unless $PEARL_AGENT_FOLDER names the
+//!                          folder, another lease lies in the folder that all users share
+//!   agent-<sha256>         agents that hosts put there; one that is started gets the time of now
 //! ```
 //!
 //! **Invariant:** no other user can read the folder or write into it. At its start an agent removes models
@@ -43,7 +43,9 @@ impl Folder {
     /// others.
     pub(crate) fn open() -> Result<Self, Failure> {
         let folder = Self::at(&place(std::env::var_os(VARIABLE)))?;
-        folder.tidy(SystemTime::now());
+        let now = SystemTime::now();
+        folder.tidy(now);
+        folder.mark(std::env::current_exe().ok().as_deref(), now);
         Ok(folder)
     }
 
@@ -77,6 +79,15 @@ impl Folder {
 
     pub(crate) fn journal(&self) -> PathBuf {
         self.0.join("journal.json")
+    }
+
+    /// Marks an agent of this folder as in use. Hosts that put another one here keep the latest ones.
+    fn mark(&self, agent: Option<&Path>, now: SystemTime) {
+        let Some(agent) = agent.filter(|agent| agent.parent() == Some(self.path())) else {
+            return;
+        };
+        // Where this fails the agent counts from when it was put here.
+        let _ = File::open(agent).and_then(|file| file.set_modified(now));
     }
 
     /// Removes incomplete files that no agent receives, and models that no host requested for [`KEEP`].
@@ -200,6 +211,25 @@ mod tests {
             let failure = Folder::at(&at(name)).unwrap_err();
             assert_eq!(failure.kind, FailureKind::Device);
             assert!(failure.message.contains(told), "{}", failure.message);
+        }
+    }
+
+    #[test]
+    fn an_agent_that_is_started_is_marked_where_a_host_has_put_it() {
+        let outside = tempfile::tempdir().unwrap();
+        let folder = Folder::at(&outside.path().join("pearl-x")).unwrap();
+        let now = SystemTime::now();
+        let hour = Duration::from_secs(3600);
+        for (path, marked) in [
+            (folder.path().join("agent-a"), true),
+            (outside.path().canonicalize().unwrap().join("pearl-agent"), false),
+        ] {
+            fs::write(&path, "").unwrap();
+            let file = File::options().write(true).open(&path).unwrap();
+            file.set_modified(now - hour).unwrap();
+            folder.mark(Some(&path), now);
+            let age = now.duration_since(path.metadata().unwrap().modified().unwrap());
+            assert_eq!(age.unwrap_or_default() < hour / 2, marked, "{}", path.display());
         }
     }
 

@@ -2,9 +2,11 @@
 //!
 //! The lease is a file in a well-known place, locked by the agent that measures. The lock is free again as
 //! soon as that process has ended, in whatever way. An agent that finds the file locked reads the lease
-//! owner in it.
+//! owner in it. Every user can lock that file. So each user has another one in the private folder, which is
+//! locked first, and the shared one is done without where no agent holds it but somebody blocks it.
 //!
-//! **Invariant:** two agents never hold the lease at once. A lease is taken from a process only where that
+//! **Invariant:** two agents of a user never hold the lease at once, and two agents of any users never do,
+//! unless a program that is no agent blocks the shared file. A lease is taken from a process only where that
 //! process belongs to the same session or its lease has expired, and only by ending the process.
 
 use std::fs::{self, File, Permissions};
@@ -32,20 +34,47 @@ const MOST_IDLE: Duration = Duration::from_secs(3600);
 /// How long an agent may take to write into the file that it has locked.
 const WRITING: Duration = Duration::from_secs(1);
 
+/// A lease that would last longer is none: no work of an agent takes so long.
+const MOST_LEFT: Duration = Duration::from_secs(24 * 3600);
+
 /// How long taking the lease may last, the end of another agent included.
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 const POLL: Duration = Duration::from_millis(10);
+
+/// How long the file has to be locked to count as leased.
+const LOOKING: Duration = Duration::from_millis(25);
 
 /// Size of the record in bytes: one page, so that a reader finds all of it or nothing.
 const RECORD: usize = 4096;
 
 /// The lease of this process; given back when dropped.
 pub(crate) struct Lease {
-    path: PathBuf,
-    file: File,
+    locked: Vec<Locked>,
     record: Record,
     idle: Duration,
+}
+
+struct Locked {
+    path: PathBuf,
+    file: File,
+}
+
+/// Where the files of the lease lie.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    /// In the private folder: no other user can reach it.
+    own: Option<PathBuf>,
+    /// For all users of the device.
+    shared: Option<PathBuf>,
+}
+
+/// Why a file could not be locked.
+enum Obstacle {
+    /// Another agent has the lease, or the request is invalid.
+    Lease(Failure),
+    /// No lease, but something that is in the way.
+    Blocked(Failure),
 }
 
 /// What the file holds while it is locked.
@@ -60,11 +89,37 @@ struct Record {
     expires_ns: u64,
 }
 
-/// The path of this device's lease. A private folder that the environment names has a lease of its own.
-pub(crate) fn place() -> PathBuf {
-    match std::env::var_os(folder::VARIABLE).filter(|named| !named.is_empty()) {
-        Some(folder) => PathBuf::from(folder).join("lease"),
-        None => folder::shared_folder().join("pearl-agent.lease"),
+impl Places {
+    /// A private folder that the environment names has a lease of its own, apart from the device's.
+    pub(crate) fn of(private: Option<&Path>) -> Self {
+        let named = std::env::var_os(folder::VARIABLE).filter(|named| !named.is_empty());
+        match named {
+            Some(folder) => Self { own: Some(PathBuf::from(folder).join("lease")), shared: None },
+            None => Self {
+                own: private.map(|folder| folder.join("lease")),
+                shared: Some(folder::shared_folder().join("pearl-agent.lease")),
+            },
+        }
+    }
+
+    /// # Errors
+    /// `Busy` where another agent holds the lease.
+    pub(crate) fn free(&self) -> Result<(), Failure> {
+        self.own.iter().chain(&self.shared).try_for_each(|path| {
+            let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC).bits() as i32;
+            let Ok(file) = File::options().read(true).custom_flags(flags).open(path) else {
+                return Ok(());
+            };
+            // This locks the file for a moment; an agent that takes the lease tries again.
+            if !lock::is_locked(&file) {
+                return Ok(());
+            }
+            let found = Record::read(&file).filter(|found| found.boot_id == boot::id());
+            match found.filter(Record::holds) {
+                Some(found) => Err(busy(&found.told())),
+                None => Ok(()),
+            }
+        })
     }
 }
 
@@ -72,7 +127,7 @@ impl Lease {
     /// # Errors
     /// `Busy` where another agent holds the lease, `Device` where its file cannot be used, `BadRequest`
     /// where the request is invalid.
-    pub(crate) fn take(path: PathBuf, request: &LeaseRequest) -> Result<Self, Failure> {
+    pub(crate) fn take(places: Places, request: &LeaseRequest) -> Result<Self, Failure> {
         let idle = check(request)?;
         let record = Record {
             owner: printable(&request.owner),
@@ -81,37 +136,62 @@ impl Lease {
             boot_id: boot::id(),
             expires_ns: 0,
         };
+        let mut lease = Self { locked: Vec::new(), record, idle };
+        for path in places.own.into_iter().chain(places.shared) {
+            match lease.lock(path) {
+                Ok(()) => {}
+                Err(Obstacle::Blocked(failure)) if !lease.locked.is_empty() => {
+                    eprintln!("the lease is kept from other users only in part: {failure}");
+                }
+                Err(Obstacle::Blocked(failure) | Obstacle::Lease(failure)) => return Err(failure),
+            }
+        }
+        Ok(lease)
+    }
+
+    fn lock(&mut self, path: PathBuf) -> Result<(), Obstacle> {
         let started = Instant::now();
         let mut unknown_since = None;
+        let mut leased_since = None;
         loop {
-            let file = open(&path)?;
+            let file = open(&path).map_err(Obstacle::Blocked)?;
             if lock::try_lock(&file, &path) {
-                let mut lease = Self { path, file, record, idle };
-                lease.renew(Duration::ZERO)?;
-                return Ok(lease);
+                self.locked.push(Locked { path, file });
+                return self.renew(Duration::ZERO).map_err(Obstacle::Lease);
             }
-            match Record::read(&file).filter(|found| found.boot_id == record.boot_id) {
+            match Record::read(&file).filter(|found| found.boot_id == self.record.boot_id) {
                 None => {
                     let since = *unknown_since.get_or_insert_with(Instant::now);
                     if since.elapsed() > WRITING {
-                        return Err(busy(
-                            "the device is leased by an agent that does not name the lease owner",
-                        ));
+                        let message =
+                            "the device is leased by an agent that does not name the lease owner";
+                        return Err(Obstacle::Blocked(busy(message)));
                     }
                 }
                 Some(found) => {
                     unknown_since = None;
-                    let ours = found.session_sha256 == record.session_sha256;
+                    let ours = found.session_sha256 == self.record.session_sha256;
                     if !ours && found.left() > Duration::ZERO {
-                        return Err(busy(&found.told()));
+                        // Another agent may only have looked into what a killed one has left.
+                        if leased_since.get_or_insert_with(Instant::now).elapsed() < LOOKING {
+                            thread::sleep(POLL);
+                            continue;
+                        }
+                        let failure = busy(&found.told());
+                        return Err(match found.holds() {
+                            true => Obstacle::Lease(failure),
+                            false => Obstacle::Blocked(failure),
+                        });
                     }
                     if let Err(reason) = lease_owner::end(found.pid, &file) {
-                        return Err(busy(&format!("{}; {reason}", found.told())));
+                        let message = format!("{}; {reason}", found.told());
+                        return Err(Obstacle::Blocked(busy(&message)));
                     }
                 }
             }
             if started.elapsed() > LONGEST_WAIT {
-                return Err(busy("other hosts lease the device again and again"));
+                let message = "other hosts lease the device again and again";
+                return Err(Obstacle::Blocked(busy(message)));
             }
             thread::sleep(POLL);
         }
@@ -137,7 +217,9 @@ impl Lease {
         let mut text = serde_json::to_vec(&self.record)
             .map_err(|error| Failure::new(FailureKind::Internal, format!("lease: {error}")))?;
         text.resize(RECORD, b' ');
-        self.file.write_all_at(&text, 0).map_err(|error| device(&self.path, &error.to_string()))
+        self.locked.iter().try_for_each(|Locked { path, file }| {
+            file.write_all_at(&text, 0).map_err(|error| device(path, &error.to_string()))
+        })
     }
 
     /// # Errors
@@ -151,9 +233,11 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        // Another user's file in a shared folder cannot be removed; then it stays, empty and unlocked.
-        let _ = self.file.set_len(0);
-        let _ = fs::remove_file(&self.path);
+        for Locked { path, file } in &self.locked {
+            // Another user's file in a shared folder cannot be removed; then it stays, empty and unlocked.
+            let _ = file.set_len(0);
+            let _ = fs::remove_file(path);
+        }
     }
 }
 
@@ -166,6 +250,12 @@ impl Record {
 
     fn left(&self) -> Duration {
         Duration::from_nanos(self.expires_ns).saturating_sub(boot::now())
+    }
+
+    /// Whether this may be the lease of an agent that measures. A process of another namespace is not seen.
+    fn holds(&self) -> bool {
+        let left = self.left();
+        left > Duration::ZERO && left <= MOST_LEFT && lease_owner::may_be_agent(self.pid)
     }
 
     fn told(&self) -> String {
@@ -239,4 +329,87 @@ fn busy(message: &str) -> Failure {
 
 fn device(path: &Path, reason: &str) -> Failure {
     Failure::new(FailureKind::Device, format!("lease {}: {reason}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use pearl_agent::protocol::messages::Frequency;
+
+    use super::*;
+
+    fn request(session: &str) -> LeaseRequest {
+        LeaseRequest {
+            owner: "anna".into(),
+            session: session.into(),
+            idle_ns: 60_000_000_000,
+            frequency: Frequency::Keep,
+            cpus: Vec::new(),
+        }
+    }
+
+    fn record(pid: u32, left: Duration) -> Vec<u8> {
+        let record = Record {
+            owner: "bob".into(),
+            session_sha256: sha256("b"),
+            pid,
+            boot_id: boot::id(),
+            expires_ns: (boot::now() + left).as_nanos() as u64,
+        };
+        let mut text = serde_json::to_vec(&record).unwrap();
+        text.resize(RECORD, b' ');
+        text
+    }
+
+    #[test]
+    fn a_shared_file_that_no_agent_holds_blocks_nobody_and_a_lease_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let hour = Duration::from_secs(3600);
+        // No process has a number beyond the kernel's limit, as one of another namespace.
+        let unseen = 1 << 30;
+        for (blocked_by, content, is_free) in [
+            ("nothing that can be read", Vec::new(), true),
+            ("a process that is no agent", record(std::process::id(), hour), true),
+            ("a lease without an end", record(unseen, 100 * hour), true),
+            ("a lease", record(unseen, hour), false),
+        ] {
+            let path = |name: &str| folder.path().join(name);
+            let places = Places { own: Some(path("own")), shared: Some(path("shared")) };
+            fs::write(path("shared"), content).unwrap();
+            let blocker = File::open(path("shared")).unwrap();
+            assert!(lock::try_lock(&blocker, &path("shared")));
+            assert_eq!(places.free().is_ok(), is_free, "{blocked_by}");
+            let taken = Lease::take(places.clone(), &request("a"));
+            match &taken {
+                Ok(lease) => assert!(is_free && lease.locked.len() == 1, "{blocked_by}"),
+                Err(failure) => {
+                    assert!(!is_free && failure.message.contains("leased by bob"), "{failure}");
+                }
+            }
+            // Without a folder of its own an agent has the shared file only.
+            let places = Places { own: None, ..places };
+            assert!(Lease::take(places, &request("c")).is_err(), "{blocked_by}");
+        }
+        fs::remove_file(folder.path().join("shared")).unwrap();
+        fs::create_dir(folder.path().join("shared")).unwrap();
+        let path = |name: &str| Some(folder.path().join(name));
+        let places = Places { own: path("own"), shared: path("shared") };
+        assert!(places.free().is_ok());
+        assert!(Lease::take(places, &request("a")).is_ok());
+    }
+
+    #[test]
+    fn a_lease_locks_both_files_and_gives_both_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| Some(folder.path().join(name));
+        let places = Places { own: path("own"), shared: path("shared") };
+        let lease = Lease::take(places.clone(), &request("a")).unwrap();
+        for place in ["own", "shared"] {
+            let file = File::open(folder.path().join(place)).unwrap();
+            assert!(!lock::try_lock(&file, &folder.path().join(place)), "{place}");
+            assert_eq!(Record::read(&file).unwrap().owner, "anna");
+        }
+        drop(lease);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert!(places.free().is_ok());
+    }
 }

@@ -53,6 +53,11 @@ pub(crate) fn end(pid: u32, lease: &File) -> Result<(), String> {
     Err(format!("its agent (process {pid}) does not end"))
 }
 
+/// Whether a process is an agent, as far as this one sees it.
+pub(crate) fn may_be_agent(pid: u32) -> bool {
+    procfs::text(format!("/proc/{pid}/comm")).is_none_or(|name| name.as_bytes() == NAME.to_bytes())
+}
+
 fn send(pid: Pid, handle: Option<&OwnedFd>, signal: Signal) -> rustix::io::Result<()> {
     let sent = match handle {
         Some(handle) => pidfd_send_signal(handle, signal),

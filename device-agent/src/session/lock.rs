@@ -14,6 +14,11 @@ pub(crate) fn try_lock(file: &File, path: &Path) -> bool {
     flock(file, FlockOperation::NonBlockingLockExclusive).is_ok() && lies_at(file, path)
 }
 
+/// Whether another process has locked the file. Processes that ask this do not disturb each other.
+pub(crate) fn is_locked(file: &File) -> bool {
+    flock(file, FlockOperation::NonBlockingLockShared).is_err()
+}
+
 fn lies_at(file: &File, path: &Path) -> bool {
     let (Ok(opened), Ok(found)) = (file.metadata(), path.symlink_metadata()) else {
         return false;

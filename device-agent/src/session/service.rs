@@ -120,6 +120,7 @@ impl Handler for Agent {
     }
 
     fn put(&mut self, request: PutRequest) -> Result<PutReport, Failure> {
+        self.guard.admit()?;
         self.guard.renew(Duration::ZERO)?;
         self.guard.put(&request)
     }
@@ -137,6 +138,7 @@ impl Handler for Agent {
     }
 
     fn run(&mut self, request: RunRequest) -> Result<AgentDone, Failure> {
+        self.guard.admit()?;
         self.work(Work::Run(request))
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::folder::Folder;
 use super::isolation::Isolation;
-use super::lease::{self, Lease};
+use super::lease::{Lease, Places};
 use crate::platform::frequency::{self, Fixed};
 use crate::session::model_store::Store;
 use pearl_agent::protocol::messages::{Frequency, LeaseRequest, PutReport, PutRequest};
@@ -73,8 +73,7 @@ impl SessionGuard {
                 let message = "lease: this agent holds that of another session; release it first";
                 return Err(Failure::new(FailureKind::BadRequest, message));
             }
-            // `enter` has created the folder that the environment names, which holds the lease too.
-            None => Some(Lease::take(lease::place(), request)?),
+            None => Some(Lease::take(self.places(), request)?),
         };
         held.fixed = None;
         let fixed = match request.frequency {
@@ -88,6 +87,22 @@ impl SessionGuard {
             held.lease = new;
         }
         Ok(held.lease.as_ref().map_or(Duration::ZERO, Lease::idle))
+    }
+
+    /// `enter` has created the private folder, which holds a file of the lease.
+    fn places(&self) -> Places {
+        Places::of(self.folder.as_ref().ok().map(Folder::path))
+    }
+
+    /// What needs no lease is refused as well while somebody measures.
+    ///
+    /// # Errors
+    /// Where another agent has the lease.
+    pub(crate) fn admit(&self) -> Result<(), Failure> {
+        match &lock(&self.held).lease {
+            Some(_) => Ok(()),
+            None => self.places().free(),
+        }
     }
 
     fn fix(&self, cpus: &[usize]) -> Result<Fixed, Failure> {

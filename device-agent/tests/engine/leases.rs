@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::limits::endless;
 use crate::rig::{AGENT, Agent, Models, is_gone, lease, signal};
 use pearl_agent::protocol::messages::{
-    AgentDone, AgentRequest, Frequency, LeaseRequest, ProbeRequest,
+    AgentDone, AgentRequest, Frequency, LeaseRequest, ModelFile, ProbeRequest, PutRequest,
 };
 use pearl_agent::protocol::wire::{Failure, FailureKind};
 use tempfile::TempDir;
@@ -47,6 +47,28 @@ fn a_second_host_is_told_who_measures_and_until_when() {
     assert_eq!(first.ask(probe()).unwrap_err().kind, FailureKind::BadRequest);
     take(&mut second, lease("bob@lab", "b")).unwrap();
     second.ask(probe()).unwrap();
+}
+
+#[test]
+fn a_device_that_is_leased_runs_and_keeps_nothing_for_anybody_else() {
+    let folder = TempDir::new().unwrap();
+    let mut first = Agent::greeted_in(folder.path());
+    let mut second = Agent::greeted_in(folder.path());
+    let sha256 = "0".repeat(64);
+    let asked = PutRequest { sha256: sha256.clone(), bytes: 4, offset: 0, data: String::new() };
+    let model = ModelFile { path: "/nowhere".into(), sha256, weights: Vec::new() };
+    take(&mut first, lease("anna@lab", "a")).unwrap();
+    for refused in [
+        second.ask(AgentRequest::Put(asked.clone())).unwrap_err(),
+        second.run(model.clone(), Vec::new()).unwrap_err(),
+    ] {
+        assert_eq!(refused.kind, FailureKind::Busy, "{refused}");
+        assert!(refused.message.contains("leased by anna@lab"), "{refused}");
+    }
+    first.ask(AgentRequest::Put(asked.clone())).unwrap();
+    first.ask(AgentRequest::Release).unwrap();
+    second.ask(AgentRequest::Put(asked)).unwrap();
+    assert_eq!(second.run(model, Vec::new()).unwrap_err().kind, FailureKind::BadInput);
 }
 
 #[test]

@@ -112,7 +112,8 @@ impl<B: Serialize, P: DeserializeOwned, D: DeserializeOwned> Child<B, P, D> {
 
         let (requests, outgoing) = mpsc::channel();
         thread::spawn(move || write_all(stdin, &outgoing));
-        let (incoming, replies) = mpsc::sync_channel(16);
+        // At most one line waits: it may have some megabytes.
+        let (incoming, replies) = mpsc::sync_channel(0);
         thread::spawn(move || read_all(stdout, &incoming));
         let tail = Arc::new(Mutex::new(VecDeque::new()));
         let (sink, who) = (Arc::clone(&tail), name.clone());
@@ -180,7 +181,11 @@ impl<B: Serialize, P: DeserializeOwned, D: DeserializeOwned> Child<B, P, D> {
                 log(|| format!("{name}: answered {id} with {bytes} bytes after {took:.3} s"));
             }
             match reply.outcome {
-                Outcome::Progress(progress) => on_progress(progress),
+                Outcome::Progress(progress) => {
+                    on_progress(progress);
+                    // A child that talks without a pause is no reason to wait longer.
+                    self.may_wait(since, deadline)?;
+                }
                 Outcome::Done(done) => return Ok(done),
                 Outcome::Failed(failure) => return Err(ChildError::Failed(failure)),
             }

@@ -3,7 +3,7 @@
 //! ```text
 //! sh -s FOLDER < look.sh           what is it, where may the agent live, what is there
 //! upload  FOLDER/part-RANDOM       only if the agent is not there yet
-//! sh -s FOLDER … < settle.sh       check it, give it its name, remove older ones
+//! sh -s FOLDER … < settle.sh       check it, give it its name, keep the latest few
 //! echo MARK ; exec WRAPPER… FOLDER/agent-SHA256     start it
 //! ```
 //!

@@ -12,8 +12,9 @@ sum=$(sha256sum "$2" 2>/dev/null) && sum=${sum%% *} &&
 # A name that outlives a power cut must not outlive its bytes.
 sync "$2" 2>/dev/null || sync
 chmod 700 "$2" && mv -f "$2" "agent-$3" || refuse "it cannot be renamed" "$2"
-# A running agent keeps its file until it ends.
-for file in agent-*; do
+# Other hosts have other agents, and come again: of all agents the four that were used last stay. A running
+# agent keeps its file until it ends.
+for file in $(ls -t agent-* | tail -n +5); do
   [ "$file" = "agent-$3" ] || rm -f "$file"
 done
 say settled "agent-$3"

@@ -16,8 +16,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::route;
-
 /// How long a program on the way may take to say why it ended.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 const TICK: Duration = Duration::from_millis(5);
@@ -32,13 +30,13 @@ pub(super) struct Jump {
     said: Arc<Mutex<String>>,
 }
 
-/// The words of a program that leads to `host` through `hops`, such as `me@gate:2222,inner`.
-pub(super) fn through(hops: &str, host: &str, port: u16) -> Vec<String> {
+/// The words that make the program `ssh` lead to `host` through `hops`, such as `me@gate:2222,inner`.
+pub(super) fn through(ssh: String, hops: &str, host: &str, port: u16) -> Vec<String> {
     let (earlier, last) = match hops.rsplit_once(',') {
         Some((earlier, last)) => (Some(earlier), last),
         None => (None, hops),
     };
-    let mut words = vec![route::program().to_string_lossy().into_owned()];
+    let mut words = vec![ssh];
     words.extend(OPTIONS.iter().flat_map(|option| ["-o".to_owned(), (*option).to_owned()]));
     words.extend(earlier.into_iter().flat_map(|hops| ["-J".to_owned(), hops.to_owned()]));
     words.extend(["-W".to_owned(), format!("[{host}]:{port}")]);
@@ -236,10 +234,11 @@ mod tests {
 
     #[test]
     fn the_last_host_on_the_way_opens_the_connection_and_the_others_lead_to_it() {
-        let words = through("me@gate:2222,inner:23", "fe80::1", 2200);
+        let words = through("ssh".to_owned(), "me@gate:2222,inner:23", "fe80::1", 2200);
         let end = &words[words.len() - 5..];
         assert_eq!(end, ["-J", "me@gate:2222", "-W", "[fe80::1]:2200", "ssh://inner:23"]);
-        assert!(!through("gate", "board", 22).contains(&"-J".to_owned()));
+        let words = through("ssh".to_owned(), "gate", "board", 22);
+        assert!(words[0] == "ssh" && !words.contains(&"-J".to_owned()), "{words:?}");
     }
 
     #[test]

@@ -121,7 +121,7 @@ impl Route {
 }
 
 /// The `ssh` of this machine.
-pub(super) fn program() -> OsString {
+fn program() -> OsString {
     std::env::var_os(VARIABLE).unwrap_or_else(|| "ssh".into())
 }
 
@@ -194,7 +194,10 @@ fn read(printed: &str, settings: &Ssh, home: &Path) -> Result<Route, String> {
         },
     };
     let jump = match (printed.some("proxyjump"), printed.some("proxycommand")) {
-        (Some(hops), _) => Some(jump::through(hops, &host, port)),
+        (Some(hops), _) => {
+            let ssh = program().to_string_lossy().into_owned();
+            Some(jump::through(ssh, hops, &host, port))
+        }
         (None, Some(command)) => {
             if printed.one("proxyusefdpass") == Some("yes") {
                 return Err("ProxyUseFdpass is not known here".to_owned());
