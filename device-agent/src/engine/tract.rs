@@ -163,6 +163,18 @@ impl Engine for Tract {
             inputs.push(Input { name, dims, kind, of_type, assumed_batch });
             types.push(fact.datum_type);
         }
+        // Sizes that are too small for the network leave it nothing to do.
+        for (index, outlet) in state.model().outputs.iter().enumerate() {
+            let fact = source.attempt("optimised", || state.model().outlet_fact(*outlet))?;
+            if let Some(dims) = fact.shape.as_concrete()
+                && dims.contains(&0)
+            {
+                let output = source.outputs.get(index).map_or(String::new(), |name| one_line(name));
+                let reason =
+                    format!("holds no value (shape {dims:?}): the inputs are too small for it");
+                return Err(EngineError::Output { model: source.model.clone(), output, reason });
+            }
+        }
         let is_input = |node: &usize| state.model().node(*node).op_is::<TypedSource>();
         let order = state.plan().order_without_consts().iter().copied();
         let order: Vec<usize> = order.filter(|node| !is_input(node)).collect();

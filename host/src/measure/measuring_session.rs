@@ -229,6 +229,7 @@ impl<'a> Session<'a> {
             clusters: &platform.clusters,
             cpus: &self.agent.cpus(),
             threads: self.threads(),
+            half_precision: platform.half_precision,
         };
         let remarks = remarks(measurement.in_question().0, &asked);
         measurement.judgement.remarks.extend(remarks);

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use pearl_agent::protocol::messages::{Cluster, InputReport, LaunchReport, Platform};
+use pearl_agent::protocol::messages::{Cluster, InputReport, LaunchReport, Platform, WeightType};
 
 use super::measurement::shape_text;
 use crate::output::duration::ms;
@@ -24,6 +24,8 @@ pub(super) struct Asked<'a> {
     pub clusters: &'a [Cluster],
     pub cpus: &'a [usize],
     pub threads: usize,
+    /// Whether the processors compute in 16-bit floats.
+    pub half_precision: bool,
 }
 
 pub(super) fn remarks(launches: &[LaunchReport], asked: &Asked<'_>) -> Vec<String> {
@@ -37,7 +39,7 @@ pub(super) fn remarks(launches: &[LaunchReport], asked: &Asked<'_>) -> Vec<Strin
     .flatten()
     .chain(batches(launches, asked.engine))
     .chain(chosen(launches))
-    .chain(graphs(launches, asked.engine))
+    .chain(graphs(launches, asked))
     .chain(hangs_on_values(launches))
     .collect()
 }
@@ -145,7 +147,8 @@ fn chosen(launches: &[LaunchReport]) -> Option<String> {
 }
 
 /// What makes a network slow in this engine, or its time a matter of what it is fed.
-fn graphs(launches: &[LaunchReport], engine: &str) -> Vec<String> {
+fn graphs(launches: &[LaunchReport], asked: &Asked<'_>) -> Vec<String> {
+    let engine = asked.engine;
     let Some(graph) = launches.first().map(|launch| &launch.graph) else { return Vec::new() };
     let dynamic = (graph.whole_convolutions > 0).then(|| {
         format!(
@@ -163,7 +166,15 @@ fn graphs(launches: &[LaunchReport], engine: &str) -> Vec<String> {
             graph.branches
         )
     });
-    [dynamic, branches].into_iter().flatten().collect()
+    let halves = graph.weights.first() == Some(&WeightType::F16) && !asked.half_precision;
+    let emulated = halves.then(|| {
+        format!(
+            "the weights are in half precision, and these processors do not compute in it: {engine} emulates it, \
+             which may take hundreds of times as long as in single precision; export the file in f32 to measure \
+             it here"
+        )
+    });
+    [dynamic, branches, emulated].into_iter().flatten().collect()
 }
 
 /// The time of other random inputs, where it is another time.
@@ -241,8 +252,14 @@ mod tests {
         ] {
             let launches = [good(), other.clone(), other];
             let clusters = &clusters();
-            let asked =
-                Asked { device: "phone", engine: "tract 1", clusters, cpus: &[4], threads: 2 };
+            let asked = Asked {
+                device: "phone",
+                engine: "tract 1",
+                clusters,
+                cpus: &[4],
+                threads: 2,
+                half_precision: false,
+            };
             let remarks = remarks(&launches, &asked);
             assert_eq!(remarks.len(), usize::from(said.is_some()), "{remarks:?}");
             assert!(said.is_none_or(|said| remarks[0].contains(said)), "{remarks:?}");
@@ -251,8 +268,14 @@ mod tests {
 
     #[test]
     fn fewer_threads_than_asked_for_are_said_and_unknown_clock_rates_are_not() {
-        let asked =
-            Asked { device: "local", engine: "tract 1", clusters: &[], cpus: &[], threads: 4 };
+        let asked = Asked {
+            device: "local",
+            engine: "tract 1",
+            clusters: &[],
+            cpus: &[],
+            threads: 4,
+            half_precision: false,
+        };
         let remarks = remarks(&[launch(true, 1, 1, "performance")], &asked);
         assert_eq!(remarks.len(), 1, "{remarks:?}");
         assert!(remarks[0].starts_with("4 threads were asked for and 1 computed"));
@@ -260,8 +283,14 @@ mod tests {
 
     #[test]
     fn a_batch_that_nobody_gave_and_one_of_several_images_are_said() {
-        let asked =
-            Asked { device: "local", engine: "tract 1", clusters: &[], cpus: &[], threads: 1 };
+        let asked = Asked {
+            device: "local",
+            engine: "tract 1",
+            clusters: &[],
+            cpus: &[],
+            threads: 1,
+            half_precision: false,
+        };
         for (dims, assumed, said) in [
             (vec![1, 3, 8, 8], false, None),
             (vec![1, 3, 8, 8], true, Some("--input x:1x3x8x8 gives another")),
@@ -285,17 +314,25 @@ mod tests {
 
     #[test]
     fn what_a_graph_and_other_inputs_tell_is_said() {
-        let asked =
-            Asked { device: "local", engine: "tract 1", clusters: &[], cpus: &[], threads: 1 };
+        let asked = Asked {
+            device: "local",
+            engine: "tract 1",
+            clusters: &[],
+            cpus: &[],
+            threads: 1,
+            half_precision: false,
+        };
         let facts = |whole_convolutions, branches| GraphFacts {
-            weights: vec![],
+            weights: vec![WeightType::F32],
             whole_convolutions,
             branches,
         };
+        let half = GraphFacts { weights: vec![WeightType::F16], ..GraphFacts::default() };
         for (graph, by_seed_ns, said) in [
             (facts(0, 0), vec![], &[][..]),
             (facts(0, 0), vec![1_000_000, 1_100_000, 980_000], &[]),
             (facts(0, 0), vec![1_000_000, 1_500_000], &["1.000 ms to 1.500 ms over 2"]),
+            (half, vec![], &["emulates it"]),
             (facts(3, 0), vec![], &["at every inference (ConvInteger): 3"]),
             (facts(0, 2), vec![10, 500], &["values that are fed: 2", "it has branches"]),
         ] {
