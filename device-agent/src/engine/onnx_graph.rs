@@ -5,13 +5,14 @@
 //! compute one otherwise, all inputs have fixed shapes, and all weights are numbers, in the graph, and come
 //! from files that were hashed.
 
+mod consequences;
 mod defects;
 mod functions;
 mod graph_facts;
 mod node_attributes;
 mod open_sizes;
 mod operators;
-mod weights;
+mod weight_numbers;
 mod weights_beside;
 mod wiring;
 
@@ -19,6 +20,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
 
+pub(crate) use consequences::Known;
 pub(crate) use operators::lift;
 
 use super::EngineError;
@@ -26,7 +28,7 @@ use super::error::{NodeName, one_line};
 use pearl_agent::protocol::messages::{GraphFacts, ModelFile, Sizes};
 
 /// `bytes` are those that `proto` was read from, `engine` is its name in errors, and `knows` tells whether
-/// it has an operator. Returns what the graph tells, and the inputs whose batch was taken as 1.
+/// it has an operator; `known` tells what it finds out about the output of a model. Returns what the graph tells, and the inputs whose batch was taken as 1.
 ///
 /// # Errors
 /// What the engine could not run, by name.
@@ -36,6 +38,7 @@ pub(crate) fn prepare(
     bytes: &[u8],
     sizes: &Sizes,
     (engine, knows): (&str, impl Fn(&str) -> bool),
+    known: impl Fn(&ModelProto) -> Option<Known>,
 ) -> Result<(GraphFacts, BTreeSet<String>), EngineError> {
     let model = file.path.as_str();
     let lift = lift(&proto.opset_import);
@@ -52,10 +55,11 @@ pub(crate) fn prepare(
         (Err(lacking), Err(wrong)) => return Err(lacking.and(&wrong)),
         (lacking, wrong) => lacking.and(wrong)?,
     }
-    weights::check(model, graph)?;
+    weight_numbers::check(model, graph)?;
     check(model, graph)?;
-    let facts = graph_facts::of(graph);
-    Ok((facts, open_sizes::settle(model, graph, sizes)?))
+    let assumed = open_sizes::settle(model, graph, sizes)?;
+    consequences::write(proto, known);
+    Ok((proto.graph.as_ref().map(graph_facts::of).unwrap_or_default(), assumed))
 }
 
 fn check(model: &str, graph: &GraphProto) -> Result<(), EngineError> {

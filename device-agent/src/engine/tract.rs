@@ -19,7 +19,7 @@ use tract_onnx::tract_core::ops::source::TypedSource;
 use tract_onnx::tract_core::plan;
 
 use super::error::one_line;
-use super::onnx_graph::{self, NodeLabel};
+use super::onnx_graph::{self, Known, NodeLabel};
 use super::{Engine, EngineError, Input, InputKind, Node, Runnable, input, reference_network};
 use crate::session::panic_guard::guarded;
 use crate::timing::clock::nanos;
@@ -90,7 +90,9 @@ impl Engine for Tract {
         let knows = |operator: &str| onnx.op_register.0.contains_key(operator);
         let engine = format!("tract {VERSION}");
         let (facts, assumed) =
-            onnx_graph::prepare(file, &mut proto, &bytes, sizes, (&engine, knows))?;
+            onnx_graph::prepare(file, &mut proto, &bytes, sizes, (&engine, knows), |upstream| {
+                known(&onnx, upstream)
+            })?;
         drop(bytes);
         let source = Source::of(model, &proto);
         let graph = source.attempt("loaded", || onnx.model_for_proto_model(&proto))?;
@@ -184,6 +186,24 @@ impl Engine for Tract {
         }
         Ok(Box::new(Plan { source, facts, inputs, types, state, order, places, values: tvec!() }))
     }
+}
+
+/// What the engine finds out about the output of a model.
+fn known(onnx: &tract_onnx::Onnx, upstream: &ModelProto) -> Option<Known> {
+    let found = guarded(|| {
+        let model = onnx.model_for_proto_model(upstream)?.into_typed()?.into_decluttered()?;
+        let fact = model.output_fact(0)?;
+        let flag = match &fact.konst {
+            Some(value) if value.len() == 1 => {
+                let value = value.cast_to::<f32>()?;
+                value.to_plain_array_view::<f32>()?.first().map(|value| *value != 0.0)
+            }
+            _ => None,
+        };
+        let dims = fact.shape.as_concrete();
+        TractResult::Ok(dims.map(|dims| Known { dims: dims.to_vec(), flag }))
+    });
+    found.ok()?.ok().flatten()
 }
 
 /// Converts 32-bit floats to 16-bit floats, inputs and outputs included.

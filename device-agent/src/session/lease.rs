@@ -10,7 +10,7 @@
 //! process belongs to the same session or its lease has expired, and only by ending the process.
 
 use std::fs::{self, File, Permissions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -141,7 +141,9 @@ impl Lease {
             match lease.lock(path) {
                 Ok(()) => {}
                 Err(Obstacle::Blocked(failure)) if !lease.locked.is_empty() => {
-                    eprintln!("the lease is kept from other users only in part: {failure}");
+                    let told = "the lease is kept from other users only in part";
+                    // A stderr that is gone changes nothing.
+                    let _ = writeln!(io::stderr(), "{told}: {failure}");
                 }
                 Err(Obstacle::Blocked(failure) | Obstacle::Lease(failure)) => return Err(failure),
             }

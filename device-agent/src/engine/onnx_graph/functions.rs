@@ -216,6 +216,6 @@ fn note_names(graph: &mut GraphProto, names: &mut HashSet<String>) {
     }
 }
 
-fn standard_version(imports: &[tract_onnx::pb::OperatorSetIdProto]) -> Option<i64> {
+pub(super) fn standard_version(imports: &[tract_onnx::pb::OperatorSetIdProto]) -> Option<i64> {
     imports.iter().find(|import| standard(&import.domain)).map(|import| import.version)
 }
