@@ -172,7 +172,7 @@ fn latency(all: &mut Metadata, measurement: &Measurement) {
     add(all, "latency.fingerprint", fingerprint.id());
     add(all, "latency.engine", format_args!("{} {}", engine.name, engine.version));
     add(all, "latency.threads", fingerprint.threads);
-    add(all, "latency.precision", &fingerprint.precision);
+    add(all, "latency.arithmetic", &fingerprint.precision);
     // Of the file as it was measured: without what is appended here.
     add(all, "latency.model_sha256", &measurement.model.sha256);
 }

@@ -135,7 +135,7 @@ fn slow_part(compensated: &Compensated) -> String {
 
 /// A larger slowdown is not taken out whole: several processes then take turns on the core.
 const MOST_REMOVABLE: f64 = 0.5;
-const REMOVED_IN_PART: &str = " (of so much a part stays in it)";
+const REMOVED_IN_PART: &str = " (of more than 50 % a part stays in the number)";
 
 /// A remark on the compensation, where it is large enough to matter.
 fn what_was_compensated(compensated: &Compensated) -> Option<String> {

@@ -22,6 +22,8 @@ const SAMPLE_RATE: f64 = 16_000.0;
 /// What is fed to one input.
 pub(crate) struct Fed {
     pub(crate) tensor: TensorData,
+    /// Whether another seed gives other values.
+    pub(crate) random: bool,
     pub(crate) report: InputReport,
 }
 
@@ -52,6 +54,7 @@ pub(crate) fn feed(
             let chosen = given.is_none() && input.kind == InputKind::Whole;
             let values = given.cloned().unwrap_or_else(|| suitable(input, inputs));
             let text = text_of(&values);
+            let random = matches!(values, InputValues::Uniform(..));
             let tensor = tensor(model, input, values, &mut state)?;
             let report = InputReport {
                 name: input.name.clone(),
@@ -61,7 +64,7 @@ pub(crate) fn feed(
                 values: text,
                 chosen,
             };
-            Ok(Fed { tensor, report })
+            Ok(Fed { tensor, random, report })
         })
         .collect()
 }

@@ -39,7 +39,7 @@ fn measure_of(mut now: impl FnMut() -> Instant) -> Clock {
     };
     let overhead = (0..BATCHES).map(batch).min().unwrap_or_default();
     // A clock that never moved is coarser than all of the readings together.
-    let resolution = if step == Duration::MAX { last - start } else { step };
+    let resolution = if step == Duration::MAX { now() - start } else { step };
     Clock { resolution_ns: nanos(resolution).max(1), overhead_ns: nanos(overhead) }
 }
 

@@ -1,52 +1,64 @@
 //! Times a network on other random inputs than those of its samples.
 //!
-//! **Invariant:** takes a second or two at most, and nothing at all where no input is random.
+//! **Invariant:** takes about a second at most, costs no launch its samples, and tells nothing rather than
+//! something that one disturbance could have made.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::clock::nanos;
 use crate::engine::{EngineError, Runnable, input};
-use pearl_agent::protocol::messages::{LaunchRequest, TensorData};
+use pearl_agent::protocol::messages::LaunchRequest;
 
-/// About how long all of it may take.
-const BUDGET_NS: u64 = 1_000_000_000;
-/// Inferences for each seed whose shortest counts; a second one before each is not timed.
-const ROUNDS: u64 = 5;
+/// No round begins after this time.
+const BUDGET: Duration = Duration::from_secs(1);
+/// Inferences for each seed whose shortest counts; another one before each is not timed.
+const ROUNDS: usize = 5;
+/// Fewer could be a disturbance.
+const LEAST_ROUNDS: usize = 3;
 
-/// The shortest inference for each seed, in turns, so that a disturbance meets all of them.
-///
-/// # Errors
-/// Where the model cannot be fed or run.
+/// The shortest inference for the request's seed and each other one, in turns, so that a disturbance meets all
+/// of them. Empty where nobody asks, no input is random, there is no time for it, or other inputs fail.
 pub(super) fn times(
     model: &mut dyn Runnable,
     request: &LaunchRequest,
     typical_ns: u64,
-) -> Result<Vec<u64>, EngineError> {
+) -> Vec<u64> {
     let seeds: Vec<u64> =
         [request.input_seed].into_iter().chain(request.other_seeds.iter().copied()).collect();
-    let each_ns = typical_ns.max(1).saturating_mul(2 * seeds.len() as u64);
-    let rounds = (BUDGET_NS / each_ns).min(ROUNDS);
-    if seeds.len() < 2 || rounds == 0 {
-        return Ok(Vec::new());
+    let round_ns = typical_ns.saturating_mul(2 * seeds.len() as u64);
+    let least_ns = round_ns.saturating_mul(LEAST_ROUNDS as u64);
+    if seeds.len() < 2 || Duration::from_nanos(least_ns) > BUDGET {
+        return Vec::new();
     }
-    let inputs = model.inputs().to_vec();
-    let fed = seeds.iter().map(|seed| {
-        let fed = input::feed(&request.model.path, &inputs, &request.values, *seed)?;
-        Ok(fed.into_iter().map(|fed| fed.tensor).collect())
-    });
-    let fed: Vec<Vec<TensorData>> = fed.collect::<Result<_, EngineError>>()?;
-    if fed.iter().all(|tensors| *tensors == fed[0]) {
-        return Ok(Vec::new());
-    }
-    let mut shortest = vec![u64::MAX; fed.len()];
-    for _ in 0..rounds {
-        for (tensors, shortest) in fed.iter().zip(&mut shortest) {
-            model.set_inputs(tensors)?;
-            model.infer()?;
-            let begun = Instant::now();
-            model.infer()?;
-            *shortest = nanos(begun.elapsed()).min(*shortest);
+    let begun = Instant::now();
+    let mut shortest = vec![u64::MAX; seeds.len()];
+    let mut rounds = 0;
+    while rounds < ROUNDS && begun.elapsed() < BUDGET {
+        for (seed, shortest) in seeds.iter().zip(&mut shortest) {
+            match once(model, request, *seed) {
+                Ok(Some(took)) => *shortest = took.min(*shortest),
+                Ok(None) | Err(_) => return Vec::new(),
+            }
         }
+        rounds += 1;
     }
-    Ok(shortest)
+    if rounds < LEAST_ROUNDS { Vec::new() } else { shortest }
+}
+
+/// The second of two inferences; `None` where nothing that is fed is random.
+fn once(
+    model: &mut dyn Runnable,
+    request: &LaunchRequest,
+    seed: u64,
+) -> Result<Option<u64>, EngineError> {
+    let fed = input::feed(&request.model.path, model.inputs(), &request.values, seed)?;
+    if !fed.iter().any(|fed| fed.random) {
+        return Ok(None);
+    }
+    let tensors: Vec<_> = fed.into_iter().map(|fed| fed.tensor).collect();
+    model.set_inputs(&tensors)?;
+    model.infer()?;
+    let begun = Instant::now();
+    model.infer()?;
+    Ok(Some(nanos(begun.elapsed())))
 }

@@ -66,8 +66,12 @@ fn given_inputs_come_out_as_the_model_says() {
     let mut agent = Agent::greeted();
     let report = agent.run(file.clone(), vec![square([1.0, 0.0, 0.5, -1.0])]).unwrap();
     assert_eq!(report.outputs, [square([1.0, 2.0, -2.5, -3.0])]);
+    // Where none is given, it is fed as in a launch, and what it was fed is told.
+    let own = agent.run(file.clone(), vec![]).unwrap();
+    let again = agent.run(file.clone(), own.fed.clone()).unwrap();
+    assert_eq!((own.inputs[0].name.as_str(), &again.outputs), ("x", &own.outputs));
     for (inputs, told) in [
-        (vec![], "0 of 1 inputs given"),
+        (vec![square([0.0; 4]), square([0.0; 4])], "2 of 1 inputs given"),
         (vec![TensorData { dims: vec![4], values: vec![0.0; 4] }], "input 'x' has shape [2, 2]"),
         (vec![TensorData { dims: vec![2, 2], values: vec![0.0; 3] }], "with 3 values"),
         (

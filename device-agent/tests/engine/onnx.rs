@@ -61,13 +61,6 @@ pub fn with_whole(name: &str, value: u64, node: &[u8]) -> Vec<u8> {
     extended(node, &bytes(5, &content.concat()))
 }
 
-/// The node with an attribute that is a list of whole numbers.
-pub fn with_list(name: &str, values: &[u64], node: &[u8]) -> Vec<u8> {
-    let values = values.iter().flat_map(|value| number(8, *value));
-    let content = [bytes(1, name.as_bytes()), values.collect(), number(20, 7)];
-    extended(node, &bytes(5, &content.concat()))
-}
-
 /// The node with an attribute whose value is the one that its function is called with.
 pub fn with_reference(name: &str, to: &str, node: &[u8]) -> Vec<u8> {
     let content = [bytes(1, name.as_bytes()), number(20, 1), bytes(21, to.as_bytes())];

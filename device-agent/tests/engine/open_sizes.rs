@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::onnx::{Dim, input, model, node, noted, output, with_list};
+use crate::onnx::{Dim, input, integers, model, node, noted, output};
 use crate::rig::{Agent, Models, launch};
 use pearl_agent::protocol::messages::{AgentDone, AgentRequest, InputReport, ModelFile, Sizes};
 use pearl_agent::protocol::wire::{Failure, FailureKind};
@@ -131,15 +131,15 @@ fn a_name_with_two_sizes_is_refused_unless_every_input_has_its_own() {
 #[test]
 fn sizes_that_leave_a_network_nothing_to_do_are_refused() {
     let models = Models::new();
-    let pool = with_list("kernel_shape", &[1, 3], &node("MaxPool", "pool", &["x"], &["y"]));
-    let side = || [Dim::Fixed(1), Dim::Fixed(1), Dim::Fixed(1), WIDTH];
-    let bytes = model(&[pool, input("x", &side()), output("y", &side())]);
+    let cut = node("Slice", "cut", &["x", "three", "far", "one"], &["y"]);
+    let numbers = [("three", 3), ("far", 1000), ("one", 1)];
+    let numbers = numbers.map(|(name, value)| integers(name, &[1], &[value])).concat();
+    let bytes = model(&[cut, numbers, input("x", &[BATCH, WIDTH]), output("y", &[BATCH, WIDTH])]);
     let mut agent = Agent::leased();
-    let mut told = |width| {
-        inputs(&mut agent, models.add("pool.onnx", &bytes), sizes(&[], &[("width", width)]))
-    };
-    assert!(told(3).is_ok());
-    let failure = told(2).unwrap_err();
+    let mut told =
+        |width| inputs(&mut agent, models.add("cut.onnx", &bytes), sizes(&[], &[("width", width)]));
+    assert!(told(4).is_ok());
+    let failure = told(3).unwrap_err();
     assert_eq!(failure.kind, FailureKind::BadInput);
     assert!(failure.message.contains("output 'y' holds no value"), "{}", failure.message);
 }

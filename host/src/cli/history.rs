@@ -219,7 +219,7 @@ fn kept_json(kept: &Kept) -> Value {
         "device": { "name": entry.device, "fingerprint": entry.fingerprint },
         "engine": kept.engine,
         "threads": kept.threads,
-        "precision": kept.precision,
+        "arithmetic": kept.precision,
         "sustained": kept.sustained,
         "latency_ns": {
             "median": Nanos(entry.median_ns),

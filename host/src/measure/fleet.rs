@@ -4,7 +4,7 @@
 //! measurement or as a failure that names both. Two entries for one machine never measure at the same
 //! time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use pearl_agent::protocol::messages::{ModelFile, ProfileReport};
 
 use super::queue::Queue;
 use super::step::Step;
-use super::verification::Verified;
+use super::verification::{Arithmetic, Verified};
 use super::{Fingerprint, Ledger, Measurement, Session, Settings};
 use crate::device::agent_client::Agent;
 use crate::device::entry::Device;
@@ -192,7 +192,7 @@ impl Worker<'_> {
         let files: Vec<_> = models.iter().map(|at| self.order.models[*at].clone()).collect();
         let mut open = models.to_vec();
         let mut measured = Vec::new();
-        let mut whole = BTreeSet::new();
+        let mut arithmetic = BTreeMap::new();
         let result = session.measure_each(files, &mut |step| {
             self.tell(match renumber(step, models) {
                 Step::Finished { at, result } => {
@@ -200,9 +200,7 @@ impl Worker<'_> {
                     match *result {
                         Ok(measurement) => {
                             measured.push(at);
-                            if measurement.in_whole_numbers() {
-                                whole.insert(at);
-                            }
+                            arithmetic.insert(at, measurement.arithmetic());
                             let result = Box::new(Ok::<Measurement, anyhow::Error>(measurement));
                             What::Step(Step::Finished { at, result })
                         }
@@ -214,7 +212,7 @@ impl Worker<'_> {
         });
         let result = result
             .and_then(|()| self.profile(session, &measured))
-            .and_then(|()| self.verify(session, &measured, &whole));
+            .and_then(|()| self.verify(session, &arithmetic));
         match (result, self.order.sharing) {
             (Err(error), Sharing::All)
                 if class_of(&error) != ErrorClass::Interrupted && !open.is_empty() =>
@@ -244,12 +242,11 @@ impl Worker<'_> {
     fn verify(
         &self,
         session: &mut Session<'_>,
-        models: &[usize],
-        whole: &BTreeSet<usize>,
+        models: &BTreeMap<usize, Arithmetic>,
     ) -> anyhow::Result<()> {
         let Some(library) = &self.order.verify else { return Ok(()) };
-        for &at in models {
-            let (model, how) = (&self.order.models[at], (library.as_path(), whole.contains(&at)));
+        for (&at, &arithmetic) in models {
+            let (model, how) = (&self.order.models[at], (library.as_path(), arithmetic));
             match session.verify(at, model, how, &mut |step| self.tell(What::Step(step))) {
                 Ok(verified) => self.tell(What::Verified { at, verified }),
                 Err(error) if class_of(&error) == ErrorClass::Interrupted => return Err(error),

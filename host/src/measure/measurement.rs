@@ -11,6 +11,7 @@ use pearl_calibration::{
 use serde::{Deserialize, Serialize};
 
 use super::Fingerprint;
+use super::verification::Arithmetic;
 
 pub const CONFIDENCE: f64 = 0.95;
 
@@ -136,10 +137,17 @@ impl Measurement {
         weights.iter().map(|of_type| weight_name(*of_type)).collect::<Vec<_>>().join("+")
     }
 
-    /// Whether the model computes with weights in whole numbers.
-    pub fn in_whole_numbers(&self) -> bool {
+    /// The coarsest that the model computes in.
+    pub(super) fn arithmetic(&self) -> Arithmetic {
         let weights = self.launches.first().map_or(&[][..], |launch| &launch.graph.weights);
-        weights.iter().any(|of_type| matches!(of_type, WeightType::Int8 | WeightType::Int4))
+        let any = |types: &[WeightType]| weights.iter().any(|of_type| types.contains(of_type));
+        if any(&[WeightType::Int8, WeightType::Int4]) {
+            Arithmetic::Whole
+        } else if self.fingerprint.precision != "f32" || any(&[WeightType::F16, WeightType::Bf16]) {
+            Arithmetic::Half
+        } else {
+            Arithmetic::Single
+        }
     }
 
     pub fn contended_count(&self) -> usize {

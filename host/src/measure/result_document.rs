@@ -58,10 +58,10 @@ pub fn result_json(measurement: &Measurement) -> Value {
         "optimise_ns": median(measurement.launches.iter().map(|launch| launch.optimise_ns)),
     });
     let peak = measurement.launches.iter().filter_map(|launch| launch.peak_memory_bytes).max();
-    let by_seed: Vec<_> =
-        measurement.launches.iter().flat_map(|launch| &launch.by_seed_ns).copied().collect();
+    let by_seed = measurement.launches.iter().map(|launch| &launch.by_seed_ns);
+    let by_seed = by_seed.clone().find(|times| !times.is_empty());
     let known = [
-        ("by_seed_ns", (!by_seed.is_empty()).then(|| json!(by_seed))),
+        ("by_seed_ns", by_seed.map(|times| json!(times))),
         ("first_inference_ns", measurement.first_inference_ns().map(Value::from)),
         ("compensated", measurement.compensated.as_ref().map(compensated_json)),
         ("usual_from", measurement.usual_from.map(|from| json!(from))),

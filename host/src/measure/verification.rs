@@ -30,8 +30,18 @@ pub const COMMAND: &str = "run-in-onnxruntime";
 const TOLERANCE: f64 = 1e-3;
 /// As much where weights are in int8: a number next to a rounding edge falls to either side.
 const WHOLE_TOLERANCE: f64 = 2e-2;
-/// For loading, and one inference without optimisations.
-const DEADLINE: Deadline = Deadline::Total(Duration::from_secs(300));
+/// As much where half precision is computed in: its numbers have eleven bits.
+const HALF_TOLERANCE: f64 = 2e-2;
+/// For loading, and one inference without optimisations; longer where a launch may take longer.
+const LEAST_DEADLINE: Duration = Duration::from_secs(300);
+
+/// What a model computes in; the coarsest counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arithmetic {
+    Single,
+    Half,
+    Whole,
+}
 
 /// How far the outputs of two engines lie apart.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -63,7 +73,11 @@ pub fn library() -> anyhow::Result<PathBuf> {
             }
         };
     }
-    let of = |name: &str, below: &str| Some(PathBuf::from(env::var_os(name)?).join(below));
+    // A relative path would be one of the current folder, which anybody may have filled.
+    let of = |name: &str, below: &str| {
+        let root = PathBuf::from(env::var_os(name)?);
+        root.is_absolute().then(|| root.join(below))
+    };
     let pythons = [of("VIRTUAL_ENV", "lib"), of("HOME", ".local/lib")];
     let pythons = pythons.into_iter().flatten().chain(["/usr/local/lib".into(), "/usr/lib".into()]);
     let packages = pythons.flat_map(|lib| {
@@ -96,7 +110,7 @@ impl Session<'_> {
         &mut self,
         at: usize,
         model: &ModelFile,
-        (library, whole): (&Path, bool),
+        (library, arithmetic): (&Path, Arithmetic),
         observer: &mut Observer<'_>,
     ) -> anyhow::Result<Verified> {
         let ours = self.hold(observer, |session, observer| {
@@ -112,10 +126,11 @@ impl Session<'_> {
                 precision: launch.precision,
                 limits: launch.limits,
             };
-            let ran = session.attempt(|agent| agent.run(request.clone()))?;
+            let ran = session.attempt_within_limits(|agent| agent.run(request.clone()))?;
             Ok(ran.map_err(|error| session.agent.classified(&error))?)
         })?;
-        second_opinion(library, Path::new(&model.path), &ours, whole)
+        let deadline = LEAST_DEADLINE.max(Duration::from_nanos(self.limits().time_ns));
+        second_opinion(library, Path::new(&model.path), &ours, arithmetic, deadline)
     }
 }
 
@@ -139,7 +154,8 @@ fn second_opinion(
     library: &Path,
     model: &Path,
     ours: &RunReport,
-    whole: bool,
+    arithmetic: Arithmetic,
+    deadline: Duration,
 ) -> anyhow::Result<Verified> {
     let names = ours.inputs.iter().map(|input| input.name.clone());
     let request = OnceRequest {
@@ -147,25 +163,24 @@ fn second_opinion(
         model: model.to_owned(),
         inputs: names.zip(ours.fed.iter().cloned()).collect(),
     };
-    let theirs = ask(request).map_err(|error| classified(&error))?.outputs;
-    compare(library, model, &ours.outputs, &theirs, whole)
+    let theirs = ask(request, deadline).map_err(|error| classified(&error))?.outputs;
+    compare(library, model, &ours.outputs, &theirs, arithmetic)
 }
 
-fn ask(request: OnceRequest) -> Result<OnceDone, ChildError> {
+fn ask(request: OnceRequest, deadline: Duration) -> Result<OnceDone, ChildError> {
     let name = "onnxruntime".to_owned();
     let start = || Streams::spawn(Command::new(env::current_exe()?).arg(COMMAND));
     let streams = start().map_err(|source| ChildError::Start { name: name.clone(), source })?;
     let mut child: Child<OnceRequest, NoProgress, OnceDone> = Child::start(name, streams)?;
-    child.request(request, DEADLINE, |progress| match progress {})
+    child.request(request, Deadline::Total(deadline), |progress| match progress {})
 }
 
 fn classified(error: &ChildError) -> Classified {
     let class = match error {
         ChildError::Interrupted => ErrorClass::Interrupted,
         ChildError::Failed(failure) if failure.kind == FailureKind::Device => ErrorClass::Usage,
-        ChildError::Failed(_) | ChildError::Died { .. } | ChildError::Late { .. } => {
-            ErrorClass::Input
-        }
+        ChildError::Late { .. } => ErrorClass::Limit,
+        ChildError::Failed(_) | ChildError::Died { .. } => ErrorClass::Input,
         _ => ErrorClass::Bug,
     };
     Classified::new(class, error)
@@ -178,9 +193,13 @@ fn compare(
     model: &Path,
     ours: &[TensorData],
     theirs: &[(String, TensorData)],
-    whole: bool,
+    arithmetic: Arithmetic,
 ) -> anyhow::Result<Verified> {
-    let tolerance = if whole { WHOLE_TOLERANCE } else { TOLERANCE };
+    let tolerance = match arithmetic {
+        Arithmetic::Single => TOLERANCE,
+        Arithmetic::Half => HALF_TOLERANCE,
+        Arithmetic::Whole => WHOLE_TOLERANCE,
+    };
     let other = |what: String| {
         Classified::input(format_args!("{}: {what} in onnxruntime", model.display()))
     };
@@ -218,16 +237,16 @@ mod tests {
 
     #[test]
     fn outputs_agree_up_to_a_share_of_the_largest_number() {
-        for (ours, theirs, whole, difference, agrees) in [
-            ([1.0, 200.0], [1.0, 200.0], false, 0.0, true),
-            ([1.1, 200.0], [1.0, 200.0], false, 0.0005, true),
-            ([2.0, 200.0], [1.0, 200.0], false, 0.005, false),
-            ([2.0, 200.0], [1.0, 200.0], true, 0.005, true),
-            ([0.0, 0.0], [0.0, 0.0], false, 0.0, true),
+        for (ours, theirs, arithmetic, difference, agrees) in [
+            ([1.0, 200.0], [1.0, 200.0], Arithmetic::Single, 0.0, true),
+            ([1.1, 200.0], [1.0, 200.0], Arithmetic::Single, 0.0005, true),
+            ([2.0, 200.0], [1.0, 200.0], Arithmetic::Single, 0.005, false),
+            ([2.0, 200.0], [1.0, 200.0], Arithmetic::Whole, 0.005, true),
+            ([0.0, 0.0], [0.0, 0.0], Arithmetic::Single, 0.0, true),
         ] {
             let theirs = [("y".to_owned(), tensor(&[2], &theirs))];
             let found =
-                compare("lib".as_ref(), "m".as_ref(), &[tensor(&[2], &ours)], &theirs, whole);
+                compare("lib".as_ref(), "m".as_ref(), &[tensor(&[2], &ours)], &theirs, arithmetic);
             let found = found.unwrap();
             assert!((found.difference - difference).abs() < 1e-6, "{found:?}");
             assert_eq!((found.agrees, found.output.as_str()), (agrees, "y"), "{found:?}");
@@ -241,7 +260,8 @@ mod tests {
             (vec![], "1 outputs here, 0 in onnxruntime"),
             (vec![("y".to_owned(), tensor(&[2], &[1.0, 2.0]))], "shape [2, 1] here, [2] in"),
         ] {
-            let error = compare("lib".as_ref(), "m.onnx".as_ref(), &ours, &theirs, false);
+            let error =
+                compare("lib".as_ref(), "m.onnx".as_ref(), &ours, &theirs, Arithmetic::Single);
             let error = error.unwrap_err().to_string();
             assert!(error.starts_with("m.onnx: ") && error.contains(told), "{error}");
         }

@@ -3,8 +3,8 @@
 //! The engine turns what is not a number into an ordinary number in many operators (`Relu`, `Clip`,
 //! `Sigmoid`, …), so that its outputs tell nothing of it.
 //!
-//! **Invariant:** in a graph that passes no weight is NaN, and none that is multiplied with a layer's input is
-//! infinite.
+//! **Invariant:** in a graph that passes no initialiser and no constant is NaN, and no initialiser or constant
+//! that a layer takes as its weights itself is infinite.
 
 use std::collections::HashSet;
 
@@ -15,8 +15,10 @@ use super::operators::standard;
 use crate::engine::EngineError;
 use crate::engine::error::one_line;
 
-/// Operators that multiply what comes in with their second input, and those after it.
+/// Operators that multiply what comes in with their second input.
 const MULTIPLIED: [&str; 5] = ["BatchNormalization", "Conv", "ConvTranspose", "Gemm", "MatMul"];
+/// An attribute of a node `Constant`.
+const VALUE: &str = "value_float";
 /// Bytes that are looked through at a time.
 const PIECE: usize = 1 << 14;
 
@@ -27,7 +29,7 @@ pub(super) fn check(model: &str, graph: &GraphProto) -> Result<(), EngineError> 
         .node
         .iter()
         .filter(|node| standard(&node.domain) && MULTIPLIED.contains(&node.op_type.as_str()))
-        .flat_map(|node| node.input.iter().skip(1).map(String::as_str))
+        .filter_map(|node| node.input.get(1).map(String::as_str))
         .collect();
     for tensor in &graph.initializer {
         let fail = |reason| failed(model, &tensor.name, reason);
@@ -40,6 +42,11 @@ pub(super) fn check(model: &str, graph: &GraphProto) -> Result<(), EngineError> 
             for tensor in attribute.t.iter().chain(&attribute.tensors) {
                 let fail = |reason| failed(model, held, reason);
                 numbers(tensor, multiplied.contains(held)).map_err(fail)?;
+            }
+            let written = attribute.name.starts_with(VALUE)
+                && (attribute.f.is_nan() || attribute.floats.iter().any(|value| value.is_nan()));
+            if written {
+                return Err(failed(model, held, NOT_A_NUMBER.into()));
             }
             for inner in attribute.g.iter().chain(&attribute.graphs) {
                 check(model, inner)?;
@@ -108,13 +115,15 @@ fn numbers(tensor: &TensorProto, multiplied: bool) -> Result<(), String> {
         _ => return Ok(()),
     };
     if kinds & NAN != 0 {
-        return Err("hold values that are no numbers (NaN)".into());
+        return Err(NOT_A_NUMBER.into());
     }
     if multiplied && kinds & INFINITE != 0 {
         return Err("hold infinity, and a layer multiplies with it".into());
     }
     Ok(())
 }
+
+const NOT_A_NUMBER: &str = "hold values that are no numbers (NaN)";
 
 const NAN: u8 = 1;
 const INFINITE: u8 = 2;

@@ -48,7 +48,7 @@ fn csv_rows(measurement: &Measurement, profile: &ProfileReport) -> Vec<[String; 
             fingerprint.id(),
             format!("{} {}", fingerprint.engine.name, fingerprint.engine.version),
             fingerprint.threads.to_string(),
-            fingerprint.precision.clone(),
+            measurement.weights_text(),
             position.to_string(),
             op.name.clone(),
             op.operator.clone(),
