@@ -1,9 +1,10 @@
 //! Launches pooled into one latency, and whether to believe it.
 //!
-//! `clean` selects the launches that count. `measurement` estimates the raw latency, `compensation` the
+//! `clean` selects the launches that count. `cause` says what made some slower than others. `measurement` estimates the raw latency, `compensation` the
 //! compensated one. `judge` gives the verdict. `stopping_rule` says when there are enough launches.
 //! `sustained` is about one long run, `reproducibility` about other sessions.
 
+mod cause;
 mod compensation;
 mod contention;
 mod judge;

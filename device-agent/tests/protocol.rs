@@ -8,7 +8,7 @@ use pearl_agent::protocol::messages::{
     Frequency, GraphFacts, InputReport, InputValues, LaunchReport, LaunchRequest, LeaseRequest,
     Limits, ModelFile, NoProgress, OpProfile, Others, Platform, Precision, ProbeReport,
     ProbeRequest, Process, ProfileReport, ProfileRequest, PutReport, PutRequest, Reading,
-    RunReport, RunRequest, Sampling, Sizes, State, TensorData, WarmUp, WeightType, WeightsFile,
+    RunReport, RunRequest, Sampling, Sizes, State, TensorData, Thermal, WarmUp, WeightType, WeightsFile,
 };
 use pearl_agent::protocol::wire::{Failure, FailureKind, Outcome, Reply, Request};
 use proptest::collection::{btree_map, vec};
@@ -146,11 +146,14 @@ prop_compose! {
         (preference, boost) in any::<(Option<String>, Option<bool>)>(),
         temperature_mc: Vec<(String, i64)>, load_milli: Option<u64>,
         memory_available_bytes: Option<u64>, battery: Option<(Option<u64>, Option<String>)>,
+        thermal: Option<(Option<u64>, Option<u64>)>,
+        (scheduling, fixed_performance) in any::<(Option<String>, bool)>(),
     ) -> State {
         let battery = battery.map(|(percent, status)| Battery { percent, status });
+        let thermal = thermal.map(|(status, headroom_milli)| Thermal { status, headroom_milli });
         State {
             frequency_khz, governor, preference, boost, temperature_mc, load_milli,
-            memory_available_bytes, battery,
+            memory_available_bytes, battery, thermal, scheduling, fixed_performance,
         }
     }
 }
@@ -200,13 +203,13 @@ prop_compose! {
         steady: bool,
         (involuntary_switches, threads) in any::<(u64, usize)>(), clock in clock(),
         blocks: Vec<usize>, readings in vec(reading(), 0..4),
-        (peak_memory_bytes, energy_uj) in any::<(Option<u64>, Option<u64>)>(),
+        [peak_memory_bytes, energy_uj, cycles, instructions] in any::<[Option<u64>; 4]>(),
         state_before in state(), state_after in state(),
     ) -> LaunchReport {
         LaunchReport {
             inputs, graph, by_seed_ns, load_ns, optimise_ns, warm_up_ns, steady, samples_ns, cpu_ns, wall_ns, samples_cpu_ns,
             involuntary_switches, clock, blocks, readings, threads,
-            peak_memory_bytes, energy_uj, state_before, state_after,
+            peak_memory_bytes, energy_uj, cycles, instructions, state_before, state_after,
         }
     }
 }

@@ -10,6 +10,7 @@
 //!
 //! **Invariant:** a verdict depends on the launches, the usual speed and the thresholds alone.
 
+use crate::verdict::cause::cause;
 use crate::verdict::compensation::UNDISTURBED;
 use crate::verdict::contention::{clean, contended, counted};
 use crate::verdict::measurement;
@@ -67,6 +68,12 @@ pub fn judge(
         }
     }
     remarks.extend(seen.compensated.as_ref().and_then(what_was_compensated));
+    if let Some(cause) = cause(launches) {
+        match broken.first_mut() {
+            Some((_, evidence)) => *evidence = format!("{evidence}; {cause}"),
+            None => remarks.push(cause),
+        }
+    }
     let verdict = broken.first().map_or(Verdict::Stable, |(verdict, _)| *verdict);
     let evidence = broken.into_iter().map(|(_, evidence)| evidence).collect();
     Ok(Judgement { verdict, evidence, remarks })

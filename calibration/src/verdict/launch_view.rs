@@ -18,6 +18,8 @@ pub struct LaunchView {
     pub cpu: Nanos,
     /// Wall-clock time of all blocks.
     pub wall: Nanos,
+    /// Cycles of the sampling thread while it took the samples, where it could count them.
+    pub cycles: Option<u64>,
     /// Number of threads that computed.
     pub threads: usize,
     /// Involuntary context switches of the sampling thread while it took the samples.

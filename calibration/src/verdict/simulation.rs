@@ -76,6 +76,7 @@ pub(crate) fn quiet_launch(stream: &mut Stream, level: f64, count: usize) -> Lau
         sample_cpu: Vec::new(),
         cpu: Nanos(wall - lost as u64),
         wall: Nanos(wall),
+        cycles: None,
         threads: 1,
         involuntary_switches: 1,
         blocks: blocks(count, USUAL),

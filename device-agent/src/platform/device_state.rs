@@ -2,9 +2,10 @@
 //!
 //! **Invariant:** what the device does not report is absent, never zero.
 
-use super::pinning;
+use super::android::{self, Programs};
 use super::procfs::{self, Tree};
-use pearl_agent::protocol::messages::{Battery, State};
+use super::{pinning, thermal};
+use pearl_agent::protocol::messages::{Battery, State, Thermal};
 
 /// Most thermal zones that are read: devices have some dozens; a broken one may list the same for ever.
 const MOST_ZONES: usize = 128;
@@ -17,7 +18,7 @@ pub(crate) fn state(tree: &Tree, cpus: &[usize]) -> State {
     let file = |cpu: &usize, file: &str| format!("sys/devices/system/cpu/cpu{cpu}/cpufreq/{file}");
     let current: Option<Vec<u64>> =
         in_use.iter().map(|cpu| tree.number(file(cpu, "scaling_cur_freq"))).collect();
-    State {
+    let mut state = State {
         frequency_khz: current.unwrap_or_default(),
         governor: in_use.first().and_then(|cpu| tree.text(file(cpu, "scaling_governor"))),
         preference: in_use
@@ -28,7 +29,24 @@ pub(crate) fn state(tree: &Tree, cpus: &[usize]) -> State {
         load_milli: tree.text("proc/loadavg").and_then(|text| load_milli(&text)),
         memory_available_bytes: procfs::kibibytes_of(tree, "MemAvailable"),
         battery: battery(tree),
+        thermal: None,
+        scheduling: None,
+        fixed_performance: false,
+    };
+    if let Some(programs) = Programs::of_the_device() {
+        add_what_android_tells(&mut state, tree, &programs);
     }
+    state
+}
+
+/// Its thermal service also tells temperatures where the kernel does not let the shell read them.
+fn add_what_android_tells(state: &mut State, tree: &Tree, programs: &Programs) {
+    let (found, temperature_mc) = thermal::thermal(programs);
+    if state.temperature_mc.is_empty() {
+        state.temperature_mc = temperature_mc;
+    }
+    state.thermal = (found != Thermal::default()).then_some(found);
+    state.scheduling = tree.text("proc/self/cgroup").and_then(|text| android::scheduling(&text));
 }
 
 /// Intel's driver has a switch of its own, which means the contrary.
@@ -70,6 +88,7 @@ fn load_milli(loadavg: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::android::tests::scripts;
     use crate::platform::procfs::tests::tree;
 
     #[test]
@@ -107,6 +126,33 @@ mod tests {
         assert_eq!(state.memory_available_bytes, Some(2048 * 1024));
         let battery = Battery { percent: Some(83), status: Some("Discharging".into()) };
         assert_eq!(state.battery, Some(battery));
+    }
+
+    #[test]
+    fn android_tells_what_the_kernel_does_not_let_the_shell_read() {
+        let phone = tree(&[("proc/self/cgroup", "2:cpu:/top-app\n0::/")]);
+        let (_folder, programs) = scripts(&[
+            (
+                "dumpsys",
+                "echo 'Thermal Status: 1
+Current temperatures from HAL:
+\tTemperature{mValue=39.5, mType=3, mName=skin, mStatus=1}'",
+            ),
+            ("cmd", "echo 'Headroom in 10 seconds: 0.9'"),
+        ]);
+        let mut state = State::default();
+        add_what_android_tells(&mut state, &phone, &programs);
+        assert_eq!(state.thermal, Some(Thermal { status: Some(1), headroom_milli: Some(900) }));
+        assert_eq!(state.scheduling.as_deref(), Some("top-app"));
+        assert_eq!(state.temperature_mc, [("skin".to_owned(), 39_500)]);
+        // The kernel's own are kept: the session compares temperatures of one source.
+        state.temperature_mc = vec![("BIG".into(), 41_000)];
+        add_what_android_tells(&mut state, &phone, &programs);
+        assert_eq!(state.temperature_mc, [("BIG".to_owned(), 41_000)]);
+        let (_folder, nothing) = scripts(&[]);
+        let mut state = State::default();
+        add_what_android_tells(&mut state, &tree::<&str, &str>(&[]), &nothing);
+        assert_eq!(state, State::default());
     }
 
     #[test]

@@ -75,7 +75,14 @@ pub(crate) mod tests {
     /// A folder that looks like a device's files, until it is dropped.
     pub(crate) struct Planted {
         tree: Tree,
-        _root: tempfile::TempDir,
+        root: tempfile::TempDir,
+    }
+
+    impl Planted {
+        /// Where a path without the root lies.
+        pub(crate) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
+            self.root.path().join(path)
+        }
     }
 
     impl std::ops::Deref for Planted {
@@ -94,7 +101,7 @@ pub(crate) mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, format!("{}\n", content.as_ref())).unwrap();
         }
-        Planted { tree: Tree(root.path().into()), _root: root }
+        Planted { tree: Tree(root.path().into()), root }
     }
 
     #[test]

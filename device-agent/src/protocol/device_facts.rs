@@ -94,6 +94,24 @@ pub struct State {
     pub memory_available_bytes: Option<u64>,
     /// The device's own battery.
     pub battery: Option<Battery>,
+    /// What Android's thermal service says of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thermal: Option<Thermal>,
+    /// The group that Android's scheduler has the process in, such as `top-app`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduling: Option<String>,
+    /// Whether the agent has switched Android's fixed-performance mode on, and seen its effect.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fixed_performance: bool,
+}
+
+/// How hot Android finds the device; absent where it does not tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thermal {
+    /// From 0 (none) over 1 (light), 2 (moderate) and 3 (severe) to 6 (shutdown).
+    pub status: Option<u64>,
+    /// The forecast of ten seconds ahead, in thousandths: at 1000 the status becomes severe.
+    pub headroom_milli: Option<u64>,
 }
 
 /// A battery at one moment.

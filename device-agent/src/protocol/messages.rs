@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use super::device_facts::{Android, Battery, Cgroup, Cluster, Platform, State};
+pub use super::device_facts::{Android, Battery, Cgroup, Cluster, Platform, State, Thermal};
 pub use super::fed_model::{
     GraphFacts, InputReport, InputValues, ModelFile, Sizes, TensorData, WeightType, WeightsFile,
 };
@@ -119,7 +119,8 @@ pub enum Frequency {
     /// Leaves clock rates as they are.
     #[default]
     Keep,
-    /// Sets the governor `performance`, restores the old one at the lease's end; refused without root.
+    /// Sets the governor `performance`, or without root Android's fixed-performance mode, and restores what
+    /// was there at the lease's end; refused where neither is possible.
     Fix,
 }
 
@@ -352,6 +353,13 @@ pub struct LaunchReport {
     /// Energy of the processor's packages, or of the battery where its counter is fine enough, while the
     /// samples were taken, in microjoules.
     pub energy_uj: Option<u64>,
+    /// Cycles of the sampling thread outside of the kernel during the blocks. Absent with several threads, and
+    /// where the thread may not count them or did not all of the time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cycles: Option<u64>,
+    /// Instructions, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instructions: Option<u64>,
     /// The state before the samples.
     pub state_before: State,
     /// The state after the samples.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::tract::Tract;
 use crate::engine::{EngineError, single_run};
-use crate::platform::memory;
+use crate::platform::{android, memory};
 use crate::session::panic_guard;
 use crate::timing::{launch, probe, profile};
 use pearl_agent::protocol::line::read_line;
@@ -95,6 +95,8 @@ fn answer() -> Answer {
     if getppid().is_none_or(|pid| pid.as_raw_nonzero().get().unsigned_abs() != job.parent) {
         return Err(bad("the parent process is gone".into()));
     }
+    // Before the memory is limited, because a program of Android's would inherit that.
+    android::join_top_app();
     memory::limit(job.work.limits().memory_bytes).map_err(|error| system("memory limit", error))?;
     memory::go_first();
     Ok(match &job.work {

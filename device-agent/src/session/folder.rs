@@ -4,7 +4,8 @@
 //! pearl-…/            0700
 //!   models/<sha256>.onnx   whole files, verified
 //!   models/<sha256>.part   what is being received, locked by the agent that receives it
-//!   journal.json           what was changed of the device, locked by the agent that changed it
+//!   journal.json           which governors were changed, locked by the agent that changed them
+//!   fixed-performance      that Android's fixed-performance mode is on, likewise
 //!   lease                  who measures, of this user's agents; unless $PEARL_AGENT_FOLDER names the
 //!                          folder, another lease lies in the folder that all users share
 //!   agent-<sha256>         agents that hosts put there; one that is started gets the time of now
@@ -79,6 +80,10 @@ impl Folder {
 
     pub(crate) fn journal(&self) -> PathBuf {
         self.0.join("journal.json")
+    }
+
+    pub(crate) fn fixed_performance(&self) -> PathBuf {
+        self.0.join("fixed-performance")
     }
 
     /// Marks an agent of this folder as in use. Hosts that put another one here keep the latest ones.

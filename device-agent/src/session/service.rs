@@ -25,8 +25,8 @@ use pearl_agent::protocol::content_hash::sha256_of;
 use pearl_agent::protocol::dispatcher::{Dispatcher, Handler};
 use pearl_agent::protocol::line::LineError;
 use pearl_agent::protocol::messages::{
-    AgentDone, AgentHello, AgentRequest, LaunchRequest, LeaseRequest, NoProgress, ProbeRequest,
-    ProfileRequest, PutReport, PutRequest, RunRequest,
+    AgentDone, AgentHello, AgentRequest, LaunchReport, LaunchRequest, LeaseRequest, NoProgress,
+    ProbeReport, ProbeRequest, ProfileRequest, PutReport, PutRequest, RunRequest,
 };
 use pearl_agent::protocol::serve::{Progress, serve};
 use pearl_agent::protocol::wire::{Failure, FailureKind, PROTOCOL};
@@ -90,6 +90,22 @@ impl Agent {
         self.guard.renew(Duration::ZERO)?;
         answer
     }
+
+    /// Work that reports the device's state. Only this process knows which mode it has switched on.
+    fn measure(&self, work: Work) -> Result<AgentDone, Failure> {
+        let mut done = self.work(work)?;
+        let states = match &mut done {
+            AgentDone::Probe(ProbeReport { state, .. }) => vec![state],
+            AgentDone::Launch(LaunchReport { state_before, state_after, .. }) => {
+                vec![state_before, state_after]
+            }
+            _ => Vec::new(),
+        };
+        for state in states {
+            state.fixed_performance = self.guard.has_fixed_performance();
+        }
+        Ok(done)
+    }
 }
 
 impl Handler for Agent {
@@ -126,11 +142,11 @@ impl Handler for Agent {
     }
 
     fn probe(&mut self, request: ProbeRequest) -> Result<AgentDone, Failure> {
-        self.work(Work::Probe(request))
+        self.measure(Work::Probe(request))
     }
 
     fn launch(&mut self, request: LaunchRequest) -> Result<AgentDone, Failure> {
-        self.work(Work::Launch(request))
+        self.measure(Work::Launch(request))
     }
 
     fn profile(&mut self, request: ProfileRequest) -> Result<AgentDone, Failure> {

@@ -10,7 +10,11 @@ use std::time::Duration;
 use super::folder::Folder;
 use super::isolation::Isolation;
 use super::lease::{Lease, Places};
+use crate::platform::android::Programs;
+use crate::platform::fixed_performance::{self, FixedPerformance};
 use crate::platform::frequency::{self, Fixed};
+use crate::platform::procfs::Tree;
+use crate::platform::thermal;
 use crate::session::model_store::Store;
 use pearl_agent::protocol::messages::{Frequency, LeaseRequest, PutReport, PutRequest};
 use pearl_agent::protocol::wire::{Failure, FailureKind};
@@ -30,7 +34,15 @@ struct Held {
     left: bool,
     /// Dropped before the lease, so that the next lease owner finds everything restored.
     fixed: Option<Fixed>,
+    fixed_performance: Option<FixedPerformance>,
     lease: Option<Lease>,
+}
+
+impl Held {
+    fn restore(&mut self) {
+        self.fixed = None;
+        self.fixed_performance = None;
+    }
 }
 
 impl SessionGuard {
@@ -39,6 +51,9 @@ impl SessionGuard {
         let folder = Folder::open();
         if let Ok(folder) = &folder {
             frequency::recover(Path::new(SYS), &folder.journal());
+            if let Some(programs) = Programs::of_the_device() {
+                fixed_performance::recover(&programs, &folder.fixed_performance());
+            }
         }
         let store = folder.as_ref().ok().map(|folder| Store::new(folder.models()));
         Self {
@@ -58,7 +73,8 @@ impl SessionGuard {
     /// Takes the lease, or changes the one that this agent holds; returns the idle timeout.
     ///
     /// # Errors
-    /// Where another agent has the lease, or the clock rates cannot be fixed.
+    /// Where another agent has the lease, the clock rates cannot be fixed, or Android's thermal status has been
+    /// set by hand.
     pub(crate) fn lease(&self, request: &LeaseRequest) -> Result<Duration, Failure> {
         let mut held = lock(&self.held);
         if held.left {
@@ -75,14 +91,19 @@ impl SessionGuard {
             }
             None => Some(Lease::take(self.places(), request)?),
         };
-        held.fixed = None;
-        let fixed = match request.frequency {
-            Frequency::Keep => Ok(None),
-            Frequency::Fix => self.fix(&request.cpus).map(Some),
-        };
-        // Where the clock rates cannot be fixed, a new lease is not kept.
-        let fixed = fixed?;
-        held.fixed = fixed;
+        held.restore();
+        // Where one of these fails, a new lease is not kept.
+        let programs = Programs::of_the_device();
+        if programs.as_ref().is_some_and(thermal::is_overridden) {
+            return Err(overridden());
+        }
+        match (request.frequency, programs) {
+            (Frequency::Keep, _) => {}
+            (Frequency::Fix, Some(programs)) if !rustix::process::geteuid().is_root() => {
+                held.fixed_performance = Some(self.fix_performance(&programs, &request.cpus)?);
+            }
+            (Frequency::Fix, _) => held.fixed = Some(self.fix(&request.cpus)?),
+        }
         if new.is_some() {
             held.lease = new;
         }
@@ -112,10 +133,24 @@ impl SessionGuard {
         Fixed::fix(Path::new(SYS), &self.folder()?.journal(), cpus)
     }
 
+    fn fix_performance(
+        &self,
+        programs: &Programs,
+        cpus: &[usize],
+    ) -> Result<FixedPerformance, Failure> {
+        let journal = self.folder()?.fixed_performance();
+        FixedPerformance::set(programs, &Tree::of_the_device(), &journal, cpus)
+    }
+
+    /// Whether this agent has switched Android's fixed-performance mode on.
+    pub(crate) fn has_fixed_performance(&self) -> bool {
+        lock(&self.held).fixed_performance.is_some()
+    }
+
     /// Restores the clock rates and gives the lease back; without a lease nothing happens.
     pub(crate) fn release(&self) {
         let mut held = lock(&self.held);
-        held.fixed = None;
+        held.restore();
         held.lease = None;
     }
 
@@ -139,13 +174,19 @@ impl SessionGuard {
         self.isolation.end();
         let mut held = lock(&self.held);
         held.left = true;
-        held.fixed = None;
+        held.restore();
         held.lease = None;
         drop(held);
         if let Some(mut store) = lock(&self.store).take() {
             store.give_up();
         }
     }
+}
+
+fn overridden() -> Failure {
+    let message = "somebody has set the thermal status of this device by hand, so that it does not tell \
+                   whether the device is hot; run `cmd thermalservice reset` on it";
+    Failure::new(FailureKind::Device, message)
 }
 
 fn gone() -> Failure {

@@ -10,6 +10,7 @@ use super::sampler::{self, MOST_SAMPLES, median};
 use super::sentinel::Sentinel;
 use crate::engine::error::one_line;
 use crate::engine::{Engine, EngineError, Runnable, input, model_file};
+use crate::platform::cycles::Cycles;
 use crate::platform::energy::Meter;
 use crate::platform::procfs::Tree;
 use crate::platform::threads::Times;
@@ -83,8 +84,14 @@ fn measure(engine: &impl Engine, request: &LaunchRequest) -> Result<LaunchReport
     let mut sentinel = Sentinel::new(engine)?;
     let typical_ns = median(&warmed_up.samples_ns);
     let state_before = device_state::state(&tree, &request.cpus);
+    // With several threads this one does only a part of the work.
+    let mut cycles = match request.threads {
+        1 => Cycles::of_this_thread(&request.cpus),
+        _ => Cycles::default(),
+    };
     let (energy_before, begun) = (Meter::read(&tree), Instant::now());
-    let sampled = sampler::sample(&mut *model, request.sampling, typical_ns, &mut sentinel)?;
+    let sampled =
+        sampler::sample(&mut *model, request.sampling, typical_ns, &mut sentinel, &mut cycles)?;
     // The readings' share of the energy is taken out by their share of the time.
     let share = sampled.wall_ns as f64 / nanos(begun.elapsed()).max(1) as f64;
     let energy_uj = energy_before.used_uj(&Meter::read(&tree)).map(|uj| (uj as f64 * share) as u64);
@@ -111,6 +118,8 @@ fn measure(engine: &impl Engine, request: &LaunchRequest) -> Result<LaunchReport
         threads,
         peak_memory_bytes,
         energy_uj,
+        cycles: cycles.counted().map(|[cycles, _]| cycles),
+        instructions: cycles.counted().map(|[_, instructions]| instructions),
         state_before,
         state_after,
     })

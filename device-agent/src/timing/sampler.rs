@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::clock::nanos;
 use super::sentinel::Sentinel;
 use crate::engine::{EngineError, Runnable};
+use crate::platform::cycles::Cycles;
 use crate::platform::usage::{self, Usage};
 use pearl_agent::protocol::messages::{NEARLY_ALL_PERCENT, Reading, Sampling};
 
@@ -39,7 +40,7 @@ pub(crate) struct Sampled {
     pub(crate) involuntary_switches: u64,
 }
 
-/// `typical_ns` is the approximate time of an inference.
+/// `typical_ns` is the approximate time of an inference; `cycles` are counted during the blocks alone.
 ///
 /// # Errors
 /// Where an inference fails.
@@ -48,6 +49,7 @@ pub(crate) fn sample(
     rule: Sampling,
     typical_ns: u64,
     sentinel: &mut Sentinel,
+    cycles: &mut Cycles,
 ) -> Result<Sampled, EngineError> {
     // Written to, so that no sample pays for a page fault.
     let mut samples_ns = vec![u64::MAX; rule.max_samples];
@@ -65,6 +67,7 @@ pub(crate) fn sample(
             model.infer()?;
         }
         let first = taken;
+        cycles.resume();
         let (cpu, start) = (Usage::start(), Instant::now());
         let mut cpu_before_ns = cpu.elapsed_ns();
         while taken < rule.max_samples {
@@ -82,6 +85,7 @@ pub(crate) fn sample(
         }
         wall_ns += nanos(start.elapsed());
         cpu_ns += cpu.elapsed_ns();
+        cycles.pause();
         blocks.push(taken - first);
         readings.push(sentinel.read()?);
         if taken >= rule.min_samples && nanos(started.elapsed()) >= rule.slice_ns {

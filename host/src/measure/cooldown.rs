@@ -10,6 +10,7 @@ use pearl_agent::protocol::messages::{LaunchReport, ProbeReport, Reading, State}
 use pearl_calibration::Samples;
 
 use super::Session;
+use super::remarks::android_heat;
 use super::settings::nanos;
 use super::step::{Observer, Step};
 use crate::process::interrupt;
@@ -55,6 +56,7 @@ impl Cooldown {
         let ends = [report.readings.first(), report.readings.last()];
         let sentinels = ends.map(|reading| reading.map_or(0, |reading| reading.core_ns));
         self.feel(sentinels, hottest(&report.state_after));
+        self.hot |= !self.in_vain && android_heat(&report.state_after).is_some();
     }
 
     fn feel(&mut self, sentinels: [u64; 2], now_mc: Option<i64>) {
@@ -73,6 +75,9 @@ impl Cooldown {
     }
 
     fn is_cool(&self, look: &ProbeReport) -> bool {
+        if android_heat(&look.state).is_some() {
+            return false;
+        }
         if let (Some(now), Some(start)) = (hottest(&look.state), self.start_mc) {
             return now <= start + COOL_MC;
         }
@@ -146,7 +151,7 @@ fn hottest(state: &State) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use pearl_agent::protocol::messages::{Clock, Others};
+    use pearl_agent::protocol::messages::{Clock, Others, Thermal};
 
     use super::*;
 
@@ -199,5 +204,8 @@ mod tests {
         };
         assert!(cooldown.is_cool(&look(2000, Some(44_000))));
         assert!(!cooldown.is_cool(&look(1000, Some(44_001))));
+        let mut hot = look(1000, Some(44_000));
+        hot.state.thermal = Some(Thermal { status: Some(1), headroom_milli: None });
+        assert!(!cooldown.is_cool(&hot), "Android still throttles");
     }
 }

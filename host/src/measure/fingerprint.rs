@@ -39,12 +39,26 @@ pub struct Fingerprint {
     pub cpu_quota_milli: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hypervisor: Option<String>,
+    /// The group that Android's scheduler had the process in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduling: Option<String>,
+    /// Only `true`: whether Android's fixed-performance mode was on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed_performance: Option<bool>,
 }
 
 /// The fields that are left out where there is nothing to tell: fingerprints that were kept before there were
 /// these fields keep their short names.
-const LEFT_OUT: [&str; 6] =
-    ["preference", "boost", "wrapper", "kernel", "cpu_quota_milli", "hypervisor"];
+const LEFT_OUT: [&str; 8] = [
+    "preference",
+    "boost",
+    "wrapper",
+    "kernel",
+    "cpu_quota_milli",
+    "hypervisor",
+    "scheduling",
+    "fixed_performance",
+];
 
 impl Fingerprint {
     pub fn new(
@@ -73,6 +87,8 @@ impl Fingerprint {
             kernel: platform.kernel.clone(),
             cpu_quota_milli: platform.cgroup.cpu_milli,
             hypervisor: platform.hypervisor.clone(),
+            scheduling: state.and_then(|state| state.scheduling.clone()),
+            fixed_performance: state.and_then(|state| state.fixed_performance.then_some(true)),
         }
     }
 
@@ -165,6 +181,8 @@ mod tests {
             kernel: Some("6.1".into()),
             cpu_quota_milli: None,
             hypervisor: None,
+            scheduling: None,
+            fixed_performance: None,
         }
     }
 
@@ -204,9 +222,9 @@ mod tests {
     }
 
     #[test]
-    fn wrapper_frequency_policy_kernel_quota_and_hypervisor_tell_fingerprints_apart() {
+    fn wrapper_policies_kernel_quota_and_hypervisor_tell_fingerprints_apart() {
         type Change = fn(&mut Fingerprint);
-        let changes: [(Change, &str); 6] = [
+        let changes: [(Change, &str); 8] = [
             (
                 |of| of.wrapper = vec!["taskset".into(), "4".into()],
                 "wrapper: none, [\"taskset\",\"4\"]",
@@ -216,6 +234,8 @@ mod tests {
             (|of| of.kernel = None, "kernel: 6.1, none"),
             (|of| of.cpu_quota_milli = Some(500), "cpu quota milli: none, 500"),
             (|of| of.hypervisor = Some("xen".into()), "hypervisor: none, xen"),
+            (|of| of.scheduling = Some("top-app".into()), "scheduling: none, top-app"),
+            (|of| of.fixed_performance = Some(true), "fixed performance: none, true"),
         ];
         for (change, expected) in changes {
             let (one, mut two) = (fingerprint(), fingerprint());

@@ -1,7 +1,7 @@
 //! One model measured on one device.
 
 use pearl_agent::protocol::messages::{
-    InputReport, LaunchReport, ModelFile, Platform, Reading, WeightType,
+    InputReport, LaunchReport, ModelFile, Platform, Reading, Thermal, WeightType,
 };
 use pearl_calibration::{
     Block, Compensated, Estimate, Judgement, LEAST_LAUNCHES, LaunchView, Nanos, Samples, Sentinel,
@@ -201,15 +201,40 @@ impl Measurement {
     /// The energy of the package, in microjoules, over the launches that were not contended; `None` if
     /// the device does not report it.
     pub fn energy_per_inference_uj(&self) -> Option<f64> {
+        self.per_inference(|launch| launch.energy_uj)
+    }
+
+    /// The cycles of an inference, over the launches that were not contended; `None` where they could not
+    /// be counted.
+    pub fn cycles_per_inference(&self) -> Option<f64> {
+        self.per_inference(|launch| launch.cycles)
+    }
+
+    /// The instructions of an inference, likewise.
+    pub fn instructions_per_inference(&self) -> Option<f64> {
+        self.per_inference(|launch| launch.instructions)
+    }
+
+    fn per_inference(&self, of: impl Fn(&LaunchReport) -> Option<u64>) -> Option<f64> {
         let (launches, contended) = self.in_question();
         let alone = launches.iter().zip(contended).filter(|(_, contended)| !**contended);
         // All launches or none: a coarse counter moves in some of them only, and those alone would give
         // too high a value.
-        let known: Option<Vec<_>> =
-            alone.map(|(of, _)| Some((of.energy_uj? as f64, of.samples_ns.len() as f64))).collect();
-        let (energy, inferences) =
+        let known: Option<Vec<_>> = alone
+            .map(|(launch, _)| Some((of(launch)? as f64, launch.samples_ns.len() as f64)))
+            .collect();
+        let (sum, inferences) =
             known?.into_iter().fold((0.0, 0.0), |(e, n), (de, dn)| (e + de, n + dn));
-        (inferences > 0.0).then(|| energy / inferences)
+        (inferences > 0.0).then(|| sum / inferences)
+    }
+
+    /// The highest thermal status and headroom that Android told, before or after a launch.
+    pub fn thermal(&self) -> Option<Thermal> {
+        let states = self.launches.iter().flat_map(|of| [&of.state_before, &of.state_after]);
+        states.filter_map(|state| state.thermal).reduce(|one, other| Thermal {
+            status: one.status.max(other.status),
+            headroom_milli: one.headroom_milli.max(other.headroom_milli),
+        })
     }
 
     /// The first inference of a process, which finds nothing in the caches: the median over the launches.
@@ -298,6 +323,7 @@ fn view(launch: &LaunchReport) -> Result<LaunchView, StatisticError> {
         blocks: blocks(launch),
         cpu: Nanos(launch.cpu_ns),
         wall: Nanos(launch.wall_ns),
+        cycles: launch.cycles,
         threads: launch.threads,
         involuntary_switches: launch.involuntary_switches,
         clock_resolution: Nanos(launch.clock.resolution_ns),
@@ -391,6 +417,31 @@ mod tests {
         assert_eq!(kept.load_ns(), Some(6001));
         kept.launches.iter_mut().for_each(|launch| launch.warm_up_ns.clear());
         assert_eq!(kept.first_inference_ns(), None);
+    }
+
+    #[test]
+    fn cycles_are_told_where_every_launch_that_was_alone_counted_them() {
+        let mut kept = kept();
+        assert_eq!(kept.cycles_per_inference(), None);
+        for launch in &mut kept.launches {
+            (launch.cycles, launch.instructions) = (Some(600), Some(1500));
+        }
+        assert_eq!(kept.cycles_per_inference(), Some(200.0));
+        assert_eq!(kept.instructions_per_inference(), Some(500.0));
+        kept.launches[3].cycles = None;
+        assert_eq!(kept.cycles_per_inference(), None);
+        kept.contended[3] = true;
+        assert_eq!(kept.cycles_per_inference(), Some(200.0));
+    }
+
+    #[test]
+    fn the_hottest_moment_that_was_told_is_that_of_the_measurement() {
+        let mut kept = kept();
+        assert_eq!(kept.thermal(), None);
+        let told = |status, headroom_milli| Some(Thermal { status, headroom_milli });
+        kept.launches[1].state_after.thermal = told(Some(2), None);
+        kept.launches[4].state_before.thermal = told(Some(0), Some(830));
+        assert_eq!(kept.thermal(), told(Some(2), Some(830)));
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub use model::{hashed_file, model_file};
 pub use neighbours::{Characterised, PROBE, disturbance};
 pub use onnxruntime::{OnceDone, OnceRequest, run_once};
 pub use pairing::{InPairs, Paired};
-pub use remarks::{FULL_RATE, changes, highest_khz};
+pub use remarks::{FULL_RATE, android_heat, changes, highest_khz};
 pub use result_document::{OPS_CAVEAT, comparison_json, ops_json, result_json};
 pub use settings::{Settings, UsualSpeeds};
 pub use step::{Observer, Step};

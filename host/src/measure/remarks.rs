@@ -4,13 +4,22 @@
 
 use std::collections::BTreeSet;
 
-use pearl_agent::protocol::messages::{Cluster, InputReport, LaunchReport, Platform, WeightType};
+use pearl_agent::protocol::messages::{
+    Cluster, InputReport, LaunchReport, Platform, State, Thermal, WeightType,
+};
 
 use super::measurement::shape_text;
 use crate::output::duration::ms;
 
 /// Ratio of the clock rate in use to the highest one; below it, a device is hot or saves power.
 pub const FULL_RATE: f64 = 0.85;
+
+/// Android's statuses by their numbers, from which the first means that nothing throttles.
+const THERMAL_STATUSES: [&str; 7] =
+    ["none", "light", "moderate", "severe", "critical", "emergency", "shutdown"];
+
+/// A headroom above this, in thousandths, is where Android advises apps to do less.
+const MOST_HEADROOM_MILLI: u64 = 850;
 
 /// By how much the times of other inputs may differ. They are the shortest of a few inferences each, and two
 /// seeds of one network differ by a few per cent.
@@ -34,6 +43,7 @@ pub(super) fn remarks(launches: &[LaunchReport], asked: &Asked<'_>) -> Vec<Strin
         slow_clock(launches, asked),
         few_threads(launches, asked.threads),
         governors(launches, asked.device),
+        throttled_by_android(launches),
     ]
     .into_iter()
     .flatten()
@@ -50,6 +60,23 @@ pub fn highest_khz(clusters: &[Cluster], cpus: &[usize]) -> Option<u64> {
     let used =
         |cluster: &&Cluster| cpus.is_empty() || cluster.cpus.iter().any(|cpu| cpus.contains(cpu));
     clusters.iter().filter(used).filter_map(|cluster| cluster.max_khz).min()
+}
+
+/// What Android says of a device that throttles, or is about to.
+pub fn android_heat(state: &State) -> Option<String> {
+    let Thermal { status, headroom_milli } = state.thermal?;
+    let hot = status.is_some_and(|status| status > 0)
+        || headroom_milli.is_some_and(|milli| milli > MOST_HEADROOM_MILLI);
+    let name = |status: u64| {
+        let name = usize::try_from(status).ok().and_then(|at| THERMAL_STATUSES.get(at));
+        format!("thermal status {}", name.copied().unwrap_or("unknown"))
+    };
+    let headroom = |milli: u64| {
+        let headroom = milli as f64 / 1000.0;
+        format!("a headroom of {headroom:.2} (at 1 it throttles severely)")
+    };
+    let told = [status.map(name), headroom_milli.map(headroom)];
+    hot.then(|| told.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
 /// Changes that are no part of a fingerprint but may still change a number.
@@ -84,7 +111,8 @@ fn unsteady(launches: &[LaunchReport]) -> Option<String> {
 fn slow_clock(launches: &[LaunchReport], asked: &Asked<'_>) -> Option<String> {
     let highest = highest_khz(asked.clusters, asked.cpus)?;
     // The user has chosen the rate.
-    if launches.iter().any(|launch| launch.state_before.governor.as_deref() == Some("userspace")) {
+    let chosen = |of: &State| of.governor.as_deref() == Some("userspace") || of.fixed_performance;
+    if launches.iter().any(|launch| chosen(&launch.state_before)) {
         return None;
     }
     let after = |launch: &LaunchReport| launch.state_after.frequency_khz.iter().copied().max();
@@ -100,6 +128,17 @@ fn slow_clock(launches: &[LaunchReport], asked: &Asked<'_>) -> Option<String> {
             asked.device
         )
     })
+}
+
+fn throttled_by_android(launches: &[LaunchReport]) -> Option<String> {
+    let hot: Vec<_> =
+        launches.iter().filter_map(|launch| android_heat(&launch.state_after)).collect();
+    let last = hot.last()?;
+    Some(format!(
+        "after {} of {} launches Android called the device hot: {last}; let it cool down, or take off its cover",
+        hot.len(),
+        launches.len()
+    ))
 }
 
 fn few_threads(launches: &[LaunchReport], asked: usize) -> Option<String> {
@@ -260,6 +299,42 @@ mod tests {
                 threads: 2,
                 half_precision: false,
             };
+            let remarks = remarks(&launches, &asked);
+            assert_eq!(remarks.len(), usize::from(said.is_some()), "{remarks:?}");
+            assert!(said.is_none_or(|said| remarks[0].contains(said)), "{remarks:?}");
+        }
+    }
+
+    #[test]
+    fn heat_that_android_tells_is_said_and_a_mode_that_lowers_the_clock_is_no_heat() {
+        let clusters = &clusters();
+        let asked = Asked {
+            device: "phone",
+            engine: "tract 1",
+            clusters,
+            cpus: &[4],
+            threads: 1,
+            half_precision: false,
+        };
+        for (status, headroom_milli, said) in [
+            (Some(0), Some(850), None),
+            (
+                Some(2),
+                None,
+                Some("2 of 3 launches Android called the device hot: thermal status moderate;"),
+            ),
+            (Some(0), Some(913), Some("thermal status none, a headroom of 0.91 (at 1")),
+            (Some(u64::MAX), None, Some("thermal status unknown")),
+            (None, None, None),
+        ] {
+            let good = launch(true, 1, 1_200_000, "sched_pixel");
+            let mut launches = vec![good.clone(), good.clone(), good];
+            for launch in &mut launches {
+                launch.state_before.fixed_performance = true;
+            }
+            for launch in &mut launches[1..] {
+                launch.state_after.thermal = Some(Thermal { status, headroom_milli });
+            }
             let remarks = remarks(&launches, &asked);
             assert_eq!(remarks.len(), usize::from(said.is_some()), "{remarks:?}");
             assert!(said.is_none_or(|said| remarks[0].contains(said)), "{remarks:?}");

@@ -1,6 +1,6 @@
 //! The JSON of measurements that scripts rely on.
 
-use pearl_agent::protocol::messages::ProfileReport;
+use pearl_agent::protocol::messages::{ProfileReport, Thermal};
 use pearl_calibration::{
     COMPARISON_CONFIDENCE, Comparison, Compensated, Percentile, Samples, Summary, Verdict,
     outliers, percentile,
@@ -67,6 +67,9 @@ pub fn result_json(measurement: &Measurement) -> Value {
         ("usual_from", measurement.usual_from.map(|from| json!(from))),
         ("peak_memory_bytes", peak.map(Value::from)),
         ("energy_per_inference_uj", measurement.energy_per_inference_uj().map(Value::from)),
+        ("cycles_per_inference", measurement.cycles_per_inference().map(Value::from)),
+        ("instructions_per_inference", measurement.instructions_per_inference().map(Value::from)),
+        ("thermal", measurement.thermal().map(thermal_json)),
         ("sustained", measurement.sustained.as_ref().map(|sustained| json!(sustained))),
     ];
     for (field, value) in known {
@@ -75,6 +78,10 @@ pub fn result_json(measurement: &Measurement) -> Value {
         }
     }
     document
+}
+
+fn thermal_json(of: Thermal) -> Value {
+    json!({ "status": of.status, "headroom": of.headroom_milli.map(|milli| milli as f64 / 1000.0) })
 }
 
 /// The compensated latency: the latency with the slowdown of the device removed.

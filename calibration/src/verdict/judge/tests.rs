@@ -105,6 +105,26 @@ fn a_device_that_slows_as_a_whole_is_throttled() {
 }
 
 #[test]
+fn the_first_evidence_says_by_cycles_what_was_slow_and_a_stable_measurement_has_it_as_a_remark() {
+    let mut hot = launches(&[5 * MS, 5 * MS, 5 * MS, 7 * MS, 7 * MS, 7 * MS]);
+    for launch in &mut hot {
+        launch.cycles = Some(300 * 10_000_000);
+    }
+    check(&hot, Verdict::Drifting, "cycles: the clock rate fell");
+    let evidence = judge(&hot, None, &Thresholds::default()).unwrap().evidence;
+    assert!(evidence[1..].iter().all(|evidence| !evidence.contains("cycles")), "{evidence:?}");
+    let mut mixed = quiet();
+    for (launch, cycles) in mixed.iter_mut().zip([10, 10, 10, 10, 12, 12, 12]) {
+        launch.cycles = Some(cycles);
+        launch.cpu = Nanos(launch.wall.0 / 12 * cycles);
+        launch.sample_cpu = launch.samples.clone().into();
+    }
+    let judgement = judge(&mixed, None, &Thresholds::default()).unwrap();
+    let told = judgement.remarks.iter().any(|remark| remark.contains("cycles: others cost them"));
+    assert!(judgement.verdict == Verdict::Stable && told, "{judgement:?}");
+}
+
+#[test]
 fn a_sentinel_that_is_slower_alone_or_once_throttles_nothing() {
     let mut odd = quiet();
     for launch in &mut odd[4..] {
@@ -177,7 +197,8 @@ proptest! {
         let launches: Vec<LaunchView> = numbers.into_iter().map(|(samples, n, khz)| LaunchView {
             sample_cpu: samples.iter().rev().copied().map(Nanos).collect(),
             samples: Samples::from_ns(&samples).unwrap(),
-            cpu: Nanos(n[0]), wall: Nanos(n[1]), threads: 1, involuntary_switches: n[2],
+            cpu: Nanos(n[0]), wall: Nanos(n[1]), cycles: Some(n[2]), threads: 1,
+            involuntary_switches: n[2],
             blocks: vec![Block {
                 samples: 2,
                 sentinel: Sentinel { core: Nanos(n[3]), network: Nanos(n[4]), memory: Nanos(n[5]) },

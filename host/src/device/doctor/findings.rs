@@ -4,7 +4,7 @@ use pearl_agent::protocol::messages::{AgentHello, Frequency, Reading};
 
 use super::Level::{Note, Obstacle, Warning};
 use super::{Finding, Seen};
-use crate::measure::{FULL_RATE, disturbance, highest_khz};
+use crate::measure::{FULL_RATE, android_heat, disturbance, highest_khz};
 
 const MIB: u64 = 1 << 20;
 /// Above this temperature, in thousandths of a degree Celsius, most phones lower their clock rates.
@@ -59,6 +59,9 @@ fn system(seen: &Seen<'_>) -> Finding {
     let hypervisor = platform.hypervisor.as_ref().map(|name| format!("hypervisor {name}"));
     let hypervisor = hypervisor.unwrap_or_else(|| "no hypervisor".to_owned());
     let mut told = vec![format!("kernel {kernel}"), hypervisor];
+    if let Some(group) = &seen.look.state.scheduling {
+        told.push(format!("scheduled as {group}"));
+    }
     if !seen.device.wrapper.is_empty() {
         told.push(format!("wrapper {}", seen.device.wrapper.join(" ")));
     }
@@ -107,7 +110,11 @@ fn cores(seen: &Seen<'_>) -> Finding {
 
 fn frequency(seen: &Seen<'_>) -> Finding {
     let about = "clock rates";
-    let advice = match (seen.device.frequency, seen.hello.platform.root) {
+    if seen.look.state.fixed_performance {
+        return Finding::fine(about, "fixed-performance mode");
+    }
+    let platform = &seen.hello.platform;
+    let advice = match (seen.device.frequency, platform.root || platform.android.is_some()) {
         (Frequency::Fix, _) => "find out why the device did not take the governor `performance`",
         (Frequency::Keep, true) => "set `frequency = \"fix\"` in the device's entry",
         (Frequency::Keep, false) => {
@@ -150,7 +157,8 @@ fn throttling(seen: &Seen<'_>) -> Finding {
     let share = now as f64 / highest.max(1) as f64;
     let evidence =
         format!("{} MHz after the probe, the highest is {} MHz", now / 1000, highest / 1000);
-    if share >= FULL_RATE {
+    // That mode holds a lower rate on purpose.
+    if share >= FULL_RATE || state.fixed_performance {
         Finding::fine(about, evidence)
     } else {
         let advice = "let it cool down, take off its cover, leave its power-saving mode";
@@ -160,6 +168,10 @@ fn throttling(seen: &Seen<'_>) -> Finding {
 
 fn temperature(seen: &Seen<'_>) -> Finding {
     let about = "temperature";
+    let advice = "let it cool down before you measure";
+    if let Some(heat) = android_heat(&seen.look.state) {
+        return Finding::new(Warning, about, heat, advice);
+    }
     let hottest = seen.look.state.temperature_mc.iter().max_by_key(|(_, mc)| *mc);
     let Some((zone, mc)) = hottest else {
         return Finding::new(
@@ -173,7 +185,7 @@ fn temperature(seen: &Seen<'_>) -> Finding {
     if *mc < WARM_MC {
         Finding::fine(about, evidence)
     } else {
-        Finding::new(Warning, about, evidence, "let it cool down before you measure")
+        Finding::new(Warning, about, evidence, advice)
     }
 }
 

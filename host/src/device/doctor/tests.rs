@@ -1,5 +1,5 @@
 use pearl_agent::protocol::messages::{
-    Battery, Cgroup, Clock, Cluster, Engine, Frequency, Others, Platform, Reading, State,
+    Battery, Cgroup, Clock, Cluster, Engine, Frequency, Others, Platform, Reading, State, Thermal,
 };
 use pearl_agent::protocol::wire::Failure;
 
@@ -61,6 +61,9 @@ fn sound() -> Patient {
                 load_milli: Some(100),
                 memory_available_bytes: Some(4 << 30),
                 battery: Some(Battery { percent: Some(90), status: Some("Full".into()) }),
+                thermal: Some(Thermal { status: Some(0), headroom_milli: Some(700) }),
+                scheduling: None,
+                fixed_performance: false,
             },
             clock: Clock { resolution_ns: 1, overhead_ns: 30 },
             readings: [500_000, 501_000, 505_000].map(reading).to_vec(),
@@ -98,7 +101,7 @@ fn a_sound_device_has_nothing_but_fine_findings() {
 #[test]
 fn what_is_wrong_is_found_with_its_evidence_and_advice() {
     type Harm = fn(&mut Patient);
-    let cases: [(Harm, &str, Level, &str); 17] = [
+    let cases: [(Harm, &str, Level, &str); 18] = [
         (|p| p.hello.version = "0.0.1".into(), "agent", Level::Warning, "0.0.1"),
         (|p| p.device.cpus = Cpus::List(vec![9]), "cores", Level::Obstacle, "[9]"),
         (|p| p.device.cpus = Cpus::All, "cores", Level::Warning, "2 kinds"),
@@ -114,6 +117,12 @@ fn what_is_wrong_is_found_with_its_evidence_and_advice() {
             "throttling",
             Level::Warning,
             "1000 MHz",
+        ),
+        (
+            |p| p.look.state.thermal.as_mut().unwrap().status = Some(1),
+            "temperature",
+            Level::Warning,
+            "thermal status light, a headroom of 0.70",
         ),
         (|p| p.look.state.temperature_mc[0].1 = 71_500, "temperature", Level::Warning, "71.5 °C"),
         (
@@ -169,9 +178,10 @@ fn what_numbers_depend_on_is_told_with_the_limits_and_clock_rates() {
     patient.device.wrapper = vec!["taskset".into(), "-c".into()];
     patient.look.state.preference = Some("performance".into());
     patient.look.state.boost = Some(false);
+    patient.look.state.scheduling = Some("top-app".into());
     let findings = patient.findings();
     for (about, evidence) in [
-        ("system", "kernel 6.1, hypervisor xen, wrapper taskset -c"),
+        ("system", "kernel 6.1, hypervisor xen, scheduled as top-app, wrapper taskset -c"),
         ("limits", "1.50 processors"),
         ("clock rates", "governor performance, preference performance, no boost"),
     ] {
@@ -180,6 +190,15 @@ fn what_numbers_depend_on_is_told_with_the_limits_and_clock_rates() {
     }
     let told: Vec<_> = sound().findings().into_iter().map(|finding| finding.evidence).collect();
     assert!(told.contains(&"kernel unknown, no hypervisor".to_owned()), "{told:?}");
+}
+
+#[test]
+fn fixed_performance_mode_lowers_the_clock_on_purpose() {
+    let mut patient = sound();
+    patient.look.state.fixed_performance = true;
+    patient.look.state.governor = Some("sched_pixel".into());
+    patient.look.state.frequency_khz = vec![1_000_000];
+    assert!(patient.findings().iter().all(|finding| finding.level == Level::Fine));
 }
 
 #[test]

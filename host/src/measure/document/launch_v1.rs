@@ -3,8 +3,8 @@
 //! **Invariant:** a field that older programs did not write may be absent.
 
 use pearl_agent::protocol::messages::{
-    Battery, Clock, GraphFacts, InputReport, LaunchReport, ModelFile, Reading, State, WeightType,
-    WeightsFile,
+    Battery, Clock, GraphFacts, InputReport, LaunchReport, ModelFile, Reading, State, Thermal,
+    WeightType, WeightsFile,
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,7 +57,14 @@ same_fields! {
             #[serde(default, skip_serializing_if = "Vec::is_empty")]
             by_seed_ns: u64,
         }
-        options { peak_memory_bytes: u64, energy_uj: u64, }
+        options {
+            peak_memory_bytes: u64,
+            energy_uj: u64,
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            cycles: u64,
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            instructions: u64,
+        }
     }
 }
 
@@ -150,7 +157,10 @@ same_fields! {
 
 same_fields! {
     StateV1 = State {
-        plain {}
+        plain {
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            fixed_performance: bool,
+        }
         lists { frequency_khz: u64, temperature_mc: (String, i64), }
         options {
             governor: String,
@@ -161,7 +171,19 @@ same_fields! {
             load_milli: u64,
             memory_available_bytes: u64,
             battery: BatteryV1,
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            thermal: ThermalV1,
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            scheduling: String,
         }
+    }
+}
+
+same_fields! {
+    ThermalV1 = Thermal {
+        plain {}
+        lists {}
+        options { status: u64, headroom_milli: u64, }
     }
 }
 
