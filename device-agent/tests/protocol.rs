@@ -36,8 +36,14 @@ fn model() -> impl Strategy<Value = ModelFile> {
         path,
         sha256,
     });
-    (any::<String>(), any::<String>(), vec(weights, 0..3))
-        .prop_map(|(path, sha256, weights)| ModelFile { path, sha256, weights })
+    (any::<(String, String, bool)>(), vec(weights, 0..3)).prop_map(
+        |((path, sha256, random_weights), weights)| ModelFile {
+            path,
+            sha256,
+            weights,
+            random_weights,
+        },
+    )
 }
 
 prop_compose! {
@@ -220,11 +226,12 @@ fn graph_facts() -> impl Strategy<Value = GraphFacts> {
         Just(WeightType::Int8),
         Just(WeightType::Int4),
     ];
-    (vec(weights, 0..3), any::<(usize, usize)>()).prop_map(
-        |(weights, (whole_convolutions, branches))| GraphFacts {
+    (vec(weights, 0..3), any::<[usize; 3]>()).prop_map(
+        |(weights, [whole_convolutions, branches, random_weights])| GraphFacts {
             weights,
             whole_convolutions,
             branches,
+            random_weights,
         },
     )
 }

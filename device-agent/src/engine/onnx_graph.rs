@@ -3,14 +3,16 @@
 //!
 //! **Invariant:** in a graph that passes, the engine knows every operator in its domain and is not known to
 //! compute one otherwise, all inputs have fixed shapes, and all weights are numbers, in the graph, and come
-//! from files that were hashed.
+//! from files that were hashed; random ones are there only where the request allows them, and are counted.
 
 mod defects;
 mod functions;
 mod graph_facts;
+mod lacking_weights;
 mod node_attributes;
 mod open_sizes;
 mod operators;
+mod random_weights;
 mod weights;
 mod weights_beside;
 mod wiring;
@@ -44,7 +46,10 @@ pub(crate) fn prepare(
         let reason = "not an ONNX file, or truncated (it holds no graph)".into();
         return Err(EngineError::Model { model: model.into(), reason });
     };
-    weights_beside::take_in(file, graph)?;
+    let mut random_weights = weights_beside::take_in(file, graph)?;
+    if file.random_weights {
+        random_weights += lacking_weights::add(model, graph)?;
+    }
     defects::mend(graph);
     let lacking = operators::check(model, graph, (engine, &lift), knows);
     let wrong = defects::check(model, graph, engine);
@@ -54,7 +59,7 @@ pub(crate) fn prepare(
     }
     weights::check(model, graph)?;
     check(model, graph)?;
-    let facts = graph_facts::of(graph);
+    let facts = GraphFacts { random_weights, ..graph_facts::of(graph) };
     Ok((facts, open_sizes::settle(model, graph, sizes)?))
 }
 
@@ -71,7 +76,11 @@ fn check(model: &str, graph: &GraphProto) -> Result<(), EngineError> {
         if let Some(missing) =
             node.input.iter().find(|input| !input.is_empty() && !known.contains(input.as_str()))
         {
-            let reason = format!("its input '{}' is not defined in the graph", one_line(missing));
+            let reason = format!(
+                "its input '{}' is not defined in the graph; where its weights were left out, \
+                 --random-weights measures the structure alone",
+                one_line(missing)
+            );
             return Err(NodeLabel::of(node).error(model, index, reason));
         }
     }

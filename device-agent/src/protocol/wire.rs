@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 /// for what a model's file leaves open; a launch tells the inputs that it fed. 7: a profile tells the inputs and
 /// attributes of each operator; a launch what its graph tells, and the time of other inputs; a run may be fed
 /// as a launch is; `time_limit` and `memory_limit` are failures of their own; a hypervisor, and more of the
-/// frequency policy; options of an imported teacher, remarks on it.
+/// frequency policy; options of an imported teacher, remarks on it; random weights for
+/// a model that has none.
 pub const PROTOCOL: u32 = 7;
 
 /// Longest line that either side accepts, in bytes.
