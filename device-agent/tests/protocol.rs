@@ -8,7 +8,8 @@ use pearl_agent::protocol::messages::{
     Frequency, GraphFacts, InputReport, InputValues, LaunchReport, LaunchRequest, LeaseRequest,
     Limits, ModelFile, NoProgress, OpProfile, Others, Platform, Precision, ProbeReport,
     ProbeRequest, Process, ProfileReport, ProfileRequest, PutReport, PutRequest, Reading,
-    RunReport, RunRequest, Sampling, Sizes, State, TensorData, Thermal, WarmUp, WeightType, WeightsFile,
+    RunReport, RunRequest, Sampling, Sizes, State, TensorData, Thermal, WarmUp, WeightType,
+    WeightsFile,
 };
 use pearl_agent::protocol::wire::{Failure, FailureKind, Outcome, Reply, Request};
 use proptest::collection::{btree_map, vec};
@@ -36,8 +37,14 @@ fn model() -> impl Strategy<Value = ModelFile> {
         path,
         sha256,
     });
-    (any::<String>(), any::<String>(), vec(weights, 0..3))
-        .prop_map(|(path, sha256, weights)| ModelFile { path, sha256, weights })
+    (any::<(String, String, bool)>(), vec(weights, 0..3)).prop_map(
+        |((path, sha256, random_weights), weights)| ModelFile {
+            path,
+            sha256,
+            weights,
+            random_weights,
+        },
+    )
 }
 
 prop_compose! {
@@ -223,11 +230,12 @@ fn graph_facts() -> impl Strategy<Value = GraphFacts> {
         Just(WeightType::Int8),
         Just(WeightType::Int4),
     ];
-    (vec(weights, 0..3), any::<(usize, usize)>()).prop_map(
-        |(weights, (whole_convolutions, branches))| GraphFacts {
+    (vec(weights, 0..3), any::<[usize; 3]>()).prop_map(
+        |(weights, [whole_convolutions, branches, random_weights])| GraphFacts {
             weights,
             whole_convolutions,
             branches,
+            random_weights,
         },
     )
 }

@@ -7,7 +7,8 @@ file that is not there), outside.onnx (its weights lie outside its folder) and p
 of ten values), with values for it in two.npy, three.npy and ten.safetensors. Also half.onnx and int8.onnx
 (their weights are no f32), dynamic.onnx (int8 with scales found at every inference), branches.onnx (an If on
 what is fed), shifted.onnx and many.onnx (operators that tract computes otherwise), number.onnx (a weight is
-NaN), old.onnx (of operator set 9) and stretched.onnx (a Resize on which tract and onnxruntime differ).
+NaN), old.onnx (of operator set 9), stretched.onnx (a Resize on which tract and onnxruntime differ) and
+structure.onnx (its weights are nowhere).
 """
 
 import pathlib
@@ -132,3 +133,8 @@ stretch = node(
     mode="linear", coordinate_transformation_mode="align_corners",
 )
 network("stretched", [stretch], [constant("scales", numpy.float32([1, 1, 1.3, 1.3]))])
+ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, size, 8, 8)) for name, size in (("input", 3), ("logits", 4))]
+bare = node("Conv", ["input", "w"], ["logits"], name="bare", pads=[1, 1, 1, 1])
+graph = helper.make_graph([bare], "structure", ends[:1], ends[1:])
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+(folder / "structure.onnx").write_bytes(model.SerializeToString())

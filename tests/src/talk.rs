@@ -188,7 +188,7 @@ fn model_file(model: &Path) -> ModelFile {
     // A name with a backslash or a line feed in it is escaped, and that is told by a first letter.
     let sha256 = said.trim_start_matches('\\').split_whitespace().next();
     let sha256 = sha256.unwrap_or_else(|| panic!("{}: no such file", model.display())).to_owned();
-    ModelFile { path: model.to_str().expect("text").to_owned(), sha256, weights: Vec::new() }
+    ModelFile { path: model.to_str().expect("text").to_owned(), sha256, ..ModelFile::default() }
 }
 
 /// Tells a file from a later one of the same name.

@@ -232,3 +232,44 @@ fn outputs_are_held_against_those_of_onnxruntime_where_it_is_installed() {
     let absent = verify("batch.onnx", &pearl.path("absent.so"));
     assert_eq!(absent.faults_of_refusal(2, &["PEARL_ONNXRUNTIME", "absent.so"]), [""; 0]);
 }
+
+#[test]
+fn a_structure_alone_is_measured_with_random_weights_where_that_is_asked_for_and_this_is_told() {
+    let pearl = rig();
+    let random = |result: &Value| result["model"]["random_weights"].as_bool().unwrap_or(false);
+    for (file, words) in [
+        ("structure.onnx", &["node 0 'Conv' (bare)", "'w'", "--random-weights"][..]),
+        ("lost.onnx", &["lost.data is not there", "--random-weights"]),
+    ] {
+        let refused = pearl.line(&format!("--quiet bench {file}"));
+        assert_eq!(refused.faults_of_refusal(3, words), [""; 0], "{file}");
+        let result = bench(&pearl, &format!("{file} --random-weights"));
+        assert!(random(&result) && warned(&result, "random numbers here: 1"), "{result}");
+    }
+    // Where nothing lacks, nothing is random.
+    let whole = bench(&pearl, "beside.onnx --random-weights");
+    assert!(!random(&whole) && !warned(&whole, "random numbers"), "{whole}");
+    fs::remove_file(pearl.path("weights/all.data")).unwrap();
+    let bare = bench(&pearl, "beside.onnx --random-weights");
+    assert!(random(&bare), "{bare}");
+
+    let list = |line: &str| -> Vec<(i64, bool)> {
+        let listed = pearl.line(&format!("history list {line} --json")).ok().json();
+        let of = |one: &Value| (one["id"].as_i64().unwrap(), one["random_weights"] == true);
+        listed["measurements"].as_array().unwrap().iter().map(of).collect()
+    };
+    assert_eq!(list(""), [(1, true), (2, true), (3, false), (4, true)]);
+    // With its weights the file is another model.
+    assert_eq!(list("--model beside.onnx"), [(4, true)]);
+    let compared = pearl.line("compare 3 4 --accept-unstable --json").ok().json();
+    assert!(!warned(&compared, "of the same model"), "{compared}");
+    assert!(random(&pearl.line("history show 4 --json").ok().json()["result"]));
+
+    let line =
+        "compare structure.onnx lost.onnx --random-weights --device steady --accept-unstable";
+    let compared = pearl.line(line).ok();
+    for side in ["A: ", "B: "] {
+        let remark = |line: &str| line.starts_with(side) && line.contains("random numbers here: 1");
+        assert!(compared.stderr.lines().any(remark), "{compared:#?}");
+    }
+}

@@ -177,7 +177,7 @@ fn run(agent: &mut Link, path: &Path, input: &TensorData) -> Result<Vec<f32>, St
     let model = ModelFile {
         path: path.to_str().unwrap().to_owned(),
         sha256: sha256(path),
-        weights: Vec::new(),
+        ..ModelFile::default()
     };
     let (inputs, precision) = (vec![input.clone()], Precision::F32);
     let request = RunRequest {

@@ -3,15 +3,17 @@
 //!
 //! **Invariant:** in a graph that passes, the engine knows every operator in its domain and is not known to
 //! compute one otherwise, all inputs have fixed shapes, and all weights are numbers, in the graph, and come
-//! from files that were hashed.
+//! from files that were hashed; random ones are there only where the request allows them, and are counted.
 
 mod consequences;
 mod defects;
 mod functions;
 mod graph_facts;
+mod lacking_weights;
 mod node_attributes;
 mod open_sizes;
 mod operators;
+mod random_weights;
 mod weight_numbers;
 mod weights_beside;
 mod wiring;
@@ -47,7 +49,10 @@ pub(crate) fn prepare(
         let reason = "not an ONNX file, or truncated (it holds no graph)".into();
         return Err(EngineError::Model { model: model.into(), reason });
     };
-    weights_beside::take_in(file, graph)?;
+    let mut random_weights = weights_beside::take_in(file, graph)?;
+    if file.random_weights {
+        random_weights += lacking_weights::add(model, graph)?;
+    }
     defects::mend(graph);
     let lacking = operators::check(model, graph, (engine, &lift), knows);
     let wrong = defects::check(model, graph, engine);
@@ -59,7 +64,8 @@ pub(crate) fn prepare(
     check(model, graph)?;
     let assumed = open_sizes::settle(model, graph, sizes)?;
     consequences::write(proto, known);
-    Ok((proto.graph.as_ref().map(graph_facts::of).unwrap_or_default(), assumed))
+    let told = proto.graph.as_ref().map(graph_facts::of).unwrap_or_default();
+    Ok((GraphFacts { random_weights, ..told }, assumed))
 }
 
 fn check(model: &str, graph: &GraphProto) -> Result<(), EngineError> {
@@ -75,7 +81,11 @@ fn check(model: &str, graph: &GraphProto) -> Result<(), EngineError> {
         if let Some(missing) =
             node.input.iter().find(|input| !input.is_empty() && !known.contains(input.as_str()))
         {
-            let reason = format!("its input '{}' is not defined in the graph", one_line(missing));
+            let reason = format!(
+                "its input '{}' is not defined in the graph; where its weights were left out, \
+                 --random-weights measures the structure alone",
+                one_line(missing)
+            );
             return Err(NodeLabel::of(node).error(model, index, reason));
         }
     }

@@ -18,11 +18,15 @@ pub struct ModelFile {
     /// The files that hold weights of the model, if it does not hold all itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub weights: Vec<WeightsFile>,
+    /// Whether weights that it has no values of are random numbers.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub random_weights: bool,
 }
 
 impl ModelFile {
     /// What identifies the model and all its weights: the hash of its content, or a hash over all hashes
-    /// where weights lie beside it.
+    /// where weights lie beside it. Random weights are no part of it: they stand for values that no file with
+    /// this identity has.
     pub fn identity(&self) -> String {
         if self.weights.is_empty() {
             return self.sha256.clone();
@@ -106,6 +110,9 @@ pub struct GraphFacts {
     /// Nodes that choose between branches by the values that are fed.
     #[serde(default)]
     pub branches: usize,
+    /// Weights that the model has no values of and that are random numbers, where that was asked for.
+    #[serde(default)]
+    pub random_weights: usize,
 }
 
 /// How a file holds weights.

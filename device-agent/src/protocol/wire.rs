@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 /// attributes of each operator; a launch what its graph tells, and the time of other inputs; a run may be fed
 /// as a launch is; `time_limit` and `memory_limit` are failures of their own; a hypervisor, and more of the
 /// frequency policy; options of an imported teacher, remarks on it; cycles and instructions of a launch, and
-/// Android's thermal state, scheduling group and fixed-performance mode.
+/// Android's thermal state, scheduling group and fixed-performance mode; random weights for a model that has none.
 pub const PROTOCOL: u32 = 7;
 
 /// Longest line that either side accepts, in bytes.

@@ -198,5 +198,5 @@ fn device(sha256: &str, what: &str, error: &io::Error) -> Failure {
 
 fn model_file(path: &Path, sha256: &str) -> Option<ModelFile> {
     let path = path.to_str()?.to_owned();
-    Some(ModelFile { path, sha256: sha256.to_owned(), weights: Vec::new() })
+    Some(ModelFile { path, sha256: sha256.to_owned(), ..ModelFile::default() })
 }

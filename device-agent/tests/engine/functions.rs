@@ -1,7 +1,8 @@
 //! Operators are what their domain says: functions of a file are inlined, those of vendors refused.
 
 use crate::onnx::{
-    Dim, OWN, function, input, model, node, of_domain, output, with_float, with_reference,
+    Dim, OWN, function, input, model, node, of_domain, output, with_default, with_float,
+    with_reference,
 };
 use crate::rig::{Agent, Models};
 use pearl_agent::protocol::messages::TensorData;
@@ -75,6 +76,28 @@ fn attributes_of_a_call_reach_the_body_and_those_left_out_take_the_operators_def
     assert_eq!(outputs("given", &[given, leaky.clone()].concat()).unwrap(), [1.0, -1.0]);
     let omitted = graph(&[call]);
     assert_eq!(outputs("omitted", &[omitted, leaky].concat()).unwrap(), [1.0, -0.02]);
+}
+
+#[test]
+fn an_attribute_that_a_call_leaves_out_takes_the_default_of_its_own_function() {
+    let body = with_reference("alpha", "slope", &node("LeakyRelu", "", &["a"], &["b"]));
+    let leak = function("Leak", 17, (&["a"], &["b"]), &[], &[body.clone()]);
+    let leak = with_default("slope", 0.25, &leak);
+    // The same body without a default, before it in the file.
+    let plain = function("Plain", 17, (&["a"], &["b"]), &["slope"], &[body]);
+    let outer = function("Outer", 17, (&["a"], &["b"]), &[], &[call("Leak", "", &["a"], &["b"])]);
+    let functions = [plain, leak, outer].concat();
+    let called = |name| call(name, "", &["x"], &["y"]);
+    for (call, expected) in [
+        (called("Leak"), [1.0, -0.5]),
+        (with_float("slope", 0.5, &called("Leak")), [1.0, -1.0]),
+        (called("Outer"), [1.0, -0.5]),
+        // Not that of the function next to it, but the operator's.
+        (called("Plain"), [1.0, -0.02]),
+    ] {
+        let bytes = [graph(&[call]), functions.clone()].concat();
+        assert_eq!(outputs("default", &bytes).unwrap(), expected);
+    }
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn a_device_that_is_leased_runs_and_keeps_nothing_for_anybody_else() {
     let mut second = Agent::greeted_in(folder.path());
     let sha256 = "0".repeat(64);
     let asked = PutRequest { sha256: sha256.clone(), bytes: 4, offset: 0, data: String::new() };
-    let model = ModelFile { path: "/nowhere".into(), sha256, weights: Vec::new() };
+    let model = ModelFile { path: "/nowhere".into(), sha256, ..ModelFile::default() };
     take(&mut first, lease("anna@lab", "a")).unwrap();
     for refused in [
         second.ask(AgentRequest::Put(asked.clone())).unwrap_err(),

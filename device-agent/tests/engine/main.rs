@@ -12,6 +12,7 @@ mod onnx;
 mod open_sizes;
 mod profiles;
 mod puts;
+mod random_weights;
 mod rig;
 mod threads;
 mod weights_beside;

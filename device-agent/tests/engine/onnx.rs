@@ -51,8 +51,18 @@ pub fn of_domain(domain: &str, node: &[u8]) -> Vec<u8> {
 
 /// The node with an attribute that is a number.
 pub fn with_float(name: &str, value: f32, node: &[u8]) -> Vec<u8> {
+    extended(node, &bytes(5, &float_attribute(name, value)))
+}
+
+/// The function with a number that an attribute has where a call leaves it out.
+pub fn with_default(name: &str, value: f32, function: &[u8]) -> Vec<u8> {
+    // Its tag has two bytes and its length one, as those of all functions here.
+    bytes(25, &[&function[3..], &bytes(11, &float_attribute(name, value))].concat())
+}
+
+fn float_attribute(name: &str, value: f32) -> Vec<u8> {
     let value = [varint(2 << 3 | 5), value.to_le_bytes().to_vec()].concat();
-    extended(node, &bytes(5, &[bytes(1, name.as_bytes()), value, number(20, 1)].concat()))
+    [bytes(1, name.as_bytes()), value, number(20, 1)].concat()
 }
 
 /// The node with an attribute that is a whole number.

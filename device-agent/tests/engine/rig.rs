@@ -216,7 +216,7 @@ impl Models {
 /// The file at that path, if it holds these bytes.
 pub fn meant(path: &Path, bytes: &[u8]) -> ModelFile {
     let digits = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-    ModelFile { path: path.to_str().unwrap().into(), sha256: digits, weights: Vec::new() }
+    ModelFile { path: path.to_str().unwrap().into(), sha256: digits, ..ModelFile::default() }
 }
 
 pub fn limits() -> Limits {

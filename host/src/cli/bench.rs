@@ -17,7 +17,7 @@ use super::measuring::{MeasuringArgs, percent, sustained};
 use crate::device::registry::Devices;
 use crate::measure::past_sessions;
 use crate::measure::{
-    Ops, Order, Settings, Sharing, Step, What, measure_fleet, model_file, onnxruntime_library,
+    Ops, Order, Settings, Sharing, Step, What, measure_fleet, model_file_with, onnxruntime_library,
 };
 use crate::output::error_class::{Classified, all_of, both_of};
 use crate::output::terminal::Terminal;
@@ -60,7 +60,7 @@ pub struct BenchArgs {
     /// Also compare the outputs with those of onnxruntime on this machine, and fail where they differ: an
     /// engine that computes an operator otherwise measures another network. PEARL_ONNXRUNTIME names its
     /// library, else it is that of Python's package
-    #[arg(long)]
+    #[arg(long, conflicts_with = "random_weights")]
     verify: bool,
     /// Exit with 0 even if a verdict says not to believe a number
     #[arg(long)]
@@ -150,7 +150,8 @@ fn order(args: &BenchArgs) -> anyhow::Result<Order> {
         }
         devices.get(name).cloned()
     }));
-    let models = args.models.iter().map(|path| model_file(path, settings.limits.model_bytes));
+    let (most_bytes, absent) = (settings.limits.model_bytes, args.inputs.absent_weights());
+    let models = args.models.iter().map(|path| model_file_with(path, most_bytes, absent));
     let (chosen, models) = both_of(chosen, all_of(models))?;
     Ok(Order {
         devices: chosen,

@@ -15,7 +15,7 @@ use crate::device::registry::Devices;
 use crate::measure::past_sessions;
 use crate::measure::{
     InPairs, Measurement, Session, Settings, Step, UsualSpeeds, changes, comparison_json,
-    inputs_text, model_file, result_json,
+    inputs_text, model_file_with, result_json,
 };
 use crate::output::duration::ms_with_interval;
 use crate::output::error_class::{Classified, Classify, ErrorClass, Several, both_of};
@@ -126,7 +126,7 @@ pub fn run(args: CompareArgs, terminal: &Terminal) -> anyhow::Result<()> {
         [Some(_), Some(_)] if args.says_how() => {
             return Err(Classified::usage(format_args!(
                 "{} and {} are kept measurements, so nothing is measured: leave out --device, --threads, \
-                 --precision, --input, --dim and --input-value, or name the models' files",
+                 --precision, --input, --dim, --input-value and --random-weights, or name the models' files",
                 args.first,
                 args.second()
             ))
@@ -164,7 +164,7 @@ fn with_baseline(args: &CompareArgs, baseline: &Path, terminal: &Terminal) -> an
         if args.says_how() {
             return Err(Classified::usage(format_args!(
                 "{first} holds results, so nothing is measured: leave out --device, --threads, \
-                 --precision, --input, --dim and --input-value, or name a model's file"
+                 --precision, --input, --dim, --input-value and --random-weights, or name a model's file"
             ))
             .into());
         }
@@ -190,8 +190,9 @@ fn with_baseline(args: &CompareArgs, baseline: &Path, terminal: &Terminal) -> an
 
 fn by_turns(args: &CompareArgs, terminal: &Terminal) -> anyhow::Result<Compared> {
     let settings = settings(args)?;
+    let (most_bytes, absent) = (settings.limits.model_bytes, args.inputs.absent_weights());
     let [first, second] = [args.first.as_str(), args.second()]
-        .map(|path| model_file(Path::new(path), settings.limits.model_bytes));
+        .map(|path| model_file_with(Path::new(path), most_bytes, absent));
     let devices = Devices::find(args.measuring.devices.as_deref())?;
     let (device, (first, second)) = both_of(devices.get(args.device()), both_of(first, second))?;
     let files = [first, second];
@@ -343,7 +344,8 @@ fn keep(args: &CompareArgs, measurement: &Measurement) -> anyhow::Result<Option<
 fn measure(args: &CompareArgs, path: &str, terminal: &Terminal) -> anyhow::Result<Measurement> {
     let settings = settings(args)?;
     let devices = Devices::find(args.measuring.devices.as_deref())?;
-    let model = model_file(Path::new(path), settings.limits.model_bytes);
+    let absent = args.inputs.absent_weights();
+    let model = model_file_with(Path::new(path), settings.limits.model_bytes, absent);
     let (device, model) = both_of(devices.get(args.device()), model)?;
     let mut agent = Agent::connect(device)?;
     let spinner = terminal.spinner();

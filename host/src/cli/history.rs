@@ -7,7 +7,9 @@ use pearl_calibration::{Nanos, Samples, Summary};
 use serde_json::{Value, json};
 
 use crate::measure::past_sessions;
-use crate::measure::{Fingerprint, Measurement, UsualFrom, model_file, result_json};
+use crate::measure::{
+    AbsentWeights, Fingerprint, Measurement, UsualFrom, model_file_with, result_json,
+};
 use crate::output::duration::{ms, ms_with_interval};
 use crate::output::error_class::{Classified, Classify, ErrorClass};
 use crate::output::terminal::{print_json, print_line};
@@ -58,7 +60,9 @@ pub fn run(verb: HistoryVerb) -> anyhow::Result<()> {
 }
 
 fn list(args: &ListArgs) -> anyhow::Result<()> {
-    let model = args.model.as_deref().map(|path| model_file(path, u64::MAX)).transpose()?;
+    // A model that was measured with random weights is found without its own.
+    let file = |path| model_file_with(path, u64::MAX, AbsentWeights::Random);
+    let model = args.model.as_deref().map(file).transpose()?;
     let identity = model.as_ref().map(ModelFile::identity);
     let history = past_sessions::open()?;
     let kept =
@@ -90,10 +94,12 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
         "compensated",
         "verdict",
     ]);
-    for Kept { id, entry, engine, threads, precision, sustained } in &kept {
+    for Kept { id, entry, engine, threads, precision, sustained, random_weights } in &kept {
         let threads = threads.filter(|threads| *threads > 1).map(|n| format!("{n} threads"));
         let sustained = sustained.then(|| "sustained".to_owned());
-        let how: Vec<_> = [precision.clone(), threads, sustained].into_iter().flatten().collect();
+        let random = random_weights.then(|| "random weights".to_owned());
+        let how = [precision.clone(), threads, sustained, random];
+        let how: Vec<_> = how.into_iter().flatten().collect();
         let engine = engine.as_ref().map(|engine| format!("{} {}", engine.name, engine.version));
         table.add_row([
             format!("#{id}"),
@@ -221,6 +227,7 @@ fn kept_json(kept: &Kept) -> Value {
         "threads": kept.threads,
         "arithmetic": kept.precision,
         "sustained": kept.sustained,
+        "random_weights": kept.random_weights,
         "latency_ns": {
             "median": Nanos(entry.median_ns),
             "ci95": [entry.lo_ns, entry.hi_ns],

@@ -1,4 +1,4 @@
-//! The options that say what a model is fed: sizes that its file leaves open, and values.
+//! The options that say what a model is fed: sizes that its file leaves open, values, and weights that it lacks.
 //!
 //! **Invariant:** sizes are at least 1, and numbers are finite.
 
@@ -10,6 +10,7 @@ use clap::Args;
 use pearl_agent::protocol::messages::{InputValues, Sizes, TensorData};
 
 use crate::data::npy;
+use crate::measure::AbsentWeights;
 use crate::output::error_class::{Classify, ErrorClass};
 use crate::train::weights_file::WeightsFile;
 
@@ -28,6 +29,10 @@ pub struct InputArgs {
     /// x=x.safetensors) [default: floats from -1 to 1; of whole numbers what the name suggests]
     #[arg(long = "input-value", value_name = "NAME=VALUE", value_parser = value)]
     values: Vec<(String, Value)>,
+    /// Fill weights that the file names and has no values of with random numbers: measure the structure of
+    /// a network
+    #[arg(long)]
+    random_weights: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +43,14 @@ enum Value {
 
 impl InputArgs {
     pub fn any(&self) -> bool {
-        !self.inputs.is_empty() || !self.dims.is_empty() || !self.values.is_empty()
+        !self.inputs.is_empty()
+            || !self.dims.is_empty()
+            || !self.values.is_empty()
+            || self.random_weights
+    }
+
+    pub fn absent_weights(&self) -> AbsentWeights {
+        if self.random_weights { AbsentWeights::Random } else { AbsentWeights::Refuse }
     }
 
     /// Where a name is given twice, the last counts.

@@ -63,7 +63,7 @@ impl Measurement {
         let counted = counted(&views, &thresholds);
         let (usual, usual_from) = known_or_own(usual, &counted);
         Ok(Self {
-            model,
+            model: as_measured(model, &launches),
             device,
             fingerprint,
             platform: None,
@@ -98,7 +98,7 @@ impl Measurement {
         // The part that gives the number is labelled on its own, as it is judged on its own.
         let label = |part: &[LaunchView]| contended(part, &thresholds);
         Ok(Self {
-            model,
+            model: as_measured(model, &launches),
             device,
             fingerprint,
             platform: None,
@@ -262,6 +262,12 @@ impl Measurement {
     pub fn views(&self) -> Result<Vec<LaunchView>, StatisticError> {
         Ok(counted(&views(self.in_question().0)?, &Thresholds::default()))
     }
+}
+
+/// A model that lacks no weights has no random ones, whatever was asked for.
+fn as_measured(model: ModelFile, launches: &[LaunchReport]) -> ModelFile {
+    let random_weights = launches.first().is_some_and(|launch| launch.graph.random_weights > 0);
+    ModelFile { random_weights, ..model }
 }
 
 /// The usual speed, and where it comes from. If none is known, it is that of the session's own fastest

@@ -34,7 +34,7 @@ pub use fleet::{FleetEvent, Ops, Order, Sharing, What, measure_fleet};
 pub use ledger::Ledger;
 pub use measurement::{Measurement, UsualFrom, inputs_text};
 pub use measuring_session::Session;
-pub use model::{hashed_file, model_file};
+pub use model::{AbsentWeights, hashed_file, model_file, model_file_with};
 pub use neighbours::{Characterised, PROBE, disturbance};
 pub use onnxruntime::{OnceDone, OnceRequest, run_once};
 pub use pairing::{InPairs, Paired};

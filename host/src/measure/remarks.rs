@@ -47,6 +47,7 @@ pub(super) fn remarks(launches: &[LaunchReport], asked: &Asked<'_>) -> Vec<Strin
     ]
     .into_iter()
     .flatten()
+    .chain(random_weights(launches))
     .chain(batches(launches, asked.engine))
     .chain(chosen(launches))
     .chain(graphs(launches, asked))
@@ -146,6 +147,17 @@ fn few_threads(launches: &[LaunchReport], asked: usize) -> Option<String> {
     (busy < asked).then(|| {
         format!(
             "{asked} threads were asked for and {busy} computed: the network has no work for more"
+        )
+    })
+}
+
+/// Weights that stand for those that the file has no values of.
+fn random_weights(launches: &[LaunchReport]) -> Option<String> {
+    let count = launches.first()?.graph.random_weights;
+    (count > 0).then(|| {
+        format!(
+            "weights that the file has no values of, and that are random numbers here: {count}; the latency is \
+             that of the structure"
         )
     })
 }
@@ -401,6 +413,7 @@ mod tests {
             weights: vec![WeightType::F32],
             whole_convolutions,
             branches,
+            ..GraphFacts::default()
         };
         let half = GraphFacts { weights: vec![WeightType::F16], ..GraphFacts::default() };
         for (graph, by_seed_ns, said) in [
@@ -410,6 +423,11 @@ mod tests {
             (half, vec![], &["emulates it"]),
             (facts(3, 0), vec![], &["at every inference (ConvInteger): 3"]),
             (facts(0, 2), vec![10, 500], &["values that are fed: 2", "it has branches"]),
+            (
+                GraphFacts { random_weights: 3, ..GraphFacts::default() },
+                vec![],
+                &["random numbers here: 3"],
+            ),
         ] {
             let first = LaunchReport { graph, by_seed_ns, ..launch(true, 1, 1, "performance") };
             let remarks = remarks(&[first, launch(true, 1, 1, "performance")], &asked);

@@ -141,6 +141,7 @@ pub struct Kept {
     pub threads: Option<u32>,
     pub precision: Option<String>,
     pub sustained: bool,
+    pub random_weights: bool,
 }
 
 pub struct History {
@@ -299,7 +300,8 @@ const COLUMNS: &str =
      CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.engine.version' END AS version,
      CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.threads' END AS threads,
      CASE WHEN json_valid(document) THEN document ->> '$.fingerprint.precision' END AS precision,
-     CASE WHEN json_valid(document) THEN document ->> '$.sustained' IS NOT NULL END AS sustained";
+     CASE WHEN json_valid(document) THEN document ->> '$.sustained' IS NOT NULL END AS sustained,
+     CASE WHEN json_valid(document) THEN document ->> '$.model.random_weights' = 1 END AS random";
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Kept> {
     let checked = |column: &str, ns: i64| {
@@ -316,6 +318,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Kept> {
         threads: row.get("threads").unwrap_or_default(),
         precision: row.get("precision").unwrap_or_default(),
         sustained: row.get::<_, Option<bool>>("sustained")?.unwrap_or(false),
+        random_weights: row.get::<_, Option<bool>>("random")?.unwrap_or(false),
         engine: name.zip(version).map(|(name, version)| Engine { name, version }),
         entry: Entry {
             at: row.get("at")?,
@@ -392,14 +395,17 @@ mod tests {
     }
 
     #[test]
-    fn a_measurement_is_listed_with_its_engine() {
+    fn a_measurement_is_listed_with_its_engine_and_whether_its_weights_were_random() {
         let home = tempfile::tempdir().unwrap();
         let mut history = History::open(home.path()).unwrap();
         let document =
             r#"{"fingerprint":{"engine":{"name":"tract","version":"0.23.9"}},"launches":[]}"#;
         history.keep(&entry("a", 100), document).unwrap();
+        history.keep(&entry("a", 100), r#"{"model":{"random_weights":true}}"#).unwrap();
         let expected = Engine { name: "tract".into(), version: "0.23.9".into() };
-        assert_eq!(history.latest(1, None).unwrap()[0].engine, Some(expected));
+        let kept = history.latest(2, None).unwrap();
+        assert_eq!(kept[0].engine, Some(expected));
+        assert_eq!([kept[0].random_weights, kept[1].random_weights], [false, true]);
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub(super) fn of(graph: &GraphProto) -> GraphFacts {
         weights: weights.into_iter().map(|(of_type, _)| of_type).collect(),
         whole_convolutions: tally.whole_convolutions,
         branches: tally.branches,
+        random_weights: 0,
     }
 }
 

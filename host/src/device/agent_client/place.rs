@@ -43,7 +43,8 @@ impl Agent {
             return Ok(model.clone());
         }
         if let Some(placed) = self.placed.get(&model.identity()).filter(|placed| !placed.doubted) {
-            return Ok(placed.there.clone());
+            let random_weights = model.random_weights;
+            return Ok(ModelFile { random_weights, ..placed.there.clone() });
         }
         let mut bytes = size(&model.path)?;
         for file in &model.weights {
@@ -55,6 +56,7 @@ impl Agent {
             let path = self.put(&file.path, &file.sha256, &mut progress)?.path;
             there.weights.push(WeightsFile { path, ..file.clone() });
         }
+        there.random_weights = model.random_weights;
         let placed = Placed { local: model.clone(), there: there.clone(), doubted: false };
         self.placed.insert(model.identity(), placed);
         Ok(there)

@@ -10,7 +10,12 @@ use serde::{Deserialize, Serialize};
 
 same_fields! {
     ModelV1 = ModelFile {
-        plain { path: String, sha256: String, }
+        plain {
+            path: String,
+            sha256: String,
+            #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+            random_weights: bool,
+        }
         lists {
             #[serde(default, skip_serializing_if = "Vec::is_empty")]
             weights: WeightsV1,
@@ -71,7 +76,12 @@ same_fields! {
 same_fields! {
     #[derive(Default)]
     GraphV1 = GraphFacts {
-        plain { whole_convolutions: usize, branches: usize, }
+        plain {
+            whole_convolutions: usize,
+            branches: usize,
+            #[serde(default)]
+            random_weights: usize,
+        }
         lists { weights: WeightTypeV1, }
         options {}
     }
@@ -80,7 +90,8 @@ same_fields! {
 impl GraphV1 {
     /// As in documents that were written before launches told it.
     fn is_empty(&self) -> bool {
-        self.weights.is_empty() && self.whole_convolutions == 0 && self.branches == 0
+        self.weights.is_empty()
+            && [self.whole_convolutions, self.branches, self.random_weights] == [0; 3]
     }
 }
 
