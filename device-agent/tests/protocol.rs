@@ -321,7 +321,7 @@ fn outcome() -> impl Strategy<Value = Outcome<NoProgress, AgentDone>> {
         Just(AgentDone::Released),
         proptest::option::of(model()).prop_map(|model| AgentDone::Put(PutReport { model })),
         probe_report().prop_map(AgentDone::Probe),
-        launch_report().prop_map(AgentDone::Launch),
+        launch_report().prop_map(|report| AgentDone::Launch(Box::new(report))),
         profile_report().prop_map(AgentDone::Profile),
         (vec(tensor(), 0..3), vec(input_report(), 0..3), vec(tensor(), 0..3))
             .prop_map(|(outputs, inputs, fed)| AgentDone::Run(RunReport { outputs, inputs, fed })),

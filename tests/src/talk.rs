@@ -84,7 +84,7 @@ impl Talk {
 
     pub fn launch(&mut self, model: &Path, slice_ns: u64) -> Result<LaunchReport, String> {
         match self.ask(AgentRequest::Launch(launch(model, slice_ns)))? {
-            AgentDone::Launch(report) => Ok(report),
+            AgentDone::Launch(report) => Ok(*report),
             other => panic!("{other:?}"),
         }
     }

@@ -61,7 +61,7 @@ pub enum AgentDone {
     /// What the probe found.
     Probe(ProbeReport),
     /// What the launch measured.
-    Launch(LaunchReport),
+    Launch(Box<LaunchReport>),
     /// The times of the operators.
     Profile(ProfileReport),
     /// The outputs of the model.

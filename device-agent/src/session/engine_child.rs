@@ -101,7 +101,7 @@ fn answer() -> Answer {
     memory::go_first();
     Ok(match &job.work {
         Work::Probe(request) => AgentDone::Probe(probe::probe(&Tract, request)?),
-        Work::Launch(request) => AgentDone::Launch(launch::launch(&Tract, request)?),
+        Work::Launch(request) => AgentDone::Launch(Box::new(launch::launch(&Tract, request)?)),
         Work::Profile(request) => AgentDone::Profile(profile::profile(&Tract, request)?),
         Work::Run(request) => AgentDone::Run(single_run::run(&Tract, request)?),
     })

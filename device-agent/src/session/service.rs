@@ -96,7 +96,8 @@ impl Agent {
         let mut done = self.work(work)?;
         let states = match &mut done {
             AgentDone::Probe(ProbeReport { state, .. }) => vec![state],
-            AgentDone::Launch(LaunchReport { state_before, state_after, .. }) => {
+            AgentDone::Launch(report) => {
+                let LaunchReport { state_before, state_after, .. } = &mut **report;
                 vec![state_before, state_after]
             }
             _ => Vec::new(),

@@ -81,7 +81,7 @@ fn attributes_of_a_call_reach_the_body_and_those_left_out_take_the_operators_def
 #[test]
 fn an_attribute_that_a_call_leaves_out_takes_the_default_of_its_own_function() {
     let body = with_reference("alpha", "slope", &node("LeakyRelu", "", &["a"], &["b"]));
-    let leak = function("Leak", 17, (&["a"], &["b"]), &[], &[body.clone()]);
+    let leak = function("Leak", 17, (&["a"], &["b"]), &[], std::slice::from_ref(&body));
     let leak = with_default("slope", 0.25, &leak);
     // The same body without a default, before it in the file.
     let plain = function("Plain", 17, (&["a"], &["b"]), &["slope"], &[body]);

@@ -92,7 +92,7 @@ fn answer(
         AgentRequest::Probe(request) => AgentDone::Probe(agent.look(request)?),
         AgentRequest::Launch(mut request) => {
             request.model = agent.place(&request.model, |_, _| {})?;
-            AgentDone::Launch(agent.launch(request)?)
+            AgentDone::Launch(Box::new(agent.launch(request)?))
         }
         AgentRequest::Profile(mut request) => {
             request.launch.model = agent.place(&request.launch.model, |_, _| {})?;

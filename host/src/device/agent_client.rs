@@ -97,7 +97,7 @@ impl Agent {
         let (model, limit) = (request.model.clone(), request.limits.time_ns);
         let asked = |model| AgentRequest::Launch(LaunchRequest { model, ..request.clone() });
         match self.request_on(&model, limit, asked)? {
-            AgentDone::Launch(report) => Ok(report),
+            AgentDone::Launch(report) => Ok(*report),
             other => Err(self.unexpected(&other)),
         }
     }
