@@ -118,12 +118,41 @@ fn the_end_of_the_input_is_told_while_a_request_is_being_handled() {
     assert!(String::from_utf8(out).unwrap().contains("told"));
 }
 
+/// Bytes of one line: of no request, of one with a byte changed, or of a good one, with its answer.
+fn line() -> impl Strategy<Value = (Vec<u8>, Option<String>)> {
+    let byte = || any::<u8>().prop_filter("ends a line", |byte| *byte != b'\n');
+    let request =
+        |text: &str| format!("{{\"id\": 7, \"body\": {{\"echo\": \"{text}\"}}}}").into_bytes();
+    let changed = ("[a-z]{0,9}", any::<prop::sample::Index>(), byte());
+    prop_oneof![
+        prop::collection::vec(byte(), 0..60).prop_map(|bytes| (bytes, None)),
+        changed.prop_map(move |(text, at, byte)| {
+            let mut bytes = request(&text);
+            *at.get_mut(&mut bytes) = byte;
+            (bytes, None)
+        }),
+        "[a-z]{0,9}".prop_map(move |text| (request(&text), Some(text))),
+    ]
+}
+
 proptest! {
     #[test]
-    fn each_line_of_garbage_gets_one_answer(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
-        let (replies, served) = answers(&bytes);
-        prop_assert_eq!(replies.len(), lines);
-        prop_assert_eq!(served.is_err(), bytes.last().is_some_and(|byte| *byte != b'\n'));
+    fn each_line_gets_one_answer_in_turn_whatever_stands_before_it(
+        lines in prop::collection::vec(line(), 0..12), rest in line(), whole: bool,
+    ) {
+        let mut sent: Vec<u8> =
+            lines.iter().flat_map(|(bytes, _)| [&bytes[..], b"\n"].concat()).collect();
+        if !whole {
+            sent.extend(&rest.0);
+        }
+        let (replies, served) = answers(&sent);
+        prop_assert_eq!(replies.len(), lines.len());
+        for (reply, (bytes, text)) in replies.iter().zip(&lines) {
+            let Some(text) = text else { continue };
+            prop_assert_eq!(reply.id, 7);
+            let is_done = matches!(&reply.outcome, Outcome::Done(found) if found == text);
+            prop_assert!(is_done, "{:?} to {:?}", reply, bytes);
+        }
+        prop_assert_eq!(served.is_err(), !whole && !rest.0.is_empty());
     }
 }

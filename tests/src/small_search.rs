@@ -10,6 +10,7 @@ pub struct SmallSearch {
     pub data: PathBuf,
     pub device: &'static str,
     pub candidates: usize,
+    pub budget: String,
     pub final_epochs: usize,
     pub more: Vec<String>,
 }
@@ -18,7 +19,14 @@ impl SmallSearch {
     /// By hard labels, on the device whose latencies are steady.
     pub fn new(pearl: &Pearl) -> SmallSearch {
         let data = DataSet::default().write(&pearl.path("data"));
-        SmallSearch { data, device: "steady", candidates: 3, final_epochs: 0, more: Vec::new() }
+        SmallSearch {
+            data,
+            device: "steady",
+            candidates: 3,
+            budget: "50ms".to_owned(),
+            final_epochs: 0,
+            more: Vec::new(),
+        }
     }
 
     pub fn with(mut self, more: &str) -> SmallSearch {
@@ -28,9 +36,9 @@ impl SmallSearch {
 
     pub fn args(&self, out: &Path) -> Vec<String> {
         let data = self.data.display();
-        let SmallSearch { device, candidates, final_epochs, .. } = self;
+        let SmallSearch { device, candidates, budget, final_epochs, .. } = self;
         let mut line = format!(
-            "--quiet search --space mnas --data {data} --device {device} --budget 50ms \
+            "--quiet search --space mnas --data {data} --device {device} --budget {budget} \
              --candidates {candidates} --images 200 --holdout 100 --epochs 1 --batch 32 \
              --final-epochs {final_epochs} --final-images 200 --json"
         );

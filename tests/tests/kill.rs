@@ -2,6 +2,7 @@
 //! goes on.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,10 +14,13 @@ use pearl_tests::run_database::{Row, RunDatabase};
 use pearl_tests::running::Running;
 use pearl_tests::small_search::SmallSearch;
 use rustix::process::Signal;
+use serde_json::Value;
 
 /// How long the children of a killed host may live on.
 const FAREWELL: Duration = Duration::from_secs(5);
 const SHORT_LIVES: u64 = 14;
+/// From the last reward on; a part of what the training of a winner takes.
+const BEGINNING: Duration = Duration::from_millis(100);
 
 fn rows(run: &Path) -> Vec<Row> {
     RunDatabase::of(run).rows().unwrap_or_default()
@@ -110,6 +114,52 @@ fn a_host_killed_at_random_moments_loses_and_repeats_nothing() {
     assert!(rows(&hunt.run).iter().all(Row::is_final));
     // Not only whole: the very same search as the one that nobody disturbed.
     assert_eq!(rows(&hunt.run), expected, "{kills} kills");
+}
+
+#[test]
+fn a_host_killed_while_its_winner_trains_or_is_measured_ends_with_the_same_winner() {
+    let mut hunt = Hunt::new(2);
+    hunt.search.final_epochs = 8;
+    let best = |run: &Path| -> Value {
+        let mut best = hunt.pearl.run(hunt.search.args(run)).ok().json()["best"].clone();
+        // It names the run's folder.
+        best.as_object_mut().unwrap().remove("onnx").unwrap();
+        best
+    };
+    let expected = best(&hunt.pearl.path("reference"));
+
+    let database = RunDatabase::of(&hunt.run);
+    let is_kept = || -> bool {
+        let sql = "SELECT count(*) FROM fact WHERE key = 'best'";
+        database.open().unwrap().query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    let is_chosen = || {
+        let rows = rows(&hunt.run);
+        rows.len() == 2 && rows.iter().all(Row::is_final)
+    };
+    // Nothing tells from outside that the training has begun.
+    let since = Cell::new(None);
+    let trains = || {
+        let begun = since.get().or_else(|| is_chosen().then(Instant::now));
+        since.set(begun);
+        begun.is_some_and(|begun| begun.elapsed() >= BEGINNING)
+    };
+    // The file is written between both: the second life trains again, and gets further.
+    let has_file = || hunt.run.join("best.onnx").is_file();
+    let moments: [(&str, &dyn Fn() -> bool); 2] = [("trains", &trains), ("is measured", &has_file)];
+    for (at, (moment, is_there)) in moments.into_iter().enumerate() {
+        let mut host = hunt.start();
+        host.until(DEADLINE, || is_there().then_some(())).expect(moment);
+        let family = descendants(host.id());
+        host.signal(Signal::KILL);
+        let killed = host.finish(DEADLINE);
+        assert_eq!(killed.code(), None, "{moment}: {killed:#?}");
+        assert_eq!(survivors(family), [], "{moment}");
+        assert_eq!(database.faults(), [""; 0], "{moment}");
+        assert_eq!((has_file(), is_kept()), (at == 1, false), "{moment}");
+    }
+    assert_eq!(best(&hunt.run), expected);
+    assert!(is_kept() && has_file());
 }
 
 #[test]

@@ -124,7 +124,7 @@ fn a_search_that_was_refused_can_be_corrected_in_the_same_directory() {
     let run = pearl.path("run");
     for more in ["--torch-device gpu", "--momentum nan"] {
         let refused = pearl.run(good.clone().with(more).args(&run));
-        assert!(matches!(refused.code(), Some(2 | 3)), "{refused:#?}");
+        assert_eq!(refused.code(), Some(2), "{refused:#?}");
     }
     fs::write(good.data.join(TRAIN_LABELS), "nothing of use").unwrap();
     let refused = pearl.run(good.args(&run));

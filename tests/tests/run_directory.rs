@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -152,6 +153,36 @@ fn a_run_goes_on_under_other_conditions_only_in_a_new_segment_which_is_shown() {
         assert_eq!(again["segments"], document["segments"]);
         assert_eq!(again["candidates"], document["candidates"]);
     }
+}
+
+#[test]
+fn a_run_goes_on_under_another_build_of_the_agent_only_where_it_is_told_to() {
+    let made = made();
+    let run = made.copy("other-build");
+    // The same program, and another file.
+    let other = made.pearl.path("other-agent");
+    let bytes = [fs::read(programs::agent()).unwrap(), vec![0]].concat();
+    fs::write(&other, bytes).unwrap();
+    fs::set_permissions(&other, fs::Permissions::from_mode(0o755)).unwrap();
+    let under_other = |search: &SmallSearch| {
+        let mut command = made.pearl.command(search.args(&run));
+        Running::start(command.env("PEARL_AGENT", &other)).finish(DEADLINE)
+    };
+    let before = contents(&run);
+    let refused = under_other(&made.search);
+    assert_eq!(refused.faults_of_refusal(2, &["agent build: ", "--new-segment"]), [""; 0]);
+    assert_eq!(contents(&run), before);
+
+    let more = SmallSearch { candidates: 2, ..made.search.clone() }.with("--new-segment");
+    let document = under_other(&more).ok().json();
+    let candidates = document["candidates"].as_array().unwrap();
+    let segments: Vec<_> = candidates.iter().map(|one| &one["segment"]).collect();
+    assert_eq!(segments, [0, 1]);
+    let build = |at: usize| document["segments"][at]["conditions"]["agent build"].as_str().unwrap();
+    assert_ne!(build(0), build(1));
+    // And back again.
+    let refused = made.pearl.run(made.search.args(&run));
+    assert_eq!(refused.faults_of_refusal(2, &["agent build: ", "--new-segment"]), [""; 0]);
 }
 
 /// Makes a run look as format 1 left it.

@@ -110,6 +110,16 @@ fn a_search_measures_with_the_agent_of_this_machine() {
     let ended = pearl.run(search.args(&run));
     let document = ended.json();
     check_document(&document, &run, 2);
+    // All of it was done, whatever comes out: of each candidate there is a measurement of as many launches as
+    // the least, by the agent's own clock.
+    let db = RunDatabase::of(&run).open().unwrap();
+    let sql = "SELECT count(*) FROM (SELECT DISTINCT candidate, document FROM measurement
+        WHERE json_array_length(document, '$.launches') >= 6
+        AND json_array_length(document, '$.launches[0].samples_ns') >= 11) GROUP BY candidate";
+    let mut statement = db.prepare(sql).unwrap();
+    let measured = statement.query_map([], |row| row.get::<_, i64>(0)).unwrap();
+    let measured: Vec<i64> = measured.collect::<Result<_, _>>().unwrap();
+    assert!(measured.len() == 2 && measured.iter().all(|times| (1..=3).contains(times)));
     // How quiet this machine is decides whether its latencies are believed.
     let all = document["candidates"].as_array().unwrap();
     let rewarded = all.iter().any(|candidate| !candidate["reward"].is_null());
@@ -247,12 +257,112 @@ fn a_winner_that_misses_the_budget_when_it_is_measured_again_gives_way_to_the_ne
 fn a_budget_that_no_candidate_keeps_is_said_and_the_search_can_go_on() {
     let pearl = Pearl::new();
     let run = pearl.path("run");
-    let search = SmallSearch { candidates: 2, final_epochs: 1, ..SmallSearch::new(&pearl) };
-    let args = search.args(&run).into_iter();
-    let ended = pearl.run(args.map(|word| if word == "50ms" { "1ms".to_owned() } else { word }));
+    let search = SmallSearch {
+        candidates: 2,
+        budget: "1ms".to_owned(),
+        final_epochs: 1,
+        ..SmallSearch::new(&pearl)
+    };
+    let ended = pearl.run(search.args(&run));
     assert_eq!(ended.code(), Some(5), "{ended:#?}");
     assert!(ended.stderr.contains("no candidate lies within the budget of 1"), "{ended:#?}");
     let document = ended.json();
     assert!(document["best"].is_null() && document["chosen"].is_null(), "{document}");
     assert!(document["candidates"][1]["reward"].as_f64().unwrap() > 0.0, "{document}");
+}
+
+/// The index of the most accurate candidate whose interval is admitted; of equals the faster one.
+fn most_accurate(candidates: &[Value], admits: impl Fn(u64, u64) -> bool) -> Option<u64> {
+    let interval = |one: &Value| [0, 1].map(|at| one["ci95"][at].as_u64().unwrap());
+    let admitted = candidates.iter().filter(|one| {
+        let [lo, hi] = interval(one);
+        admits(lo, hi)
+    });
+    let accuracy = |one: &Value| one["accuracy"].as_f64().unwrap();
+    let latency = |one: &Value| one["latency_ns"].as_u64().unwrap();
+    let best = admitted
+        .min_by(|a, b| accuracy(b).total_cmp(&accuracy(a)).then(latency(a).cmp(&latency(b))));
+    best.map(|one| one["index"].as_u64().unwrap())
+}
+
+/// The first update of the policy comes after three rewards: up to there, the budget changes no candidate.
+#[test]
+fn a_budget_that_excludes_some_candidates_chooses_among_the_others() {
+    let pearl = Pearl::new();
+    let all = pearl.run(SmallSearch::new(&pearl).args(&pearl.path("all"))).ok().json();
+    let candidates = all["candidates"].as_array().unwrap();
+    let mut ends: Vec<_> = candidates.iter().map(|one| one["ci95"][1].as_u64().unwrap()).collect();
+    ends.sort_unstable();
+    let budget = u64::midpoint(ends[1], ends[2]);
+    assert!(ends[1] < budget && budget < ends[2], "nothing is excluded: {all}");
+
+    let run = pearl.path("some");
+    let fixed =
+        SmallSearch { budget: format!("{budget}ns"), final_epochs: 1, ..SmallSearch::new(&pearl) };
+    let some = pearl.run(fixed.args(&run)).ok().json();
+    let expected = most_accurate(candidates, |_, hi| hi <= budget).unwrap();
+    assert_eq!((&some["budget_ns"], &some["chosen"]), (&budget.into(), &expected.into()));
+    assert_eq!(
+        (&some["best"]["index"], &some["best"]["within_budget"]),
+        (&expected.into(), &true.into())
+    );
+    let listed = some["candidates"].as_array().unwrap();
+    for (one, before) in listed.iter().zip(candidates) {
+        assert_eq!((&one["arch_id"], &one["ci95"]), (&before["arch_id"], &before["ci95"]));
+        // What is excluded from the choice is rewarded all the same.
+        let ratio = one["latency_ns"].as_u64().unwrap() as f64 / budget as f64;
+        let expected = one["accuracy"].as_f64().unwrap() * ratio.powf(-0.07);
+        assert!((one["reward"].as_f64().unwrap() - expected).abs() < 1e-12, "{one}");
+    }
+
+    // A window around another candidate's latency excludes the most accurate one of all, be it fast or slow.
+    let latency = |index: u64| candidates[index as usize]["latency_ns"].as_u64().unwrap();
+    let first = most_accurate(candidates, |_, _| true).unwrap();
+    let other = (0..3).find(|one| latency(*one) != latency(first)).unwrap();
+    let (middle, wide) = (latency(other), latency(other).abs_diff(latency(first)) - 1);
+    let window = SmallSearch { budget: format!("{middle}ns"), ..SmallSearch::new(&pearl) };
+    let window = window.with(&format!("--window {wide}ns"));
+    let around = pearl.run(window.args(&pearl.path("around"))).ok().json();
+    let within = |lo: u64, hi: u64| lo >= middle - wide && hi <= middle + wide;
+    let expected = most_accurate(candidates, within).unwrap();
+    assert_eq!(around["chosen"], expected);
+    assert_ne!(expected, first);
+}
+
+#[test]
+fn a_budget_by_percentile_is_that_of_random_students_on_the_device_and_is_found_once() {
+    let pearl = Pearl::new();
+    let run = pearl.path("run");
+    let search =
+        SmallSearch { candidates: 1, budget: "p50".to_owned(), ..SmallSearch::new(&pearl) };
+    let ended = pearl.run(search.args(&run));
+    let first = ended.json();
+    let random = || -> Vec<u64> {
+        let db = RunDatabase::of(&run).open().unwrap();
+        let sql = "SELECT coalesce(document ->> '$.compensated.latency.point', document ->> '$.latency.point')
+            FROM measurement WHERE candidate IS NULL";
+        let mut statement = db.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get::<_, i64>(0)).unwrap();
+        rows.map(|ns| ns.unwrap().unsigned_abs()).collect()
+    };
+    let mut latencies = random();
+    assert_eq!(latencies.len(), 16);
+    latencies.sort_unstable();
+    assert!(latencies[0] < latencies[15], "one student, 16 times: {latencies:?}");
+    let median = (latencies[7] + latencies[8]).div_ceil(2);
+    let budget = first["budget_ns"].as_u64().unwrap();
+    assert_eq!(budget, median.div_ceil(1000) * 1000, "{latencies:?}");
+
+    let candidate = &first["candidates"][0];
+    let ratio = candidate["latency_ns"].as_u64().unwrap() as f64 / budget as f64;
+    let expected = candidate["accuracy"].as_f64().unwrap() * ratio.powf(-0.07);
+    assert!((candidate["reward"].as_f64().unwrap() - expected).abs() < 1e-12, "{first}");
+    let is_within = candidate["ci95"][1].as_u64().unwrap() <= budget;
+    assert_eq!(first["chosen"], if is_within { Value::from(0) } else { Value::Null });
+    assert_eq!(ended.code(), Some(if is_within { 0 } else { 5 }), "{ended:#?}");
+
+    // It goes on with the budget that was found.
+    let again = pearl.run(SmallSearch { candidates: 2, ..search }.args(&run)).json();
+    assert_eq!((&again["budget_ns"], random().len()), (&first["budget_ns"], 16));
+    assert_eq!(again["candidates"][0], first["candidates"][0]);
 }

@@ -145,10 +145,8 @@ fn pieces_that_make_no_sense_are_refused_and_harm_nothing() {
         check(&mut agent, request, kind, told);
     }
     put(&mut agent, first).unwrap();
-    for (offset, told) in [(0, ""), (500, "the next is at 1000"), (2000, "the next is at 1000")] {
-        if offset > 0 {
-            check(&mut agent, piece(&whole, offset, 500), BadRequest, told);
-        }
+    for offset in [500, 2000] {
+        check(&mut agent, piece(&whole, offset, 500), BadRequest, "the next is at 1000");
     }
     let other = PutRequest { bytes: 3001, ..piece(&whole, 1000, 1000) };
     check(&mut agent, other, BadRequest, "it had 3000 bytes before");
@@ -178,10 +176,7 @@ fn a_device_without_the_space_says_so_before_anything_is_sent() {
         .args(["-t", "tmpfs", "-o", "size=1m,mode=700", "none"])
         .arg(&small)
         .status();
-    if !mounted.is_ok_and(|status| status.success()) {
-        eprintln!("not tried: this user cannot mount");
-        return;
-    }
+    assert!(mounted.unwrap().success(), "a file system cannot be mounted here");
     let mut agent = Agent::greeted_in(&small);
     let whole = vec![7; 2 << 20];
     check(&mut agent, piece(&whole, 0, 1000), Device, "no space for 2097152 bytes");

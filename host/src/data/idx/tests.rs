@@ -120,13 +120,29 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
-        // Most begin like an IDX file, so that the header's fields are reached.
-        let headed = [&[0, 0, 8, 3], &bytes[..]].concat();
+    fn as_many_bytes_as_the_header_says_are_images_and_nothing_else_is(
+        dims in proptest::collection::vec(0u32..4, 0..6),
+        missing in 0usize..3,
+        more in 0usize..3,
+    ) {
+        let size = dims.iter().product::<u32>() as usize;
+        let values = vec![7; (size + more).saturating_sub(missing)];
+        let are_images = matches!(dims.len(), 3 | 4) && size > 0 && values.len() == size;
+        let read = read_images(stored(&idx(&dims, &values)).path());
+        prop_assert_eq!(read.is_ok(), are_images, "{:?}", read);
+        if let Ok(images) = read {
+            prop_assert_eq!(images.count * images.shape.elements(), size);
+        }
+    }
+
+    #[test]
+    fn arbitrary_bytes_are_refused_without_a_panic(
+        bytes in proptest::collection::vec(any::<u8>(), 0..64), dimensions in 0u8..8,
+    ) {
+        // The sizes of the header are read, and are more than there is.
+        let headed = [&[0, 0, 8, dimensions, 255], &bytes[..]].concat();
         for content in [&bytes, &headed] {
-            if let Ok(images) = read_images(stored(content).path()) {
-                prop_assert_eq!(images.pixels.len(), images.count * images.shape.elements());
-            }
+            prop_assert!(read_images(stored(content).path()).is_err());
         }
     }
 }

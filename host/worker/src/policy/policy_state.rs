@@ -217,8 +217,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn garbage_is_an_error_and_no_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-            prop_assert!(PolicyState::from_bytes(&bytes).is_err());
+        fn garbage_after_a_good_beginning_is_an_error_or_another_state(
+            kept in any::<prop::sample::Index>(),
+            bytes in proptest::collection::vec(any::<u8>(), 1..2000),
+        ) {
+            let whole = state().to_bytes();
+            let kept = kept.index(whole.len());
+            // Of the same length, too, which is looked at before the numbers are.
+            let filled = bytes.iter().copied().cycle().take(whole.len() - kept).collect();
+            for rest in [bytes, filled] {
+                let bytes = [&whole[..kept], &rest].concat();
+                if let Ok(read) = PolicyState::from_bytes(&bytes) {
+                    prop_assert_eq!(bytes.len(), whole.len());
+                    prop_assert_eq!(read.to_bytes(), bytes);
+                }
+            }
         }
 
         #[test]

@@ -76,8 +76,34 @@ proptest! {
     }
 
     #[test]
-    fn garbage_is_refused_without_a_panic(text in ".{0,200}") {
-        prop_assert!(Architecture::from_json(&text).is_err());
+    fn a_document_with_another_value_is_refused_or_is_another_architecture(
+        seed: u64,
+        at in any::<prop::sample::Index>(),
+        value in prop_oneof![
+            "null|true|[0-9]{1,20}|-1|\"[a-z0-9.+]{0,8}\"|\\[\\]|\\{\\}",
+            prop::sample::select(vec!["12", "\"3\"", "\"5\"", "\"0.25\"", "\"identity\"", "\"+1\""])
+                .prop_map(str::to_owned),
+        ],
+    ) {
+        let architecture = sample("mnas", seed);
+        let json = architecture.to_json();
+        let mut lines: Vec<_> = json.lines().map(str::to_owned).collect();
+        let places: Vec<_> = (0..lines.len()).filter(|at| {
+            let line = &lines[*at];
+            line.contains(": ") && !line.ends_with('{')
+        }).collect();
+        let line = &mut lines[places[at.index(places.len())]];
+        let (key, old) = line.split_once(": ").unwrap();
+        let comma = if old.ends_with(',') { "," } else { "" };
+        let is_same = old.trim_end_matches(',') == value;
+        *line = format!("{key}: {value}{comma}");
+        match Architecture::from_json(&lines.join("\n")) {
+            Ok(read) => {
+                prop_assert!(!is_same || read == architecture);
+                prop_assert_eq!(Architecture::from_json(&read.to_json()).unwrap(), read);
+            }
+            Err(error) => prop_assert!(!is_same, "{}", error),
+        }
     }
 
     #[test]
