@@ -236,6 +236,22 @@ fn a_report_says_whether_the_run_is_running_interrupted_or_finished() {
     host.signal(Signal::KILL);
     host.finish(DEADLINE);
     assert!(!state("interrupted after 2 of 3 candidates"));
+
+    // A run whose winner was interrupted has not ended either.
+    let at_length = SmallSearch { final_epochs: 2_000, ..more };
+    let mut host = hunt.pearl.start(at_length.args(&hunt.run));
+    let all_done = || {
+        let rows = rows(&hunt.run);
+        (rows.len() == 3 && rows.iter().all(Row::is_final)).then_some(())
+    };
+    host.until(DEADLINE, all_done).expect("the winner is trained after its candidates");
+    host.signal(Signal::INT);
+    let stopped = host.finish(DEADLINE);
+    assert_eq!(stopped.code(), Some(130), "{stopped:#?}");
+    assert!(!state("interrupted before the winner of 3 candidates was ready"));
+    let in_short = SmallSearch { final_epochs: 1, ..at_length };
+    hunt.pearl.run(in_short.args(&hunt.run)).ok();
+    assert!(state("finished"));
 }
 
 #[test]

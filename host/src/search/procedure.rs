@@ -127,7 +127,10 @@ pub fn search(
     })?;
     let best = winner::make(&mut run, observer);
     run.keep_wall_time()?;
-    run.store.set_fact("ended", &now()).or_class(ErrorClass::Usage)?;
+    // A winner that was interrupted is still to be made.
+    if best.is_ok() || !interrupt::requested() {
+        run.store.set_fact("ended", &now()).or_class(ErrorClass::Usage)?;
+    }
     let best = best.with_context(|| format!("{}: the winner", config.out.display()))?;
     let (engine, wall_ns) = (run.agent.hello().engine.clone(), run.wall_time()?);
     let segments = run.store.segments().or_class(ErrorClass::Usage)?;
