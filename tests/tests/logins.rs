@@ -168,6 +168,19 @@ fn a_certificate_of_a_host_counts_where_its_authority_is_known() {
     lab.reach().ok();
 }
 
+#[test]
+fn a_host_key_that_the_configuration_calls_revoked_is_refused() {
+    let lab = Lab::new();
+    let known = fs::read_to_string(lab.board.known_hosts()).unwrap();
+    let (fingerprint, file) = (lab.board.fingerprint(), lab.pearl.path("revoked"));
+    configured(&lab, &format!("  HostName 10.77.0.2\n  RevokedHostKeys {}", file.display()));
+    assert_eq!(lab.refusal(&["revoked host keys", "No such file"]), [""; 0]);
+    fs::write(&file, "").unwrap();
+    lab.reach().ok();
+    fs::write(&file, known.split_once(' ').unwrap().1).unwrap();
+    assert_eq!(lab.refusal(&["is revoked in", &fingerprint]), [""; 0]);
+}
+
 fn keygen(words: &[&str], file: &Path) {
     let done = Command::new("ssh-keygen").arg("-q").args(words).arg(file).status();
     assert!(done.unwrap().success(), "{words:?} {}", file.display());
