@@ -215,8 +215,10 @@ fn read(printed: &str, settings: &Ssh, home: &Path) -> Result<Route, String> {
     };
     let jump = match (printed.some("proxyjump"), printed.some("proxycommand")) {
         (Some(hops), _) => {
+            let wrong = |reason| format!("ProxyJump `{hops}`: {reason}");
+            let hops = jump::expand(hops, &token).map_err(wrong)?;
             let ssh = program().to_string_lossy().into_owned();
-            Some(jump::through(ssh, hops, &host, port))
+            Some(jump::through(ssh, &hops, &host, port))
         }
         (None, Some(command)) => {
             if printed.one("proxyusefdpass") == Some("yes") {
@@ -341,6 +343,16 @@ mod tests {
         let revoked = |more: &str| read(more).unwrap().revoked;
         assert_eq!(revoked("revokedhostkeys ~/no"), Some(PathBuf::from("/home/anna/no")));
         assert_eq!((revoked("revokedhostkeys none"), revoked("")), (None, None));
+    }
+
+    #[test]
+    fn the_hosts_of_a_jump_may_be_named_by_tokens() {
+        let read = |more: &str| read(&format!("{USUAL}{more}\n"), &settings(), Path::new("/"));
+        let jump = read("proxyjump %r@gate-%n:23,%h.lab:%p").unwrap().jump.unwrap();
+        let end = &jump[jump.len() - 5..];
+        assert_eq!(end, ["-J", "anna@gate-Board:23", "-W", "[board]:22", "ssh://board.lab:22"]);
+        let refused = read("proxyjump gate,%C.lab").unwrap_err();
+        assert!(refused.contains("ProxyJump `gate,%C.lab`: %C is not known"), "{refused}");
     }
 
     #[test]
