@@ -272,6 +272,30 @@ fn an_identity_that_the_agent_holds_comes_first_and_needs_no_passphrase() {
 }
 
 #[test]
+fn a_key_that_was_refused_is_not_tried_again_by_another_way() {
+    let lab = Lab::new();
+    let agent = Agent::start(&lab, 1);
+    fs::write(lab.board.path("/root/.ssh/authorized_keys"), "").unwrap();
+    // The agent holds the stranger and the board's key.
+    let stranger = lab.pearl.path("stranger0");
+    for has_public in [true, false] {
+        identify(&lab, Some(&stranger));
+        let refused = agent.reach(&lab);
+        assert_eq!(refused.faults_of_refusal(4, &["stranger0"]), [""; 0]);
+        assert_eq!(refused.stderr.matches("of the agent").count(), 1, "{}", refused.stderr);
+        if has_public {
+            fs::remove_file(stranger.with_extension("pub")).unwrap();
+        }
+    }
+    // The agent first, then the usual files.
+    fs::copy(&stranger, lab.board.home().join(".ssh/id_ed25519")).unwrap();
+    identify(&lab, None);
+    let refused = agent.reach(&lab);
+    assert_eq!(refused.faults_of_refusal(4, &["of the agent"]), [""; 0]);
+    assert!(!refused.stderr.contains("id_ed25519"), "{}", refused.stderr);
+}
+
+#[test]
 fn a_certificate_beside_a_key_is_shown_with_it() {
     let lab = Lab::new();
     let authority = lab.pearl.path("authority");
