@@ -120,7 +120,7 @@ fn lists(file: &Path, blob: &[u8]) -> Result<bool, TransportError> {
     let mut verifier = Command::new(VERIFIER);
     verifier.arg("-Q").arg("-f").arg(file).arg("/dev/stdin");
     let line = key_blob::line(blob) + "\n";
-    match program::ask(&mut verifier, line.as_bytes(), &doing, VERIFYING)? {
+    match program::ask(&mut verifier, line.as_bytes(), &doing, VERIFYING, true)? {
         Some(answer) if answer.succeeded => Ok(false),
         Some(answer) if answer.said.stdout.trim_end().ends_with("REVOKED") => Ok(true),
         Some(answer) => Err(lasting(answer.said.complaint())),
@@ -158,7 +158,8 @@ fn verified(blob: &[u8]) -> Result<Option<String>, TransportError> {
     let mut verifier = Command::new(VERIFIER);
     let line = key_blob::line(blob) + "\n";
     let doing = "verifying the host's certificate";
-    let answer = program::ask(verifier.args(["-L", "-f", "-"]), line.as_bytes(), doing, VERIFYING)?;
+    let answer =
+        program::ask(verifier.args(["-L", "-f", "-"]), line.as_bytes(), doing, VERIFYING, true)?;
     Ok(match answer {
         Some(answer) if answer.succeeded => None,
         Some(answer) => Some(answer.said.complaint()),

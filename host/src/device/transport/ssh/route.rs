@@ -76,7 +76,7 @@ impl Route {
         }
         let doing = format!("reading the configuration of ssh for {}", settings.host);
         let lasting = |reason: String| TransportError::Lasting(format!("{doing}: {reason}"));
-        match program::ask(ssh.arg(&settings.host), b"", &doing, READING)? {
+        match program::ask(ssh.arg(&settings.host), b"", &doing, READING, true)? {
             Some(answer) if answer.succeeded => {
                 read(&answer.said.stdout, settings, &home).map_err(lasting)
             }
