@@ -168,6 +168,19 @@ fn a_certificate_of_a_host_counts_where_its_authority_is_known() {
     lab.reach().ok();
 }
 
+#[test]
+fn a_host_key_that_the_configuration_calls_revoked_is_refused() {
+    let lab = Lab::new();
+    let known = fs::read_to_string(lab.board.known_hosts()).unwrap();
+    let (fingerprint, file) = (lab.board.fingerprint(), lab.pearl.path("revoked"));
+    configured(&lab, &format!("  HostName 10.77.0.2\n  RevokedHostKeys {}", file.display()));
+    assert_eq!(lab.refusal(&["revoked host keys", "No such file"]), [""; 0]);
+    fs::write(&file, "").unwrap();
+    lab.reach().ok();
+    fs::write(&file, known.split_once(' ').unwrap().1).unwrap();
+    assert_eq!(lab.refusal(&["is revoked in", &fingerprint]), [""; 0]);
+}
+
 fn keygen(words: &[&str], file: &Path) {
     let done = Command::new("ssh-keygen").arg("-q").args(words).arg(file).status();
     assert!(done.unwrap().success(), "{words:?} {}", file.display());
@@ -256,6 +269,30 @@ fn an_identity_that_the_agent_holds_comes_first_and_needs_no_passphrase() {
     let mut command = lab.board.command(&lab.pearl, "--quiet talk board");
     let wrong = Running::start(command.env("PEARL_SSH_PASSWORD", "wrong")).finish(DEADLINE);
     assert_eq!(wrong.faults_of_refusal(4, &["the passphrase is wrong"]), [""; 0]);
+}
+
+#[test]
+fn a_key_that_was_refused_is_not_tried_again_by_another_way() {
+    let lab = Lab::new();
+    let agent = Agent::start(&lab, 1);
+    fs::write(lab.board.path("/root/.ssh/authorized_keys"), "").unwrap();
+    // The agent holds the stranger and the board's key.
+    let stranger = lab.pearl.path("stranger0");
+    for has_public in [true, false] {
+        identify(&lab, Some(&stranger));
+        let refused = agent.reach(&lab);
+        assert_eq!(refused.faults_of_refusal(4, &["stranger0"]), [""; 0]);
+        assert_eq!(refused.stderr.matches("of the agent").count(), 1, "{}", refused.stderr);
+        if has_public {
+            fs::remove_file(stranger.with_extension("pub")).unwrap();
+        }
+    }
+    // The agent first, then the usual files.
+    fs::copy(&stranger, lab.board.home().join(".ssh/id_ed25519")).unwrap();
+    identify(&lab, None);
+    let refused = agent.reach(&lab);
+    assert_eq!(refused.faults_of_refusal(4, &["of the agent"]), [""; 0]);
+    assert!(!refused.stderr.contains("id_ed25519"), "{}", refused.stderr);
 }
 
 #[test]

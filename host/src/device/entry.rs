@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** `local` always exists; `devices.toml` is checked completely, unknown keys included,
 //! before anything is measured. What goes to a remote device's command line is made of characters
-//! that no shell interprets.
+//! that no shell interprets, and so are `host` and `user`, which go to the user's configuration of ssh.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -95,7 +95,10 @@ impl Entry {
                 let port = self.port.map(|port| valid(port).ok_or(wrong)).transpose()?;
                 let user = self.user;
                 if user.as_ref().is_some_and(|user| !is_user(user)) {
-                    return Err(format!("user must be a name, not {:?}", user.unwrap_or_default()));
+                    let user = user.unwrap_or_default();
+                    return Err(format!(
+                        "user must be a name of A-Z, a-z, 0-9 and . _ @ + -, not {user:?}"
+                    ));
                 }
                 Transport::Ssh(Ssh { host, port, user, identity: self.identity.map(from_home) })
             }
@@ -151,11 +154,13 @@ fn plain(word: &str, others: &str) -> Result<(), String> {
     ))
 }
 
+/// The user's configuration of ssh may hand the name to a shell, as `Match exec` does with `%r`.
 fn is_user(name: &str) -> bool {
-    let is_odd = |c: char| c.is_whitespace() || c.is_control();
-    !name.is_empty() && !name.starts_with('-') && !name.contains(is_odd)
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._@+-".contains(c);
+    !name.is_empty() && !name.starts_with('-') && name.chars().all(plain)
 }
 
+/// A host may get to a shell as a user does.
 fn is_of_address(c: char) -> bool {
     c.is_ascii_alphanumeric() || "_.:%-".contains(c)
 }
@@ -245,6 +250,13 @@ mod tests {
             (&format!("{ssh}port = 0\n"), "65535"),
             (&format!("{ssh}user = \"-oProxyCommand=id\"\n"), "-oProxyCommand=id"),
             (&format!("{ssh}user = \"a b\"\n"), "user must be a name"),
+            (&format!("{ssh}user = \"a$(id)\"\n"), "A-Z, a-z, 0-9 and . _ @ + -, not \"a$(id)\""),
+            (&format!("{ssh}user = \"a;id\"\n"), "a;id"),
+            (&format!("{ssh}user = \"a`id`\"\n"), "a`id`"),
+            (&format!("{ssh}user = \"\"\n"), "user must be a name"),
+            ("[device.a]\ntransport = \"ssh\"\nhost = \"h;id\"\n", "host must be a name"),
+            ("[device.a]\ntransport = \"ssh\"\nhost = \"$(id)\"\n", "host must be a name"),
+            ("[device.a]\ntransport = \"ssh\"\nhost = \"-h\"\n", "host must be a name"),
             (&format!("{ssh}threads = 0\n"), "threads"),
             (&format!("{ssh}frequency = \"turbo\"\n"), "turbo"),
             (&format!("{ssh}folder = \"tmp\"\n"), "folder must begin with /"),
@@ -262,6 +274,14 @@ mod tests {
             assert!(error.contains(expect), "{text:?} gave {error:?}");
             assert!(!error.contains('\n'), "{error:?}");
         }
+    }
+
+    #[test]
+    fn a_user_of_a_domain_and_a_host_with_a_zone_are_taken() {
+        let entry = "[device.a]\ntransport = \"ssh\"\nhost = \"fe80::1%eth0\"\n";
+        let devices = load(&format!("{entry}user = \"a.b-c_d+e@LAB.example\"\n")).unwrap();
+        let address = devices.get("a").unwrap().transport.address();
+        assert_eq!(address, "a.b-c_d+e@LAB.example@[fe80::1%eth0]");
     }
 
     #[test]

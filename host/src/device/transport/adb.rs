@@ -6,18 +6,19 @@
 //! **Invariant:** one device is addressed, by its serial or because no other is attached.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::fmt::Display;
+use std::io::Read;
 use std::path::Path;
 use std::process::Command;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::error::TransportError;
 use super::mark::{AfterMark, FIRST};
-use super::shell::{END, Said, Shell};
+use super::program;
+use super::shell::{Said, Shell};
 use crate::device::entry::Adb;
-use crate::process::interrupt;
 use crate::process::streams::{Handle, Streams};
 
 /// Variable that names the program; without it, `adb` is found on PATH.
@@ -29,8 +30,6 @@ const HEAD: &str = "List of devices attached";
 /// The first call may have to start adb's server.
 const LIST: Duration = Duration::from_secs(30);
 const LONGEST_UPLOAD: Duration = Duration::from_secs(30 * 60);
-/// Most bytes of a command's output; our commands print a few lines.
-const MOST: u64 = 64 << 10;
 /// What adb says of a device; more may follow, such as the reason or the product.
 const STATES: [&str; 15] = [
     "device",
@@ -51,8 +50,6 @@ const STATES: [&str; 15] = [
 ];
 /// Without these words a terminal would echo its input and cut long lines.
 const RAW: [&str; 4] = ["stty", "raw", "-echo", ";"];
-/// How long adb may take to end after the last output of the device.
-const FAREWELL: Duration = Duration::from_secs(1);
 const START: Duration = Duration::from_secs(20);
 const TICK: Duration = Duration::from_millis(20);
 
@@ -221,10 +218,10 @@ fn program() -> OsString {
     std::env::var_os(VARIABLE).unwrap_or_else(|| "adb".into())
 }
 
-fn missing(error: &io::Error) -> TransportError {
+fn missing(reason: &dyn Display) -> TransportError {
     let program = program();
     TransportError::Lasting(format!(
-        "{} cannot be started: {error}; install Android's platform tools, or name the program in \
+        "{} cannot be started: {reason}; install Android's platform tools, or name the program in \
          {VARIABLE}",
         program.display()
     ))
@@ -238,37 +235,12 @@ fn call(
     limit: Duration,
     interruptible: bool,
 ) -> Result<Said, TransportError> {
-    let mut adb =
-        Streams::spawn(Command::new(program()).args(words)).map_err(|error| missing(&error))?;
-    // The input is a script, which fits into the pipe's buffer. A failed write does not matter: the
-    // output shows it.
-    let _ = adb.stdin.write_all(input);
-    drop(adb.stdin);
-    let (stdout, stderr) = (gather(adb.stdout), gather(adb.stderr));
-    let start = Instant::now();
-    let hear = |text: Receiver<String>| loop {
-        match text.recv_timeout(TICK) {
-            Ok(text) => return Ok(text),
-            Err(RecvTimeoutError::Disconnected) => return Ok(String::new()),
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-        if interruptible && interrupt::requested() {
-            return Err(TransportError::Interrupted);
-        }
-        if start.elapsed() > limit {
-            let (doing, seconds) = (doing.to_owned(), limit.as_secs());
-            return Err(TransportError::Late { doing, seconds });
-        }
-    };
-    let stdout = hear(stdout);
-    // adb's exit code may be the device's, its own, or lost, so the output decides. And if the end of
-    // the input does not get through, adb never ends by itself.
-    let all_said = Instant::now();
-    while stdout.is_ok() && adb.process.ended().is_none() && all_said.elapsed() < FAREWELL {
-        thread::sleep(TICK);
+    let mut adb = Command::new(program());
+    match program::ask(adb.args(words), input, doing, limit, interruptible)? {
+        // adb's exit code may be the device's, its own, or lost, so the output decides.
+        Some(answer) => Ok(answer.said),
+        None => Err(missing(&"there is no such program")),
     }
-    end(&mut *adb.process);
-    Ok(Said { stdout: stdout?, stderr: hear(stderr)? })
 }
 
 /// Kills the process and waits for it; else it would stay as a zombie.
@@ -296,23 +268,6 @@ fn once_ready(stdout: Box<dyn Read + Send>) -> Result<Box<dyn Read + Send>, Tran
             Err(TransportError::failed("starting the agent", reason))
         }
     }
-}
-
-fn gather(stream: impl Read + Send + 'static) -> Receiver<String> {
-    let (sender, text) = mpsc::channel();
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        // Output of a faulty device beyond the limit is dropped, which also ends adb. If the end of
-        // the input does not get through, a script's last line is the end of its output.
-        let mut stream = BufReader::new(stream.take(MOST));
-        while let Ok(1..) = stream.read_until(b'\n', &mut bytes) {
-            if bytes.trim_ascii_end().ends_with(END.as_bytes()) {
-                break;
-            }
-        }
-        sender.send(String::from_utf8_lossy(&bytes).into_owned())
-    });
-    text
 }
 
 #[cfg(test)]

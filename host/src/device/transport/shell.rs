@@ -9,8 +9,9 @@ use crate::process::streams::Streams;
 /// A way to run commands on a device.
 ///
 /// Words are joined by spaces and read by the shell of the device's user, which may be any shell and may
-/// print something by itself before it runs them. So they hold only letters, digits and `_ . / - >`, and
-/// what is printed counts from a mark on.
+/// print something by itself before it runs them. So words of `devices.toml` hold only letters, digits and
+/// `_ . / -`, those of a wrapper also `, = : +` (not `=` first). Words of Pearl's own may hold `: =` as well, or
+/// be `>`, `;` or `|`. What is printed counts from a mark on.
 pub(super) trait Shell {
     /// Feeds `input` to a command and returns its output. The exit code is not known on every device,
     /// so the output has to show success.

@@ -1,7 +1,8 @@
 //! Logging in to the device: with keys, then with a password.
 //!
-//! **Invariant:** a key that was refused is not tried again in the same login; nobody is asked for the
-//! passphrase of a key that the SSH agent holds.
+//! **Invariant:** a key that was refused is not tried again in the same login, whether a file holds it or the
+//! SSH agent, as far as its public part can be read; nobody is asked for the passphrase of a key that the
+//! SSH agent holds.
 
 use std::collections::BTreeSet;
 use std::os::fd::OwnedFd;
@@ -13,7 +14,7 @@ use rustix::event::{PollFd, PollFlags};
 use ssh2::{ErrorCode, KeyboardInteractivePrompt, Prompt};
 
 use super::connection::within;
-use super::identity_file::IdentityFile;
+use super::identity_file::{self, IdentityFile};
 use super::key_blob;
 use super::route::{Route, SshAgent};
 use super::secret;
@@ -42,7 +43,7 @@ pub(super) enum Login {
 pub(super) struct Tried {
     /// In words, for the error message.
     told: Vec<String>,
-    /// Keys of the agent by their bytes, files by their paths.
+    /// Keys and certificates by their bytes, whoever holds them; private files by their paths as well.
     offered: BTreeSet<Vec<u8>>,
     methods: String,
 }
@@ -181,6 +182,13 @@ impl Attempts<'_> {
         let passphrase = passphrase.as_ref().map(|secret| secret.as_str());
         let certificates = files.certificates.iter().map(PathBuf::as_path).map(Some);
         for certificate in certificates.chain([None]) {
+            let blob = match certificate {
+                Some(certificate) => identity_file::public_file(certificate),
+                None => files.public.clone(),
+            };
+            if blob.as_ref().is_some_and(|blob| self.tried.offered.contains(blob)) {
+                continue;
+            }
             let done = self.attempt(|session, user| {
                 session.userauth_pubkey_file(user, certificate, path, passphrase)
             })?;
@@ -197,8 +205,13 @@ impl Attempts<'_> {
                 self.tried.told.push(format!("{what}: the passphrase is wrong"));
                 return Ok(None);
             }
-            if let Some(login) = self.noted(what, done) {
-                return Ok(Some(login));
+            let login = self.noted(what, done);
+            // A key that the host has not seen may be tried by way of the agent.
+            if !of_the_file || login.is_some() {
+                self.tried.offered.extend(blob);
+            }
+            if login.is_some() {
+                return Ok(login);
             }
         }
         Ok(None)

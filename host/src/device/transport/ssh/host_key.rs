@@ -1,7 +1,8 @@
 //! Checking a host's key against known_hosts, as `ssh` does it.
 //!
 //! **Invariant:** only the user accepts a key: a refusal names the key's fingerprint and the command
-//! that accepts exactly this key. A certificate counts where an authority of known_hosts has signed it.
+//! that accepts exactly this key. A certificate counts where an authority of known_hosts has signed it. Where
+//! the user has named a file of revoked keys that cannot be read, no host is accepted.
 
 use std::path::Path;
 use std::process::Command;
@@ -18,9 +19,12 @@ use super::timed_session::Wire;
 use crate::device::transport::error::TransportError;
 use crate::device::transport::program;
 
-/// Reads a certificate, and refuses one whose signature is wrong.
+/// Reads a certificate, and refuses one whose signature is wrong. Reads lists of revoked keys in their binary
+/// form as well.
 const VERIFIER: &str = "ssh-keygen";
 const VERIFYING: Duration = Duration::from_secs(10);
+/// The first bytes of a list of revoked keys in its binary form (OpenSSH's `PROTOCOL.krl`).
+const REVOCATIONS: &[u8] = b"SSHKRL\n\0";
 /// Where keys are added if the user has named no file.
 const OWN: &str = "~/.ssh/known_hosts";
 
@@ -56,6 +60,13 @@ pub(super) fn check(wire: &Wire, route: &Route) -> Result<(), TransportError> {
     };
     let (lines, names) = (load(route), names(route));
     let is_hash_of = |hashed: &str, name: &str| is_hash_of(&wire.session, hashed, name);
+    if let Some(file) = &route.revoked
+        && lists(file, blob)?
+    {
+        let (name, shown) = (&names.whole, key_blob::fingerprint(&key_blob::plain(blob)));
+        let file = file.display();
+        return refused(format!("the host key of {name} ({shown}) is revoked in {file}"));
+    }
     let mut remark = String::new();
     if let Some(certificate) = Certificate::read(blob) {
         let mut authorities = known_hosts::authorities(&lines, &names, &is_hash_of);
@@ -85,6 +96,35 @@ pub(super) fn check(wire: &Wire, route: &Route) -> Result<(), TransportError> {
         Standing::Revoked => {
             refused(format!("the host key of {name} ({fingerprint}) is revoked in known_hosts"))
         }
+    }
+}
+
+/// Whether a list of revoked keys holds a key, or the authority of a certificate: one public key a line, or
+/// the binary form.
+fn lists(file: &Path, blob: &[u8]) -> Result<bool, TransportError> {
+    let doing = format!("reading the revoked host keys of {}", file.display());
+    let lasting = |reason: String| TransportError::Lasting(format!("{doing}: {reason}"));
+    let bytes = std::fs::read(file).map_err(|error| lasting(error.to_string()))?;
+    if !bytes.starts_with(REVOCATIONS) {
+        let meant = [
+            Some(blob.to_vec()),
+            Some(key_blob::plain(blob)),
+            Certificate::read(blob).map(|certificate| certificate.authority),
+        ];
+        let text = String::from_utf8_lossy(&bytes);
+        return Ok(text
+            .lines()
+            .filter_map(key_blob::of_line)
+            .any(|key| meant.contains(&Some(key))));
+    }
+    let mut verifier = Command::new(VERIFIER);
+    verifier.arg("-Q").arg("-f").arg(file).arg("/dev/stdin");
+    let line = key_blob::line(blob) + "\n";
+    match program::ask(&mut verifier, line.as_bytes(), &doing, VERIFYING, true)? {
+        Some(answer) if answer.succeeded => Ok(false),
+        Some(answer) if answer.said.stdout.trim_end().ends_with("REVOKED") => Ok(true),
+        Some(answer) => Err(lasting(answer.said.complaint())),
+        None => Err(lasting(format!("there is no {VERIFIER} to read it"))),
     }
 }
 
@@ -118,7 +158,8 @@ fn verified(blob: &[u8]) -> Result<Option<String>, TransportError> {
     let mut verifier = Command::new(VERIFIER);
     let line = key_blob::line(blob) + "\n";
     let doing = "verifying the host's certificate";
-    let answer = program::ask(verifier.args(["-L", "-f", "-"]), line.as_bytes(), doing, VERIFYING)?;
+    let answer =
+        program::ask(verifier.args(["-L", "-f", "-"]), line.as_bytes(), doing, VERIFYING, true)?;
     Ok(match answer {
         Some(answer) if answer.succeeded => None,
         Some(answer) => Some(answer.said.complaint()),
@@ -173,4 +214,35 @@ fn is_hash_of(session: &Session, hashed: &str, name: &str) -> bool {
     !name.contains('\0')
         && known.read_str(&line, KnownHostFileKind::OpenSSH).is_ok()
         && matches!(known.check(name, &key), CheckResult::Match)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAsQtGvfh6tACExKvPbJwvj4xLBYa1bY4e0tgXXF4cof";
+    const OTHER: &str =
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBRspxrctEMr1yvZ0Vi2Q2JNFWHTospbg3shCKJ/R7IR";
+
+    #[test]
+    fn a_list_of_revoked_keys_counts_in_both_forms_and_is_never_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let (key, other) = (key_blob::of_line(KEY).unwrap(), key_blob::of_line(OTHER).unwrap());
+        std::fs::write(path("plain"), format!("# theirs\n\n{KEY} of a board\n")).unwrap();
+        let mut make = Command::new(VERIFIER);
+        make.arg("-q").arg("-k").arg("-f").arg(path("binary")).arg(path("plain"));
+        assert!(make.status().unwrap().success());
+        assert!(std::fs::read(path("binary")).unwrap().starts_with(REVOCATIONS));
+        for name in ["plain", "binary"] {
+            assert!(lists(&path(name), &key).unwrap(), "{name}");
+            assert!(!lists(&path(name), &other).unwrap(), "{name}");
+        }
+        std::fs::write(path("broken"), [REVOCATIONS, b"and no more"].concat()).unwrap();
+        for name in ["broken", "absent"] {
+            let error = lists(&path(name), &other).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+    }
 }

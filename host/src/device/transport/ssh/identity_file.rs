@@ -54,7 +54,8 @@ fn with(path: &Path, end: &str) -> PathBuf {
     name.into()
 }
 
-fn public_file(path: &Path) -> Option<Vec<u8>> {
+/// The key or the certificate in a public file.
+pub(super) fn public_file(path: &Path) -> Option<Vec<u8>> {
     fs::read_to_string(path).ok()?.lines().find_map(key_blob::of_line)
 }
 

@@ -4,8 +4,9 @@
 //! Jumps are made by the system's `ssh -W`, so the hosts on the way are reached, known and logged in to as
 //! `ssh` does it. Nobody is asked for a password on the way.
 //!
-//! **Invariant:** no shell reads a `ProxyCommand`: it is split into words as a shell would do it, and one
-//! that needs a shell is refused. The program ends with the connection.
+//! **Invariant:** no shell is started to read a `ProxyCommand`: it is split into words as a shell would do
+//! it, and one that needs a shell is refused. Where it names a shell itself, what `devices.toml` puts into its
+//! words is nothing that a shell interprets. The program ends with the connection.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::OwnedFd;

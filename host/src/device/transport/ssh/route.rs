@@ -4,7 +4,8 @@
 //! The system's own `ssh -G HOST` reads that configuration, so it counts as it does for `ssh`. Without that
 //! program the entry counts alone.
 //!
-//! **Invariant:** what the entry says comes before what the configuration says.
+//! **Invariant:** what the entry says comes before what the configuration says; a part of an option that is
+//! not known here is refused by name, and never left out.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,8 @@ pub(super) struct Route {
     pub only_identities: bool,
     pub agent: SshAgent,
     pub known_hosts: Vec<PathBuf>,
+    /// Keys that no host may have, if the user has named such a file.
+    pub revoked: Option<PathBuf>,
     /// The program that leads to the host, where there is no direct way.
     pub jump: Option<Vec<String>>,
     /// Whether there is a configuration that could not be read, because `ssh` is missing.
@@ -73,7 +76,7 @@ impl Route {
         }
         let doing = format!("reading the configuration of ssh for {}", settings.host);
         let lasting = |reason: String| TransportError::Lasting(format!("{doing}: {reason}"));
-        match program::ask(ssh.arg(&settings.host), b"", &doing, READING)? {
+        match program::ask(ssh.arg(&settings.host), b"", &doing, READING, true)? {
             Some(answer) if answer.succeeded => {
                 read(&answer.said.stdout, settings, &home).map_err(lasting)
             }
@@ -104,6 +107,7 @@ impl Route {
             only_identities: false,
             agent: SshAgent::Usual,
             known_hosts: own_known_hosts(home).chain(SYSTEM.map(PathBuf::from)).collect(),
+            revoked: None,
             jump: None,
             unread: false,
         }
@@ -127,6 +131,11 @@ fn program() -> OsString {
 
 pub(super) fn home() -> PathBuf {
     std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default()
+}
+
+/// The name of this machine, with its domain where it has one.
+fn machine() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 fn own_known_hosts(home: &Path) -> impl Iterator<Item = PathBuf> {
@@ -170,19 +179,30 @@ fn read(printed: &str, settings: &Ssh, home: &Path) -> Result<Route, String> {
         'p' => Some(port.to_string()),
         'r' => Some(user.clone()),
         'd' => Some(home.display().to_string()),
+        'k' => Some(printed.some("hostkeyalias").unwrap_or(&settings.host).to_owned()),
+        'u' => std::env::var("USER").ok(),
+        'i' => Some(rustix::process::getuid().as_raw().to_string()),
+        'l' => Some(machine()),
+        'L' => machine().split('.').next().map(str::to_owned),
         _ => None,
     };
     let path = |text: &str| match text.strip_prefix("~/") {
         Some(rest) => home.join(rest),
         None => PathBuf::from(text),
     };
-    let file = |text: &str| jump::expand(text, &token).ok().map(|text| path(&text));
+    let file = |key: &str, text: &str| match jump::expand(text, &token) {
+        Ok(text) => Ok(path(&text)),
+        Err(reason) => Err(format!("{key} `{text}`: {reason}")),
+    };
 
     let named: Vec<_> = printed.all("identityfile").collect();
     let named = if are_usual(&named) { Vec::new() } else { named };
     let mut identities = plain.identities;
-    identities.extend(named.into_iter().filter_map(file).filter(|path| path.is_file()));
-    let certificates = printed.all("certificatefile").filter_map(file).collect();
+    for text in named {
+        identities.extend(Some(file("identityfile", text)?).filter(|path| path.is_file()));
+    }
+    let certificates = printed.all("certificatefile").map(|text| file("certificatefile", text));
+    let certificates = certificates.collect::<Result<Vec<_>, _>>()?;
     let agent = match printed.one("identityagent") {
         None | Some("SSH_AUTH_SOCK") => SshAgent::Usual,
         Some("none") => SshAgent::None,
@@ -190,13 +210,15 @@ fn read(printed: &str, settings: &Ssh, home: &Path) -> Result<Route, String> {
             Some(variable) => {
                 std::env::var_os(variable).map_or(SshAgent::None, |path| SshAgent::At(path.into()))
             }
-            None => file(text).map_or(SshAgent::None, SshAgent::At),
+            None => SshAgent::At(file("identityagent", text)?),
         },
     };
     let jump = match (printed.some("proxyjump"), printed.some("proxycommand")) {
         (Some(hops), _) => {
+            let wrong = |reason| format!("ProxyJump `{hops}`: {reason}");
+            let hops = jump::expand(hops, &token).map_err(wrong)?;
             let ssh = program().to_string_lossy().into_owned();
-            Some(jump::through(ssh, hops, &host, port))
+            Some(jump::through(ssh, &hops, &host, port))
         }
         (None, Some(command)) => {
             if printed.one("proxyusefdpass") == Some("yes") {
@@ -208,13 +230,15 @@ fn read(printed: &str, settings: &Ssh, home: &Path) -> Result<Route, String> {
         }
         (None, None) => None,
     };
-    let listed = |key| -> Vec<PathBuf> {
+    let listed = |key| -> Result<Vec<PathBuf>, String> {
         let words = printed.some(key).into_iter().flat_map(str::split_whitespace);
-        words.filter_map(file).collect()
+        words.map(|text| file(key, text)).collect()
     };
-    let own = listed("userknownhostsfile");
+    let own = listed("userknownhostsfile")?;
     let mut known_hosts = if are_own(&own) { own_known_hosts(home).collect() } else { own };
-    known_hosts.extend(listed("globalknownhostsfile"));
+    known_hosts.extend(listed("globalknownhostsfile")?);
+    let revoked = printed.some("revokedhostkeys").map(|text| file("revokedhostkeys", text));
+    let revoked = revoked.transpose()?;
     Ok(Route {
         alias: printed.some("hostkeyalias").map(str::to_ascii_lowercase),
         only_identities: printed.one("identitiesonly") == Some("yes"),
@@ -226,6 +250,7 @@ fn read(printed: &str, settings: &Ssh, home: &Path) -> Result<Route, String> {
         certificates,
         agent,
         known_hosts,
+        revoked,
         jump,
     })
 }
@@ -284,6 +309,50 @@ mod tests {
         assert_eq!(route.agent, SshAgent::At(folder.path().join("agent")));
         assert_eq!(route.known_hosts, [folder.path().join("kh")]);
         assert_eq!(route.jump.unwrap().last().unwrap(), "ssh://inner");
+    }
+
+    #[test]
+    fn a_token_gets_its_value_and_one_that_is_not_known_is_refused_by_name() {
+        let home = Path::new("/home/anna");
+        let read = |more: &str| read(&format!("{USUAL}{more}\n"), &settings(), home);
+        let machine = machine();
+        let short = machine.split('.').next().unwrap();
+        let user = rustix::process::getuid().as_raw();
+        for (more, expect) in [
+            ("certificatefile ~/%k-%n-%h", "/home/anna/Board-Board-board".to_owned()),
+            ("hostkeyalias Lab7\ncertificatefile %d/%k", "/home/anna/Lab7".to_owned()),
+            ("certificatefile /%i-%%", format!("/{user}-%")),
+            ("certificatefile /%L_%l", format!("/{short}_{machine}")),
+        ] {
+            assert_eq!(read(more).unwrap().certificates, [PathBuf::from(expect)], "{more}");
+        }
+        for more in [
+            "certificatefile ~/%C",
+            "identityfile ~/%C",
+            "identityagent ~/%C",
+            "userknownhostsfile ~/a ~/%C",
+            "globalknownhostsfile ~/%C",
+            "revokedhostkeys ~/%C",
+        ] {
+            // Of two values the first counts.
+            let printed = format!("hostname board\n{more}\n");
+            let refused = super::read(&printed, &settings(), home).unwrap_err();
+            let key = more.split(' ').next().unwrap();
+            assert!(refused.starts_with(key) && refused.contains("%C is not known"), "{refused}");
+        }
+        let revoked = |more: &str| read(more).unwrap().revoked;
+        assert_eq!(revoked("revokedhostkeys ~/no"), Some(PathBuf::from("/home/anna/no")));
+        assert_eq!((revoked("revokedhostkeys none"), revoked("")), (None, None));
+    }
+
+    #[test]
+    fn the_hosts_of_a_jump_may_be_named_by_tokens() {
+        let read = |more: &str| read(&format!("{USUAL}{more}\n"), &settings(), Path::new("/"));
+        let jump = read("proxyjump %r@gate-%n:23,%h.lab:%p").unwrap().jump.unwrap();
+        let end = &jump[jump.len() - 5..];
+        assert_eq!(end, ["-J", "anna@gate-Board:23", "-W", "[board]:22", "ssh://board.lab:22"]);
+        let refused = read("proxyjump gate,%C.lab").unwrap_err();
+        assert!(refused.contains("ProxyJump `gate,%C.lab`: %C is not known"), "{refused}");
     }
 
     #[test]
