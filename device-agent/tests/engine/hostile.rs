@@ -44,7 +44,7 @@ fn absurd_launches_are_refused_and_the_agent_goes_on() {
     request.warm_up.tolerance_ppm = u32::MAX;
     agent.ask(AgentRequest::Launch(request)).unwrap();
     let probe = ProbeRequest { cpus: vec![usize::MAX], threads: 1, probe_ns: 0, time_ns: u64::MAX };
-    assert_eq!(agent.ask(AgentRequest::Probe(probe)).unwrap_err().kind, FailureKind::BadRequest);
+    assert_eq!(agent.ask(AgentRequest::Probe(probe)).unwrap_err().kind, BadRequest);
     agent.ask(AgentRequest::Launch(good)).unwrap();
 }
 
