@@ -96,11 +96,16 @@ fn a_run_of_another_configuration_is_not_continued() {
 #[test]
 fn other_data_under_the_same_name_is_another_configuration() {
     let made = made();
-    let run = made.copy("other-data");
     let data = pearl_tests::data::DataSet { classes: 3, ..Default::default() };
     let search =
         SmallSearch { data: data.write(&made.pearl.path("elsewhere/data")), ..made.search.clone() };
+    let run = made.copy("other-data");
     assert_eq!(made.refused(&search, &run, &["data"]), [""; 0]);
+    let older = made.copy("other-data-older");
+    let db = Connection::open(RunDatabase::of(&older).path()).unwrap();
+    to_the_first_format(&db);
+    db.close().unwrap();
+    assert_eq!(made.refused(&search, &older, &["data sha256"]), [""; 0]);
 }
 
 #[test]
@@ -175,9 +180,8 @@ fn the_conditions_that_a_run_of_an_older_format_tells_are_compared_too() {
         "UPDATE fact SET value = json_set(value, '$.build', 'another') WHERE key = 'agent'";
     assert_eq!(db.execute(altered, []).unwrap(), 1);
     db.close().unwrap();
-    let refused = made.pearl.run(made.search.args(&run));
     let words = ["agent build: another, now", "--new-segment"];
-    assert_eq!(refused.faults_of_refusal(2, &words), [""; 0]);
+    assert_eq!(made.refused(&made.search, &run, &words), [""; 0]);
     let search = made.search.clone().with("--new-segment");
     let document = made.pearl.run(search.args(&run)).ok().json();
     assert_eq!(document["segments"].as_array().unwrap().len(), 2, "{document}");
