@@ -94,7 +94,7 @@ fn a_run_of_another_configuration_is_not_continued() {
 }
 
 #[test]
-fn other_data_under_the_same_name_is_another_configuration() {
+fn other_data_under_the_same_name_or_another_input_is_another_configuration_in_older_runs_too() {
     let made = made();
     let data = pearl_tests::data::DataSet { classes: 3, ..Default::default() };
     let search =
@@ -106,6 +106,10 @@ fn other_data_under_the_same_name_is_another_configuration() {
     to_the_first_format(&db);
     db.close().unwrap();
     assert_eq!(made.refused(&search, &older, &["data sha256"]), [""; 0]);
+    // The older format did not keep what it knew one value of.
+    let raw = made.search.clone().with("--raw-input");
+    let words = ["input of networks", "normalised", "0..255"];
+    assert_eq!(made.refused(&raw, &older, &words), [""; 0]);
 }
 
 #[test]
@@ -165,6 +169,7 @@ fn to_the_first_format(db: &Connection) {
         "DROP TABLE policy_update; DROP TABLE condition; DROP TABLE segment;
          ALTER TABLE candidate DROP COLUMN segment;
          INSERT INTO fact (key, value) VALUES ('setting.teacher sha256', 'none');
+         DELETE FROM fact WHERE key = 'setting.input of networks';
          PRAGMA user_version = 1",
     )
     .unwrap();

@@ -162,11 +162,13 @@ impl Store {
         cleared.map(|_| ()).map_err(|error| self.sql(error))
     }
 
-    /// Compares `settings` with those that the run was made with.
+    /// Compares `settings` with those that the run was made with. What an older version did not keep is no
+    /// difference, unless it knew one value alone.
     pub fn compare(&self, settings: &[(String, String)]) -> Result<(), StoreError> {
+        let has_started = self.fact("started")?.is_some();
         for (setting, given) in settings {
-            let key = format!("setting.{setting}");
-            match self.fact(&key)? {
+            let kept = self.fact(&format!("setting.{setting}"))?;
+            match kept.or_else(|| implied(setting).filter(|_| has_started)) {
                 Some(stored) if &stored != given => {
                     return Err(StoreError::OtherConfiguration {
                         file: self.file.clone(),
@@ -338,6 +340,11 @@ fn failed(error: rusqlite::Error) -> Classified {
         None => ErrorClass::Input,
     };
     Classified::new(class, &error).because(error)
+}
+
+/// The value of a setting that older versions did not keep, because they knew no other.
+fn implied(setting: &str) -> Option<String> {
+    (setting == "input of networks").then(|| "normalised".to_owned())
 }
 
 /// A setting for people. Durations are stored in nanoseconds.

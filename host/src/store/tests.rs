@@ -83,6 +83,20 @@ fn another_configuration_is_refused_and_nothing_is_overwritten() {
 }
 
 #[test]
+fn a_setting_that_an_older_version_did_not_know_has_the_only_value_of_its_time() {
+    let (_folder, file) = folder();
+    let mut store = Store::open(&file).unwrap();
+    let setting = |value: &str| [("input of networks".to_owned(), value.to_owned())];
+    // A run that did not start has none.
+    store.compare(&setting("0..255")).unwrap();
+    store.set_fact("started", "then").unwrap();
+    let error = store.settle(&setting("0..255")).unwrap_err().to_string();
+    assert!(error.contains("(input of networks: normalised, now 0..255)"), "{error}");
+    store.settle(&setting("normalised")).unwrap();
+    assert_eq!(store.settings().unwrap(), setting("normalised"));
+}
+
+#[test]
 fn a_duration_of_another_configuration_is_told_in_milliseconds() {
     let (_folder, file) = folder();
     let mut store = Store::open(&file).unwrap();
