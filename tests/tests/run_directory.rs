@@ -188,8 +188,15 @@ fn the_conditions_that_a_run_of_an_older_format_tells_are_compared_too() {
     let words = ["agent build: another, now", "--new-segment"];
     assert_eq!(made.refused(&made.search, &run, &words), [""; 0]);
     let search = made.search.clone().with("--new-segment");
-    let document = made.pearl.run(search.args(&run)).ok().json();
+    let ended = made.pearl.run(search.args(&run));
+    let document = ended.json();
     assert_eq!(document["segments"].as_array().unwrap().len(), 2, "{document}");
+    // Nothing was measured in the new segment, and without a final training nothing is.
+    assert_eq!(ended.code(), Some(5), "{ended:#?}");
+    assert!(ended.stderr.contains("no candidate of the last segment lies within"), "{ended:#?}");
+    assert!(document["chosen"].is_null(), "{document}");
+    let more = SmallSearch { candidates: 2, ..made.search.clone() };
+    assert_eq!(made.pearl.run(more.args(&run)).ok().json()["chosen"], 1);
 }
 
 #[test]

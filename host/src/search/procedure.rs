@@ -19,7 +19,7 @@ use crate::device::agent_client::Agent;
 use crate::measure::Fingerprint;
 use crate::output::error_class::{Classified, Classify, ClassifyWriting, ErrorClass, class_of};
 use crate::process::interrupt;
-use crate::search::choice::choose;
+use crate::search::choice::choose_untrained;
 use crate::store::{Best, Candidate, CandidateTime, Segment, Status, Store, StoreError};
 use crate::train::worker_client::Worker;
 use crate::train::worker_protocol::{DataReport, Loss, TeachRequest};
@@ -141,7 +141,7 @@ pub fn search(
     let best = best.with_context(|| format!("{}: the winner", config.out.display()))?;
     let (engine, wall_ns) = (run.agent.hello().engine.clone(), run.wall_time()?);
     let segments = run.store.segments().or_class(ErrorClass::Usage)?;
-    let RunState { budget_ns, candidates, .. } = run.state;
+    let RunState { budget_ns, candidates, segment, .. } = run.state;
     Ok(Outcome {
         budget_ns,
         engine,
@@ -149,7 +149,7 @@ pub fn search(
         chosen: best
             .as_ref()
             .map(|best| best.index)
-            .or_else(|| choose(&candidates, budget_ns, config.window_ns, &[])),
+            .or_else(|| choose_untrained(&candidates, segment, budget_ns, config.window_ns)),
         candidates,
         best,
         segments,
