@@ -89,17 +89,16 @@ struct Teacher {
 
 fn view(run: &Path) -> anyhow::Result<RunView> {
     let file = Store::path(run);
-    if !file.is_file() {
+    // Before the run is read: a search that ends in between has then been running.
+    let is_held = RunLock::is_held(run);
+    let Some(store) = Store::find(&file).or_class(ErrorClass::Usage)? else {
         return Err(Classified::usage(format_args!(
             "{}: there is no run; make one with `pearl search --out {}`",
             file.display(),
             run.display()
         ))
         .into());
-    }
-    // Before the run is read: a search that ends in between has then been running.
-    let is_held = RunLock::is_held(run);
-    let store = Store::open_read_only(&file).or_class(ErrorClass::Usage)?;
+    };
     let facts = Facts { store: &store, file: &file };
     let candidates = store.candidates().map_err(StoreError::classified)?;
     let budget_ns: u64 = facts.required("budget_ns")?;

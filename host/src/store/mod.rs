@@ -112,16 +112,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Reads without writing: for reports of a run that may be going on.
-    pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
-        let file = path.display().to_string();
-        let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
-            .map_err(|error| classify(&file, error))?;
-        schema::check_readable(&db, &schema::RUN).map_err(|error| refused(&file, error))?;
-        Ok(Self { db, file })
-    }
-
-    /// The run in `path`, for a look that changes nothing; none where there is none yet.
+    /// The run in `path`, which may be going on, for a reader who changes nothing; none where there is none yet.
     pub fn find(path: &Path) -> Result<Option<Self>, StoreError> {
         if !path.is_file() {
             return Ok(None);

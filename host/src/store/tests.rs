@@ -55,8 +55,17 @@ fn what_was_written_is_read_back_after_opening_again() {
     assert_eq!(store.policy().unwrap().as_deref(), Some(b"third".as_slice()));
     assert_eq!(store.policy_updates().unwrap(), [(0, UPDATE)]);
     assert_eq!(store.settings().unwrap(), [("space".to_owned(), "mnas".to_owned())]);
-    let reader = Store::open_read_only(&file).unwrap();
+    let reader = Store::find(&file).unwrap().unwrap();
     assert_eq!(reader.candidates().unwrap().len(), 2);
+}
+
+#[test]
+fn a_reader_finds_no_run_where_there_is_no_file_or_an_empty_one() {
+    let (_folder, file) = folder();
+    assert!(Store::find(&file).unwrap().is_none());
+    std::fs::write(&file, "").unwrap();
+    assert!(Store::find(&file).unwrap().is_none());
+    assert_eq!(std::fs::read(&file).unwrap(), b"");
 }
 
 #[test]
