@@ -95,13 +95,22 @@ fn a_run_of_another_configuration_is_not_continued() {
 }
 
 #[test]
-fn other_data_under_the_same_name_is_another_configuration() {
+fn other_data_under_the_same_name_or_another_input_is_another_configuration_in_older_runs_too() {
     let made = made();
-    let run = made.copy("other-data");
     let data = pearl_tests::data::DataSet { classes: 3, ..Default::default() };
     let search =
         SmallSearch { data: data.write(&made.pearl.path("elsewhere/data")), ..made.search.clone() };
+    let run = made.copy("other-data");
     assert_eq!(made.refused(&search, &run, &["data"]), [""; 0]);
+    let older = made.copy("other-data-older");
+    let db = Connection::open(RunDatabase::of(&older).path()).unwrap();
+    to_the_first_format(&db);
+    db.close().unwrap();
+    assert_eq!(made.refused(&search, &older, &["data sha256"]), [""; 0]);
+    // The older format did not keep what it knew one value of.
+    let raw = made.search.clone().with("--raw-input");
+    let words = ["input of networks", "normalised", "0..255"];
+    assert_eq!(made.refused(&raw, &older, &words), [""; 0]);
 }
 
 #[test]
@@ -191,6 +200,7 @@ fn to_the_first_format(db: &Connection) {
         "DROP TABLE policy_update; DROP TABLE condition; DROP TABLE segment;
          ALTER TABLE candidate DROP COLUMN segment;
          INSERT INTO fact (key, value) VALUES ('setting.teacher sha256', 'none');
+         DELETE FROM fact WHERE key = 'setting.input of networks';
          PRAGMA user_version = 1",
     )
     .unwrap();
@@ -206,12 +216,18 @@ fn the_conditions_that_a_run_of_an_older_format_tells_are_compared_too() {
         "UPDATE fact SET value = json_set(value, '$.build', 'another') WHERE key = 'agent'";
     assert_eq!(db.execute(altered, []).unwrap(), 1);
     db.close().unwrap();
-    let refused = made.pearl.run(made.search.args(&run));
     let words = ["agent build: another, now", "--new-segment"];
-    assert_eq!(refused.faults_of_refusal(2, &words), [""; 0]);
+    assert_eq!(made.refused(&made.search, &run, &words), [""; 0]);
     let search = made.search.clone().with("--new-segment");
-    let document = made.pearl.run(search.args(&run)).ok().json();
+    let ended = made.pearl.run(search.args(&run));
+    let document = ended.json();
     assert_eq!(document["segments"].as_array().unwrap().len(), 2, "{document}");
+    // Nothing was measured in the new segment, and without a final training nothing is.
+    assert_eq!(ended.code(), Some(5), "{ended:#?}");
+    assert!(ended.stderr.contains("no candidate of the last segment lies within"), "{ended:#?}");
+    assert!(document["chosen"].is_null(), "{document}");
+    let more = SmallSearch { candidates: 2, ..made.search.clone() };
+    assert_eq!(made.pearl.run(more.args(&run)).ok().json()["chosen"], 1);
 }
 
 #[test]

@@ -190,7 +190,10 @@ fn has_student(outcome: &Outcome) -> anyhow::Result<()> {
         (Some(best), _) if best.within_budget => return Ok(()),
         (Some(best), _) => missed(&best.all_missed(), outcome.budget_ns),
         (None, Some(_)) => return Ok(()),
-        (None, None) => format!("no candidate lies within the budget of {budget}"),
+        (None, None) => {
+            let of = if outcome.segments.len() > 1 { " of the last segment" } else { "" };
+            format!("no candidate{of} lies within the budget of {budget}")
+        }
     };
     let message = format!(
         "{why}; search on with more --candidates, or in another --out with a larger --budget"

@@ -18,7 +18,7 @@ use crate::report::view::{
     WallTime,
 };
 use crate::report::{render, scatter_svg};
-use crate::search::choice::choose;
+use crate::search::choice::{choose, choose_untrained};
 use crate::store::{
     Best, Candidate, RunAgent, RunLock, RunWorker, Segment, Status, Store, StoreError, differences,
 };
@@ -89,17 +89,16 @@ struct Teacher {
 
 fn view(run: &Path) -> anyhow::Result<RunView> {
     let file = Store::path(run);
-    if !file.is_file() {
+    // Before the run is read: a search that ends in between has then been running.
+    let is_held = RunLock::is_held(run);
+    let Some(store) = Store::find(&file).or_class(ErrorClass::Usage)? else {
         return Err(Classified::usage(format_args!(
             "{}: there is no run; make one with `pearl search --out {}`",
             file.display(),
             run.display()
         ))
         .into());
-    }
-    // Before the run is read: a search that ends in between has then been running.
-    let is_held = RunLock::is_held(run);
-    let store = Store::open_read_only(&file).or_class(ErrorClass::Usage)?;
+    };
     let facts = Facts { store: &store, file: &file };
     let candidates = store.candidates().map_err(StoreError::classified)?;
     let budget_ns: u64 = facts.required("budget_ns")?;
@@ -119,8 +118,10 @@ fn view(run: &Path) -> anyhow::Result<RunView> {
     let trained: Option<Best> = facts.optional("best")?;
     // A student of an earlier segment is trained and measured again.
     let trained = trained.filter(|best| best.segment == current);
-    let missed = trained.as_ref().map(Best::all_missed).unwrap_or_default();
-    let chosen = choose(&candidates, budget_ns, window_ns, &missed);
+    let chosen = match &trained {
+        Some(best) => choose(&candidates, budget_ns, window_ns, &best.all_missed()),
+        None => choose_untrained(&candidates, current, budget_ns, window_ns),
+    };
     let last = trained.as_ref().filter(|best| !best.within_budget).map(|best| best.index);
     let chosen = chosen.or(last);
     Ok(RunView {

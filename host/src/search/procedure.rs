@@ -19,7 +19,7 @@ use crate::device::agent_client::Agent;
 use crate::measure::Fingerprint;
 use crate::output::error_class::{Classified, Classify, ClassifyWriting, ErrorClass, class_of};
 use crate::process::interrupt;
-use crate::search::choice::choose;
+use crate::search::choice::choose_untrained;
 use crate::store::{Best, Candidate, CandidateTime, Segment, Status, Store, StoreError};
 use crate::train::worker_client::Worker;
 use crate::train::worker_protocol::{DataReport, Loss, TeachRequest};
@@ -42,7 +42,7 @@ pub struct Outcome {
 /// What is known before a run directory is touched.
 pub struct Prepared {
     space: Space,
-    data: DataReport,
+    settings: Vec<(String, String)>,
     fingerprint: Fingerprint,
     conditions: Vec<(String, String)>,
     since: Instant,
@@ -52,7 +52,8 @@ pub struct Prepared {
 /// not start leaves nothing behind that would stop its corrected command.
 ///
 /// # Errors
-/// What is wrong with the data, the teacher or the device; conditions that differ from those of the run.
+/// What is wrong with the data, the teacher or the device; data or conditions that differ from those of the
+/// run, which is then left as it is.
 pub fn prepare(
     config: &SearchConfig,
     agent: &mut Agent,
@@ -63,12 +64,20 @@ pub fn prepare(
     let fingerprint = run_facts::watch(config, agent, observer)?;
     let mut worker = start_worker()?;
     let conditions = config.conditions(&fingerprint, worker.hello());
-    // Before the teacher's logits are computed, which takes long.
-    if let Some(run) = Store::find(&Store::path(&config.out)).or_class(ErrorClass::Usage)? {
+    // Before the teacher's logits are computed, which takes long, and before a run of an older format is
+    // upgraded.
+    let run = Store::find(&Store::path(&config.out)).or_class(ErrorClass::Usage)?;
+    if let Some(run) = &run {
         run.compare_conditions(&conditions, config.other_conditions).or_class(ErrorClass::Usage)?;
     }
-    let (space, data) = check(config, &mut worker, observer)?;
-    Ok((Prepared { space, data, fingerprint, conditions, since }, worker))
+    let data = worker.data(config.data.clone())?;
+    let mut settings = config.settings();
+    settings.push(("data sha256".to_owned(), data.sha256.clone()));
+    if let Some(run) = &run {
+        run.compare(&settings).or_class(ErrorClass::Usage)?;
+    }
+    let space = check(config, &data, &mut worker, observer)?;
+    Ok((Prepared { space, settings, fingerprint, conditions, since }, worker))
 }
 
 /// Starts a search in `store`, or resumes the one that `store` holds. The caller holds the lock of the run
@@ -84,9 +93,7 @@ pub fn search(
     agent: &mut Agent,
     observer: &mut Observer<'_>,
 ) -> anyhow::Result<Outcome> {
-    let Prepared { space, data, fingerprint, conditions, since } = prepared;
-    let mut settings = config.settings();
-    settings.push(("data sha256".to_owned(), data.sha256));
+    let Prepared { space, settings, fingerprint, conditions, since } = prepared;
     store.settle(&settings).or_class(ErrorClass::Usage)?;
     let entered = store.enter_segment(&conditions, &now(), config.other_conditions);
     let entered = entered.or_class(ErrorClass::Usage)?;
@@ -134,7 +141,7 @@ pub fn search(
     let best = best.with_context(|| format!("{}: the winner", config.out.display()))?;
     let (engine, wall_ns) = (run.agent.hello().engine.clone(), run.wall_time()?);
     let segments = run.store.segments().or_class(ErrorClass::Usage)?;
-    let RunState { budget_ns, candidates, .. } = run.state;
+    let RunState { budget_ns, candidates, segment, .. } = run.state;
     Ok(Outcome {
         budget_ns,
         engine,
@@ -142,7 +149,7 @@ pub fn search(
         chosen: best
             .as_ref()
             .map(|best| best.index)
-            .or_else(|| choose(&candidates, budget_ns, config.window_ns, &[])),
+            .or_else(|| choose_untrained(&candidates, segment, budget_ns, config.window_ns)),
         candidates,
         best,
         segments,
@@ -152,10 +159,10 @@ pub fn search(
 /// Checks the data and the teacher, and prepares the teacher's logits before anything trains.
 fn check(
     config: &SearchConfig,
+    data: &DataReport,
     worker: &mut Worker,
     observer: &mut Observer<'_>,
-) -> anyhow::Result<(Space, DataReport)> {
-    let data = worker.data(config.data.clone())?;
+) -> anyhow::Result<Space> {
     let space = Space::new(&config.space, data.input, data.classes).or_class(ErrorClass::Usage)?;
     // The winner's file names the classes. That a list of names is wrong is told before anything trains.
     class_names(&config.data, data.classes).or_class(ErrorClass::Input)?;
@@ -182,7 +189,7 @@ fn check(
         })?;
         report.remarks.iter().for_each(|remark| observer(Event::TeacherRemark { remark }));
     }
-    Ok((space, data))
+    Ok(space)
 }
 
 impl Run<'_> {

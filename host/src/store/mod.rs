@@ -112,16 +112,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Reads without writing: for reports of a run that may be going on.
-    pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
-        let file = path.display().to_string();
-        let db = Connection::open_with_flags(path, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
-            .map_err(|error| classify(&file, error))?;
-        schema::check_readable(&db, &schema::RUN).map_err(|error| refused(&file, error))?;
-        Ok(Self { db, file })
-    }
-
-    /// The run in `path`, for a look that changes nothing; none where there is none yet.
+    /// The run in `path`, which may be going on, for a reader who changes nothing; none where there is none yet.
     pub fn find(path: &Path) -> Result<Option<Self>, StoreError> {
         if !path.is_file() {
             return Ok(None);
@@ -162,11 +153,13 @@ impl Store {
         cleared.map(|_| ()).map_err(|error| self.sql(error))
     }
 
-    /// Compares `settings` with those that the run was made with.
+    /// Compares `settings` with those that the run was made with. What an older version did not keep is no
+    /// difference, unless it knew one value alone.
     pub fn compare(&self, settings: &[(String, String)]) -> Result<(), StoreError> {
+        let has_started = self.fact("started")?.is_some();
         for (setting, given) in settings {
-            let key = format!("setting.{setting}");
-            match self.fact(&key)? {
+            let kept = self.fact(&format!("setting.{setting}"))?;
+            match kept.or_else(|| implied(setting).filter(|_| has_started)) {
                 Some(stored) if &stored != given => {
                     return Err(StoreError::OtherConfiguration {
                         file: self.file.clone(),
@@ -338,6 +331,11 @@ fn failed(error: rusqlite::Error) -> Classified {
         None => ErrorClass::Input,
     };
     Classified::new(class, &error).because(error)
+}
+
+/// The value of a setting that older versions did not keep, because they knew no other.
+fn implied(setting: &str) -> Option<String> {
+    (setting == "input of networks").then(|| "normalised".to_owned())
 }
 
 /// A setting for people. Durations are stored in nanoseconds.

@@ -172,20 +172,10 @@ CREATE TABLE policy_update (
 ) STRICT;
 ";
 
-/// The first segment gets the conditions that the facts of an older run tell.
-const RUN_TO_FORMAT_3: &str = "
-ALTER TABLE candidate ADD COLUMN segment INTEGER NOT NULL DEFAULT 0;
-CREATE TABLE segment (
-    idx INTEGER PRIMARY KEY,
-    started TEXT NOT NULL
-) STRICT;
-CREATE TABLE condition (
-    segment INTEGER NOT NULL REFERENCES segment (idx),
-    name TEXT NOT NULL,
-    value TEXT NOT NULL,
-    PRIMARY KEY (segment, name)
-) STRICT;
-INSERT INTO segment (idx, started) SELECT 0, value FROM fact WHERE key = 'started';
+/// The conditions that the facts of a run of an older format tell; none of a run that did not start.
+macro_rules! told_conditions {
+    () => {
+        "
 WITH kept (name, fact, path) AS (VALUES
     ('arch', 'agent', '$.platform.arch'),
     ('os', 'agent', '$.platform.os'),
@@ -204,12 +194,36 @@ WITH kept (name, fact, path) AS (VALUES
 ), told (name, value) AS (
     SELECT kept.name, CASE WHEN json_valid(fact.value) THEN fact.value ->> kept.path END
     FROM kept JOIN fact ON fact.key = kept.fact
+    UNION ALL
+    SELECT 'teacher sha256', value FROM fact WHERE key = 'setting.teacher sha256'
 )
-INSERT INTO condition (segment, name, value)
-    SELECT 0, name, CAST(value AS TEXT) FROM told
-    WHERE value IS NOT NULL AND EXISTS (SELECT 1 FROM segment);
-INSERT INTO condition (segment, name, value)
-    SELECT 0, 'teacher sha256', value FROM fact
-    WHERE key = 'setting.teacher sha256' AND EXISTS (SELECT 1 FROM segment);
+SELECT name, CAST(value AS TEXT) AS value FROM told
+WHERE value IS NOT NULL AND EXISTS (SELECT 1 FROM fact WHERE key = 'started')
+"
+    };
+}
+
+/// For a reader, who leaves a run of an older format as it is.
+pub const TOLD_CONDITIONS: &str = told_conditions!();
+
+/// The first segment gets the conditions that the facts of an older run tell.
+const RUN_TO_FORMAT_3: &str = concat!(
+    "
+ALTER TABLE candidate ADD COLUMN segment INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE segment (
+    idx INTEGER PRIMARY KEY,
+    started TEXT NOT NULL
+) STRICT;
+CREATE TABLE condition (
+    segment INTEGER NOT NULL REFERENCES segment (idx),
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (segment, name)
+) STRICT;
+INSERT INTO segment (idx, started) SELECT 0, value FROM fact WHERE key = 'started';
+INSERT INTO condition (segment, name, value) SELECT 0, name, value FROM (",
+    told_conditions!(),
+    ");
 DELETE FROM fact WHERE key = 'setting.teacher sha256';
-";
+"
+);

@@ -5,7 +5,7 @@
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::{Store, StoreError, candidate, classify};
+use super::{Store, StoreError, candidate, classify, schema};
 
 /// A stretch of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +57,8 @@ impl Store {
         all(&self.db).map_err(|error| classify(&self.file, error))
     }
 
-    /// Compares `given` with the conditions of the last segment, and returns the differences.
+    /// Compares `given` with the conditions of the last segment, and returns the differences. A run of an older
+    /// format is compared by what its facts tell, and left as it is.
     ///
     /// # Errors
     /// The differences, if a new segment is not wanted.
@@ -66,8 +67,8 @@ impl Store {
         given: &[(String, String)],
         otherwise: OtherConditions,
     ) -> Result<Vec<String>, StoreError> {
-        let Some(last) = self.segments()?.pop() else { return Ok(Vec::new()) };
-        let differences = differences(&last.conditions, given);
+        let last = last_conditions(&self.db).map_err(|error| classify(&self.file, error))?;
+        let differences = differences(&last, given);
         match otherwise {
             OtherConditions::Refuse if !differences.is_empty() => {
                 Err(StoreError::OtherConditions {
@@ -124,10 +125,24 @@ fn add(db: &Transaction<'_>, segment: usize, now: &str) -> rusqlite::Result<()> 
     candidate::begin_anew(db, segment)
 }
 
+/// A run of an earlier format, which a reader leaves as it is, has no such table.
+fn has_segments(db: &Connection) -> rusqlite::Result<bool> {
+    let tables = "SELECT count(*) > 0 FROM sqlite_schema WHERE name = 'segment'";
+    db.query_row(tables, [], |row| row.get(0))
+}
+
+/// The conditions of the last segment; none where there is none yet.
+fn last_conditions(db: &Connection) -> rusqlite::Result<Vec<(String, String)>> {
+    if has_segments(db)? {
+        return Ok(all(db)?.pop().map_or_else(Vec::new, |last| last.conditions));
+    }
+    let mut told = db.prepare(schema::TOLD_CONDITIONS)?;
+    let rows = told.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
 fn all(db: &Connection) -> rusqlite::Result<Vec<Segment>> {
-    // A run of an earlier format, which a reader leaves as it is, has no such table.
-    let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'segment'";
-    if db.query_row(tables, [], |row| row.get::<_, i64>(0))? == 0 {
+    if !has_segments(db)? {
         return Ok(Vec::new());
     }
     let mut segments = db.prepare("SELECT idx, started FROM segment ORDER BY idx")?;
@@ -208,6 +223,47 @@ mod tests {
         assert_eq!((entered.segment, entered.added), (0, vec!["kernel".to_owned()]));
         let other = conditions(&[("torch", "1"), ("kernel", "7")]);
         assert!(store.enter_segment(&other, "now", OtherConditions::Refuse).is_err());
+    }
+
+    #[test]
+    fn an_older_run_is_compared_by_what_its_facts_tell_and_left_as_it_is() {
+        let (_folder, file) = folder();
+        let mut store = Store::open(&file).unwrap();
+        for (key, value) in [
+            ("agent", r#"{"build": "one", "platform": {"arch": "aarch64", "android": null}}"#),
+            ("worker", r#"{"torch": "2", "threads": 2}"#),
+            ("setting.teacher sha256", "none"),
+            ("started", "then"),
+        ] {
+            store.set_fact(key, value).unwrap();
+        }
+        let older = "DROP TABLE condition; DROP TABLE segment;
+            ALTER TABLE candidate DROP COLUMN segment; PRAGMA user_version = 2";
+        store.db.execute_batch(older).unwrap();
+        drop(store);
+        let given = conditions(&[
+            ("arch", "aarch64"),
+            ("soc", "any"),
+            ("agent build", "two"),
+            ("torch", "2"),
+            ("training threads", "1"),
+            ("teacher sha256", "some"),
+        ]);
+        let expected = [
+            "agent build: one, now two",
+            "training threads: 2, now 1",
+            "teacher sha256: none, now some",
+        ];
+        let told = |store: &Store| store.compare_conditions(&given, OtherConditions::NewSegment);
+        let reader = Store::find(&file).unwrap().unwrap();
+        assert_eq!(told(&reader).unwrap(), expected);
+        assert!(reader.compare_conditions(&given, OtherConditions::Refuse).is_err());
+        assert!(reader.segments().unwrap().is_empty());
+        drop(reader);
+        // The upgrade keeps the same.
+        let store = Store::open(&file).unwrap();
+        assert_eq!(store.segments().unwrap().len(), 1);
+        assert_eq!(told(&store).unwrap(), expected);
     }
 
     #[test]

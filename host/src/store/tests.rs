@@ -55,8 +55,17 @@ fn what_was_written_is_read_back_after_opening_again() {
     assert_eq!(store.policy().unwrap().as_deref(), Some(b"third".as_slice()));
     assert_eq!(store.policy_updates().unwrap(), [(0, UPDATE)]);
     assert_eq!(store.settings().unwrap(), [("space".to_owned(), "mnas".to_owned())]);
-    let reader = Store::open_read_only(&file).unwrap();
+    let reader = Store::find(&file).unwrap().unwrap();
     assert_eq!(reader.candidates().unwrap().len(), 2);
+}
+
+#[test]
+fn a_reader_finds_no_run_where_there_is_no_file_or_an_empty_one() {
+    let (_folder, file) = folder();
+    assert!(Store::find(&file).unwrap().is_none());
+    std::fs::write(&file, "").unwrap();
+    assert!(Store::find(&file).unwrap().is_none());
+    assert_eq!(std::fs::read(&file).unwrap(), b"");
 }
 
 #[test]
@@ -80,6 +89,20 @@ fn another_configuration_is_refused_and_nothing_is_overwritten() {
     let error = store.settle(&setting("25ms")).unwrap_err().to_string();
     assert!(["budget", "15ms", "25ms"].iter().all(|word| error.contains(word)), "{error}");
     assert_eq!(store.settings().unwrap(), setting("15ms"));
+}
+
+#[test]
+fn a_setting_that_an_older_version_did_not_know_has_the_only_value_of_its_time() {
+    let (_folder, file) = folder();
+    let mut store = Store::open(&file).unwrap();
+    let setting = |value: &str| [("input of networks".to_owned(), value.to_owned())];
+    // A run that did not start has none.
+    store.compare(&setting("0..255")).unwrap();
+    store.set_fact("started", "then").unwrap();
+    let error = store.settle(&setting("0..255")).unwrap_err().to_string();
+    assert!(error.contains("(input of networks: normalised, now 0..255)"), "{error}");
+    store.settle(&setting("normalised")).unwrap();
+    assert_eq!(store.settings().unwrap(), setting("normalised"));
 }
 
 #[test]
