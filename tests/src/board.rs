@@ -162,7 +162,8 @@ impl Board {
 
     /// Options of the board's sshd, one a line, from its next start on.
     pub fn set_sshd(&self, options: &str) {
-        fs::write(self.folder.path().join("sshd.options"), options).expect("own folder");
+        fs::write(self.folder.path().join("sshd.options"), format!("{options}\n"))
+            .expect("own folder");
     }
 
     /// Of `devices.toml`, for a device called `name`.
