@@ -120,7 +120,7 @@ def main():
                     faults.append(f"{name}: {said}")
                 rows.append((name, options, f"{result['latency_ns']['median'] / 1e6:.3f} ms", close))
             else:
-                if not re.search(r"node \d|input '|weights '", said):
+                if not re.search(r"node \d|input '|weights '|cannot be run", said):
                     faults.append(f"{name}: {said}")
                 rows.append((name, options, "refused", said))
             print("| " + " | ".join(rows[-1]) + " |", flush=True)

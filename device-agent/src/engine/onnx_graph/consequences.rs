@@ -9,6 +9,8 @@
 use std::collections::{HashMap, HashSet};
 
 use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::tensor_shape_proto::{Dimension, dimension::Value as Dim};
+use tract_onnx::pb::type_proto::Value as Type;
 use tract_onnx::pb::{
     AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto,
 };
@@ -47,7 +49,9 @@ pub(super) fn write(proto: &mut ModelProto, known: impl Fn(&ModelProto) -> Optio
         let Some(at) = next else { return };
         let node = proto.graph.as_ref().expect("it has the node").node[at].clone();
         seen.insert(node.output[0].clone());
-        let Some(found) = known(&upstream(proto, &node.input[0])) else { continue };
+        let value = node.input[0].as_str();
+        let found = of_input(proto, value).or_else(|| known(&upstream(proto, value)));
+        let Some(found) = found else { continue };
         let Some(graph) = &mut proto.graph else { return };
         match node.op_type.as_str() {
             "If" => {
@@ -65,6 +69,18 @@ pub(super) fn write(proto: &mut ModelProto, known: impl Fn(&ModelProto) -> Optio
 fn without_axes(node: &NodeProto) -> bool {
     let given = node.input.get(1).is_some_and(|axes| !axes.is_empty());
     is(node, "Squeeze") && !given && attribute(node, "axes").is_none()
+}
+
+/// What is known of an input of the model; its shape is settled.
+fn of_input(proto: &ModelProto, name: &str) -> Option<Known> {
+    let input = proto.graph.as_ref()?.input.iter().find(|input| input.name == name)?;
+    let Some(Type::TensorType(tensor)) = input.r#type.as_ref()?.value.as_ref() else { return None };
+    let size = |dim: &Dimension| match dim.value {
+        Some(Dim::DimValue(size)) => usize::try_from(size).ok(),
+        _ => None,
+    };
+    let dims = tensor.shape.as_ref()?.dim.iter().map(size).collect::<Option<_>>()?;
+    Some(Known { dims, flag: None })
 }
 
 /// A model of what a value is made from, with that value as its output.
@@ -266,7 +282,7 @@ mod tests {
             told(&proto),
             [
                 "IsInf x -> c",
-                "Add x,y/t/w -> y/t/a",
+                "Add x,y/t/y/w -> y/t/a",
                 "Identity y/t/a -> y/t",
                 "Neg y/t -> y/n",
                 "Identity y/n -> y",
