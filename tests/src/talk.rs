@@ -130,16 +130,7 @@ impl Talk {
         model: ModelFile,
         input: &TensorData,
     ) -> Result<Vec<f32>, String> {
-        let inputs = vec![input.clone()];
-        let request = RunRequest {
-            model,
-            sizes: Sizes::default(),
-            inputs,
-            values: BTreeMap::new(),
-            input_seed: 0,
-            precision,
-            limits: LIMITS,
-        };
+        let request = run_request(model, input.clone(), precision);
         match self.ask(AgentRequest::Run(request))? {
             AgentDone::Run(mut report) => Ok(report.outputs.remove(0).values),
             other => panic!("{other:?}"),
@@ -158,6 +149,20 @@ impl Talk {
             [bytes, round_trips] => Sent { bytes, round_trips },
             _ => panic!("{stderr}"),
         }
+    }
+}
+
+/// One input through a model with one input.
+pub fn run_request(model: ModelFile, input: TensorData, precision: Precision) -> RunRequest {
+    RunRequest {
+        model,
+        sizes: Sizes::default(),
+        inputs: vec![input],
+        values: BTreeMap::new(),
+        input_seed: 0,
+        precision,
+        // Large networks on a busy machine take their time.
+        limits: Limits { memory_bytes: 8 << 30, time_ns: 120_000_000_000, ..LIMITS },
     }
 }
 

@@ -1,13 +1,10 @@
 //! Torch, tract and onnxruntime compute the same logits from one network and one set of weights.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use pearl_agent::protocol::messages::{
-    AgentDone, AgentRequest, Limits, ModelFile, Precision, RunRequest, Sizes, TensorData,
-};
+use pearl_agent::protocol::messages::{AgentDone, AgentRequest, ModelFile, Precision, TensorData};
 use pearl_agent::protocol::wire::PROTOCOL;
 use pearl_models::architecture::Architecture;
 use pearl_models::network::Network;
@@ -17,6 +14,7 @@ use pearl_models::{onnx, reference};
 use pearl_tests::data::Noise;
 use pearl_tests::link::Link;
 use pearl_tests::pearl::Pearl;
+use pearl_tests::talk::run_request;
 use pearl_tests::{programs, python};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -24,9 +22,6 @@ use serde_json::{Value, json};
 
 /// Of the largest absolute logit.
 const TOLERANCE: f32 = 1e-3;
-const LIMITS: Limits =
-    Limits { model_bytes: 1 << 30, memory_bytes: 8 << 30, time_ns: 120_000_000_000 };
-
 /// A network, how the worker is told of it, and its files.
 struct Subject {
     name: String,
@@ -179,16 +174,7 @@ fn run(agent: &mut Link, path: &Path, input: &TensorData) -> Result<Vec<f32>, St
         sha256: sha256(path),
         ..ModelFile::default()
     };
-    let (inputs, precision) = (vec![input.clone()], Precision::F32);
-    let request = RunRequest {
-        model,
-        sizes: Sizes::default(),
-        inputs,
-        values: BTreeMap::new(),
-        input_seed: 0,
-        precision,
-        limits: LIMITS,
-    };
+    let request = run_request(model, input.clone(), Precision::F32);
     match agent.ask(AgentRequest::Run(request))? {
         AgentDone::Run(mut report) if report.outputs.len() == 1 => {
             Ok(report.outputs.remove(0).values)
